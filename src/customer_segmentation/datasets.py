@@ -1,0 +1,182 @@
+"""Kedro datasets: files that are whole or not there, figures, pages and panel files."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import HTMLPreview, ImagePreview, TablePreview
+
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.reader import read_panel_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class MissingFileError(ReadableError):
+    """A file that another pipeline writes is not there yet."""
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a path to write to; what is written takes the target's place only when whole.
+
+    Args:
+        target: The file to write or to replace; its folder is made when missing.
+
+    Yields:
+        A path with the target's name in a temporary folder beside it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        draft = Path(folder, target.name)
+        yield draft
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.replace(target)
+
+
+class _FileDataset(AbstractDataset[Any, Any]):
+    """What the datasets of this module share: one local file and Kedro's metadata."""
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath.as_posix()}
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _existing_file(self) -> Path:
+        if not self._exists():
+            raise MissingFileError(
+                f"There is no file {self._filepath}. Run the pipeline that writes it first; "
+                "`kedro run` runs them all."
+            )
+        return self._filepath
+
+
+class AtomicDataset(_FileDataset):
+    """Saves through another dataset so that a file is written whole or not at all.
+
+    Args:
+        filepath: The file.
+        dataset: Configuration of the dataset that reads and writes it, without its `filepath`.
+        metadata: Kedro-viz's layer and preview.
+    """
+
+    def __init__(
+        self, filepath: str, dataset: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(filepath, metadata)
+        self._config = dataset
+        self._dataset = self._dataset_at(self._filepath)
+
+    def _dataset_at(self, path: Path) -> AbstractDataset[Any, Any]:
+        return AbstractDataset.from_config(path.stem, {**self._config, "filepath": path.as_posix()})
+
+    def _describe(self) -> dict[str, Any]:
+        return {**super()._describe(), "type": type(self._dataset).__name__}
+
+    def __getattr__(self, name: str) -> Any:
+        # Kedro-viz asks whether there is a preview, and of which type.
+        if name == "preview":
+            return getattr(self._dataset, name)
+        raise AttributeError(name)
+
+    def load(self) -> Any:
+        """Load the file as the inner dataset does.
+
+        Raises:
+            MissingFileError: The file is not there.
+        """
+        self._existing_file()
+        return self._dataset.load()
+
+    def save(self, data: Any) -> None:
+        """Write the whole file as the inner dataset does, or leave the old one."""
+        with replacing(self._filepath) as draft:
+            self._dataset_at(draft).save(data)
+
+
+class FigureDataset(_FileDataset):
+    """A matplotlib figure as a PNG file."""
+
+    def load(self) -> bytes:
+        """Load the bytes of the PNG file.
+
+        Raises:
+            MissingFileError: The file is not there.
+        """
+        return self._existing_file().read_bytes()
+
+    def save(self, data: Figure) -> None:
+        """Write the figure, then close it."""
+        from matplotlib import pyplot as plt
+
+        with replacing(self._filepath) as draft:
+            # No version of matplotlib in the file: equal figures are equal to the byte.
+            data.savefig(draft, format="png", metadata={"Software": None})
+        plt.close(data)
+
+    def preview(self) -> ImagePreview:
+        """Give the picture to kedro-viz."""
+        return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
+
+
+class HtmlDataset(_FileDataset):
+    """An HTML page as a file."""
+
+    def load(self) -> str:
+        """Load the page.
+
+        Raises:
+            MissingFileError: The file is not there.
+        """
+        return self._existing_file().read_text(encoding="utf-8")
+
+    def save(self, data: str) -> None:
+        """Write the page."""
+        with replacing(self._filepath) as draft:
+            draft.write_text(data, encoding="utf-8", newline="\n")
+
+    def preview(self) -> HTMLPreview:
+        """Give the page to kedro-viz."""
+        return HTMLPreview(self.load())
+
+
+class PanelFileDataset(_FileDataset):
+    """A panel file as it comes: every cell is text, and each row knows its line in the file."""
+
+    def load(self) -> pd.DataFrame:
+        """Read the file.
+
+        Returns:
+            One row per household, all columns text; index `row` with physical line numbers.
+
+        Raises:
+            ReadableError: The file cannot be read as a panel file.
+        """
+        return read_panel_file(self._filepath)
+
+    def save(self, data: pd.DataFrame) -> None:  # noqa: ARG002
+        """Refuse: the panel belongs to its owner.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._filepath} is a panel file, which is only read.")
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows to kedro-viz."""
+        return TablePreview(self.load().head(nrows).to_dict(orient="split"))

@@ -1,0 +1,1 @@
+"""What a household record is: codebook, reader, contract and derived variables."""

@@ -1,0 +1,173 @@
+"""Variables derived from a household's record, as the codebook declares them.
+
+Each formula below takes columns and returns one column; the codebook says which columns it takes and
+what the result is called, so the same formulas serve every panel, in training and in scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.panel.codebook import Codebook, Role
+
+
+def ratio(numerator: pd.Series, denominator: pd.Series) -> pd.Series:
+    """Divide two columns."""
+    return numerator / denominator
+
+
+def count_positive(parts: pd.DataFrame) -> pd.Series:
+    """Count the parts a household uses at all."""
+    return (parts > 0).sum(axis=1)
+
+
+def largest_share(parts: pd.DataFrame, unlisted: pd.Series) -> pd.Series:
+    """Largest share of one listed part, in [0, 1]; the column of all unlisted parts is not one part."""
+    return parts.drop(columns=str(unlisted.name)).max(axis=1)
+
+
+def largest(first: pd.Series, second: pd.Series) -> pd.Series:
+    """The larger of two columns, household by household."""
+    return first.where(first >= second, second)
+
+
+def midpoint(first: pd.Series, second: pd.Series) -> pd.Series:
+    """The middle of two columns."""
+    return (first + second) / 2
+
+
+def one_less(counts: pd.Series) -> pd.Series:
+    """The count without its first event."""
+    return counts - 1
+
+
+def repeat_rate(transactions: pd.Series, runs: pd.Series) -> pd.Series:
+    """Share of purchases after the first that repeat the brand bought before.
+
+    A run is an uninterrupted sequence of purchases of one brand, so `transactions - runs` purchases
+    repeat their predecessor's brand.
+
+    Returns:
+        Values in [0, 1]; missing for a household with a single purchase, which had no chance to repeat.
+    """
+    chances = transactions - 1
+    return (transactions - runs) / chances.where(chances > 0)
+
+
+def complement(share: pd.Series) -> pd.Series:
+    """What is missing to a share of 1."""
+    return 1 - share
+
+
+def logarithm(values: pd.Series) -> pd.Series:
+    """Natural logarithm of positive values."""
+    return pd.Series(np.log(values.to_numpy(dtype=float)), index=values.index)
+
+
+FORMULAS: Mapping[str, Callable[..., pd.Series]] = {
+    formula.__name__: formula
+    for formula in (
+        ratio,
+        count_positive,
+        largest_share,
+        largest,
+        midpoint,
+        one_less,
+        repeat_rate,
+        complement,
+        logarithm,
+    )
+}
+
+
+def apply_formula(
+    name: str, of: Mapping[str, str], columns: pd.DataFrame, codebook: Codebook
+) -> pd.Series:
+    """Compute one formula on the columns or groups that the codebook gives to its arguments.
+
+    Args:
+        name: Name of a formula of this module.
+        of: For each argument a clean column name, or a group name for an argument of several columns.
+        columns: One row per household with at least the named columns.
+        codebook: The panel's codebook.
+
+    Returns:
+        One float64 value per household, in the order of `columns`.
+
+    Raises:
+        ValueError: The formula does not exist.
+    """
+    if name not in FORMULAS:
+        raise ValueError(f"unknown formula {name!r}; known are {', '.join(sorted(FORMULAS))}")
+    arguments = {
+        argument: columns[source] if source in codebook else columns[codebook.columns_of(source)]
+        for argument, source in of.items()
+    }
+    return FORMULAS[name](**arguments).astype("float64")
+
+
+def derive_features(
+    households: pd.DataFrame, codebook: Codebook, names: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Compute the codebook's derived variables for every household.
+
+    Args:
+        households: One row per household with the fields that the variables are computed from.
+        codebook: The panel's codebook.
+        names: The derived variables wanted; None means all.
+
+    Returns:
+        One row per household in the same order and index; one float64 column per derived variable,
+        missing only where the formula says so.
+    """
+    wanted = [variable.name for variable in codebook.derived] if names is None else list(names)
+    known = households[[name for name in households.columns if name in codebook]]
+    for variable in codebook.derived:
+        if variable.name in known.columns or not _is_needed(variable.name, wanted, codebook):
+            continue
+        column = apply_formula(variable.formula, variable.of, known, codebook)
+        known = known.assign(**{variable.name: column})
+    return known[wanted].copy()
+
+
+def _is_needed(name: str, wanted: Sequence[str], codebook: Codebook) -> bool:
+    inputs = {other.name: set(other.of.values()) for other in codebook.derived}
+    return any(
+        name == other or (other in inputs and _is_needed(name, sorted(inputs[other]), codebook))
+        for other in wanted
+    )
+
+
+def flag_thin_records(
+    households: pd.DataFrame, codebook: Codebook, minimum_transactions: int
+) -> pd.Series:
+    """Flag the households whose purchase history is too short to show a buying style.
+
+    Args:
+        households: One row per household.
+        codebook: The panel's codebook.
+        minimum_transactions: Fewest transactions, at least 1, that are history enough.
+
+    Returns:
+        One boolean per household, named as the codebook names the flag.
+    """
+    flags = households[codebook.column(Role.TRANSACTIONS)] < minimum_transactions
+    return flags.astype(bool).rename(codebook.column(Role.THIN_RECORD))
+
+
+def flag_blank_records(households: pd.DataFrame, codebook: Codebook) -> pd.Series:
+    """Flag the households whose whole demographic record was left blank.
+
+    Args:
+        households: One row per household, not-stated codes as missing.
+        codebook: The panel's codebook.
+
+    Returns:
+        One boolean per household, named as the codebook names the flag: whether every field that has a
+        not-stated code is missing.
+    """
+    optional = [field.name for field in codebook.fields if field.blank_code is not None]
+    return households[optional].isna().all(axis=1).rename(codebook.column(Role.BLANK_RECORD))

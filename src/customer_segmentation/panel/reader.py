@@ -1,0 +1,174 @@
+"""From the bytes of a panel file to rows of text that know their place in the file.
+
+pandas repairs bad files silently: it cuts rows that are too long, pads short ones, renames a repeated
+column and drops blank rows. This reader refuses them instead, so that no household is invented.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from customer_segmentation.panel.errors import HouseholdDataError
+
+GZIP_START = b"\x1f\x8b"
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+class _Line(NamedTuple):
+    row: int
+    cells: list[str]
+
+
+def read_panel_file(path: str | Path) -> pd.DataFrame:
+    """Read a comma-separated panel file, plain or compressed by gzip, without interpreting a cell.
+
+    Args:
+        path: The file, in UTF-8 with or without byte order mark. Title rows may stand above the
+            header, blank rows and blank columns may follow the data; both are left out.
+
+    Returns:
+        One row per household in the order of the file, one text column per named column. The index
+        `row` is the number of the line in the file, from 1, at which the row starts;
+        `attrs["source"]` is the name of the file.
+
+    Raises:
+        HouseholdDataError: The file is missing, empty or damaged, not comma-separated, not UTF-8, has
+            no rows below its header, a column without a name or two with one name, a blank row
+            between households, or a row with more or fewer cells than the header.
+    """
+    path = Path(path)
+    try:
+        header, households = _split_header(_read_lines(_read_text(path)))
+        names = _read_names(header)
+        rows = [_fit(line, header.row, names) for line in households]
+    except HouseholdDataError as error:
+        raise HouseholdDataError(f"{path.name}: {error}") from error
+    index = pd.Index([line.row for line in households], name="row")
+    table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
+    table.attrs["source"] = path.name
+    return table
+
+
+def same_name(name: str) -> str:
+    """Reduce a column name to what counts: spaces at its ends and repeated spaces do not."""
+    return " ".join(name.split())
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content.startswith(GZIP_START) else content
+    except OSError as error:
+        reason = error.strerror or "it is a damaged gzip file"
+        raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
+    except (EOFError, zlib.error) as error:
+        raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
+    return _decode(content)
+
+
+def _decode(content: bytes) -> str:
+    if b"\0" in content:
+        row = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise HouseholdDataError(
+            f"row {row} holds a NUL byte, so this is no text file. Save it as CSV in UTF-8."
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise HouseholdDataError(
+            f"row {row} holds the byte 0x{content[error.start]:02x}, which is not UTF-8. "
+            "Save the file as CSV in UTF-8."
+        ) from error
+
+
+def _read_lines(text: str) -> list[_Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return list(_number_lines(reader))
+    except csv.Error as error:
+        raise HouseholdDataError(
+            f"row {reader.line_num} is not valid CSV ({error}). Look for a quotation mark too many."
+        ) from error
+
+
+def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
+    start = 1
+    for cells in reader:
+        yield _Line(start, [cell.strip() for cell in cells])
+        start = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
+    """The header is the last row of words above the first row of numbers; titles may precede it."""
+    while lines and not any(lines[-1].cells):
+        lines = lines[:-1]
+    if not lines:
+        raise HouseholdDataError("the file is empty. Give a file with a header and one row per household.")
+    first = next((at for at, line in enumerate(lines) if _is_numeric(line.cells)), len(lines))
+    words = [at for at in range(first) if any(lines[at].cells)]
+    if not words:
+        raise HouseholdDataError(
+            f"row {lines[first].row} already holds numbers. Put a row with the column names above it."
+        )
+    header = lines[words[-1]]
+    _refuse_other_separator(header)
+    if first == len(lines):
+        raise HouseholdDataError(
+            f"no row of numbers follows the header. Give one row per household below row {header.row}."
+        )
+    return header, lines[words[-1] + 1 :]
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return 2 * sum(map(bool, map(NUMBER.fullmatch, filled))) > len(filled)
+
+
+def _refuse_other_separator(header: _Line) -> None:
+    for separator, label in OTHER_SEPARATORS.items():
+        if "".join(header.cells).count(separator) >= max(len(header.cells), 2):
+            raise HouseholdDataError(
+                f"row {header.row} is separated by {label}, not by commas. "
+                "Save the file as comma-separated CSV."
+            )
+
+
+def _read_names(header: _Line) -> list[str]:
+    names = list(header.cells)
+    while not names[-1]:
+        names.pop()
+    seen: dict[str, int] = {}
+    for position, name in enumerate(map(same_name, names), start=1):
+        if not name:
+            raise HouseholdDataError(f"row {header.row}, column {position} has no name. Name it or delete it.")
+        if name in seen:
+            raise HouseholdDataError(
+                f"row {header.row} names column {name!r} twice, as columns {seen[name]} and {position}. "
+                "Delete one."
+            )
+        seen[name] = position
+    return names
+
+
+def _fit(line: _Line, header_row: int, names: Sequence[str]) -> list[str]:
+    """The cells under the names; what a row holds beyond them must be blank."""
+    count = len(names)
+    if not any(line.cells):
+        raise HouseholdDataError(f"row {line.row} is blank between households. Delete it.")
+    if len(line.cells) < count or any(line.cells[count:]):
+        raise HouseholdDataError(
+            f"row {line.row} has {len(line.cells)} cells, but the header in row {header_row} names "
+            f"{count} columns. Correct the row: every household has one cell per column."
+        )
+    return line.cells[:count]

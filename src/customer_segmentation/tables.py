@@ -1,0 +1,141 @@
+"""The public tables: names, columns and ranges that other programs rely on.
+
+The catalog names one of these schemas as the `validator` of each public table, so a table that breaks
+its promise is refused before it is written. Columns beyond those named here are welcome. Tables of
+all codebook fields promise the identifier; their other columns are the codebook's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+CLAIMS = ("assignment", "overlap", "prediction")
+
+
+def _share(**options: Any) -> Any:
+    return pa.Field(ge=0, le=1, **options)
+
+
+class Table(pa.DataFrameModel):
+    """What all public tables have in common: at least one row, types as promised."""
+
+    class Config:
+        """Other columns are welcome; types are checked, never changed."""
+
+        strict = False
+        coerce = False
+
+    @pa.dataframe_check
+    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: N805 - pandera passes the class
+        """An empty table is a fault of the pipeline, not a result."""
+        return len(table) > 0
+
+
+class Households(Table):
+    """One row per household; then every codebook field, or every derived variable and flag."""
+
+    household_id: int = pa.Field(unique=True)
+
+
+class DataQuality(Table):
+    """One row per check: where it looked, how many of the rows it found, and what that means."""
+
+    check: str
+    column: str
+    rows: int = pa.Field(ge=0)
+    share: float = _share()
+    note: str
+
+
+class HouseholdSegments(Table):
+    """One row per household of the panel: its segment, and whether its record is thin."""
+
+    household_id: int = pa.Field(unique=True)
+    segment: str
+    thin_record: bool
+
+
+class SegmentProfiles(Table):
+    """One row per segment x variable, over the households that formed the segments."""
+
+    segment: str
+    variable: str
+    mean: float
+    total_mean: float
+    index_to_total: float = pa.Field(nullable=True)
+
+
+class SegmentationCandidates(Table):
+    """One row per specification x number of segments k."""
+
+    specification: str
+    variables: str
+    algorithm: str
+    k: int = pa.Field(ge=2)
+    silhouette: float = pa.Field(ge=-1, le=1)
+    global_ari_median: float = pa.Field(ge=-1, le=1)
+    global_ari_q10: float = pa.Field(ge=-1, le=1)
+    smallest_share: float = _share()
+    chosen: bool
+
+
+class CircularityAudit(Table):
+    """One row per information set x segmentation score."""
+
+    information_set: str
+    score: str
+    claim: str = pa.Field(isin=CLAIMS)
+
+
+class _Evaluation(Table):
+    information_set: str
+    claim: str = pa.Field(isin=CLAIMS)
+    model: str
+    protocol: str = pa.Field(isin=("holdout", "repeated_cv", "nested_cv"))
+
+
+class ClassifierMetrics(_Evaluation):
+    """One row per information set x model x protocol; n counts households."""
+
+    n: int = pa.Field(gt=0)
+    accuracy: float = _share()
+    balanced_accuracy: float = _share()
+    precision_macro: float = _share()
+    recall_macro: float = _share()
+    f1_macro: float = _share()
+    log_loss: float = pa.Field(ge=0)
+
+
+class SegmentMetrics(_Evaluation):
+    """One row per information set x model x protocol x segment; support counts households."""
+
+    segment: str
+    precision: float = _share()
+    recall: float = _share()
+    f1: float = _share()
+    support: int = pa.Field(ge=0)
+
+
+class ShapImportance(Table):
+    """One row per information set x segment x field; SHAP values in log-odds, rank 1 the largest."""
+
+    information_set: str
+    segment: str
+    field: str
+    mean_abs_shap: float = pa.Field(ge=0)
+    rank: int = pa.Field(ge=1)
+
+
+class SourceStudyReproduction(Table):
+    """One row per model x protocol x cluster of the published study."""
+
+    model: str
+    protocol: str = pa.Field(isin=("single_split", "repeated_cv"))
+    segment: int
+    accuracy: float = _share()
+    precision: float = _share()
+    recall: float = _share()
+    support: int = pa.Field(ge=0)
