@@ -43,6 +43,7 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "base",  # so that nobody needs a conf/local
+    "config_patterns": {"globals": ["globals*"]},  # the codebook is a file of its own
     "merge_strategy": {"parameters": "soft"},  # an environment may change one number of a key
     "custom_resolvers": {"installed_file": installed_file},
 }

@@ -1,9 +1,9 @@
 """The codebook: the single source of what a household record is.
 
-A codebook is written in YAML (`conf/<environment>/globals_codebook.yml`) and read into the models of
-this module. The contract, the derived variables, the encoders, the labels of every chart and the data
-dictionary ask it for columns by *role* (what a column means to a method) or by *group* (which columns
-belong together), so that another panel is another codebook and no other code.
+A codebook is written in YAML (`conf/<environment>/globals_codebook.yml`) and read into the models
+of this module. The contract, the derived variables, the encoders, the labels of every chart and the
+data dictionary ask it for columns by *role* (what a column means to a method) or by *group* (which
+columns belong together), so that another panel is another codebook and no other code.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ class Field(Variable):
     @model_validator(mode="after")
     def _codes_fit_the_scale(self) -> Self:
         if self.scale.is_coded != bool(self.codes):
-            raise ValueError(f"field {self.name!r}: {self.scale} and {len(self.codes)} codes do not fit")
+            raise ValueError(
+                f"field {self.name!r}: {self.scale} and {len(self.codes)} codes do not fit"
+            )
         if self.codes and self.not_stated is not None and self.not_stated not in self.codes:
             raise ValueError(f"field {self.name!r}: not-stated code {self.not_stated} has no label")
         return self

@@ -6,7 +6,8 @@ from __future__ import annotations
 class ReadableError(Exception):
     """An error whose message says what is wrong, where, and what to do.
 
-    The command line shows the message alone; every other exception is a bug and keeps its traceback.
+    The command line shows the message alone; every other exception is a bug and keeps its
+    traceback.
     """
 
 

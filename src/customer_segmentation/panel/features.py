@@ -1,12 +1,13 @@
 """Variables derived from a household's record, as the codebook declares them.
 
-Each formula below takes columns and returns one column; the codebook says which columns it takes and
-what the result is called, so the same formulas serve every panel, in training and in scoring.
+Each formula below takes columns and returns one column; the codebook says which columns it takes
+and what the result is called, so the same formulas serve every panel, in training and in scoring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def count_positive(parts: pd.DataFrame) -> pd.Series:
 
 
 def largest_share(parts: pd.DataFrame, unlisted: pd.Series) -> pd.Series:
-    """Largest share of one listed part, in [0, 1]; the column of all unlisted parts is not one part."""
+    """Largest share of one listed part, in [0, 1]; the column of unlisted parts is not one part."""
     return parts.drop(columns=str(unlisted.name)).max(axis=1)
 
 
@@ -51,7 +52,8 @@ def repeat_rate(transactions: pd.Series, runs: pd.Series) -> pd.Series:
     repeat their predecessor's brand.
 
     Returns:
-        Values in [0, 1]; missing for a household with a single purchase, which had no chance to repeat.
+        Values in [0, 1]; missing for a household with a single purchase, which had no chance to
+        repeat.
     """
     chances = transactions - 1
     return (transactions - runs) / chances.where(chances > 0)
@@ -83,6 +85,29 @@ FORMULAS: Mapping[str, Callable[..., pd.Series]] = {
 }
 
 
+def check_formulas(codebook: Codebook) -> None:
+    """Refuse a codebook that asks for a formula that cannot be computed.
+
+    Raises:
+        ValueError: A formula does not exist, or does not take the arguments that it is given.
+    """
+    uses = [(v.name, v.formula, v.of) for v in codebook.derived]
+    uses += [(f.name, f.identity.formula, f.identity.of) for f in codebook.fields if f.identity]
+    for owner, name, of in uses:
+        arguments = set(signature(_formula(name)).parameters)
+        if arguments != set(of):
+            raise ValueError(
+                f"codebook entry {owner!r}: formula {name!r} takes {sorted(arguments)}, "
+                f"not {sorted(of)}"
+            )
+
+
+def _formula(name: str) -> Callable[..., pd.Series]:
+    if name not in FORMULAS:
+        raise ValueError(f"unknown formula {name!r}; known are {', '.join(sorted(FORMULAS))}")
+    return FORMULAS[name]
+
+
 def apply_formula(
     name: str, of: Mapping[str, str], columns: pd.DataFrame, codebook: Codebook
 ) -> pd.Series:
@@ -90,7 +115,7 @@ def apply_formula(
 
     Args:
         name: Name of a formula of this module.
-        of: For each argument a clean column name, or a group name for an argument of several columns.
+        of: For each argument a clean column name, or a group name where it takes several columns.
         columns: One row per household with at least the named columns.
         codebook: The panel's codebook.
 
@@ -100,13 +125,12 @@ def apply_formula(
     Raises:
         ValueError: The formula does not exist.
     """
-    if name not in FORMULAS:
-        raise ValueError(f"unknown formula {name!r}; known are {', '.join(sorted(FORMULAS))}")
+    formula = _formula(name)
     arguments = {
         argument: columns[source] if source in codebook else columns[codebook.columns_of(source)]
         for argument, source in of.items()
     }
-    return FORMULAS[name](**arguments).astype("float64")
+    return formula(**arguments).astype("float64")
 
 
 def derive_features(
@@ -166,8 +190,9 @@ def flag_blank_records(households: pd.DataFrame, codebook: Codebook) -> pd.Serie
         codebook: The panel's codebook.
 
     Returns:
-        One boolean per household, named as the codebook names the flag: whether every field that has a
-        not-stated code is missing.
+        One boolean per household, named as the codebook names the flag: whether every field that
+        can be left unstated is missing. Never true when the codebook has no such field.
     """
     optional = [field.name for field in codebook.fields if field.blank_code is not None]
-    return households[optional].isna().all(axis=1).rename(codebook.column(Role.BLANK_RECORD))
+    blank = households[optional].isna().all(axis=1) & bool(optional)
+    return blank.rename(codebook.column(Role.BLANK_RECORD))

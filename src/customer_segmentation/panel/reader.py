@@ -1,7 +1,7 @@
 """From the bytes of a panel file to rows of text that know their place in the file.
 
-pandas repairs bad files silently: it cuts rows that are too long, pads short ones, renames a repeated
-column and drops blank rows. This reader refuses them instead, so that no household is invented.
+pandas repairs bad files silently: it cuts rows that are too long, pads short ones, renames a
+repeated column and drops blank rows. This reader refuses them, so that no household is invented.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ import pandas as pd
 from customer_segmentation.panel.errors import HouseholdDataError
 
 GZIP_START = b"\x1f\x8b"
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NUMBER_START = re.compile(r"\s*[+-]?\.?[0-9]")
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 class _Line(NamedTuple):
     row: int
     cells: list[str]
+
+    @property
+    def is_blank(self) -> bool:
+        return not "".join(self.cells).strip()
+
+    @property
+    def is_numeric(self) -> bool:
+        filled = [cell for cell in self.cells if cell.strip()]
+        return 2 * sum(map(bool, map(NUMBER_START.match, filled))) > len(filled)
 
 
 def read_panel_file(path: str | Path) -> pd.DataFrame:
@@ -42,8 +51,8 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
         `attrs["source"]` is the name of the file.
 
     Raises:
-        HouseholdDataError: The file is missing, empty or damaged, not comma-separated, not UTF-8, has
-            no rows below its header, a column without a name or two with one name, a blank row
+        HouseholdDataError: The file is missing, empty or damaged, not comma-separated, not UTF-8,
+            has no rows below its header, a column without a name or two with one name, a blank row
             between households, or a row with more or fewer cells than the header.
     """
     path = Path(path)
@@ -105,34 +114,31 @@ def _read_lines(text: str) -> list[_Line]:
 def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
     start = 1
     for cells in reader:
-        yield _Line(start, [cell.strip() for cell in cells])
+        yield _Line(start, cells)
         start = reader.line_num + 1  # type: ignore[attr-defined]
 
 
 def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
     """The header is the last row of words above the first row of numbers; titles may precede it."""
-    while lines and not any(lines[-1].cells):
+    while lines and lines[-1].is_blank:
         lines = lines[:-1]
     if not lines:
-        raise HouseholdDataError("the file is empty. Give a file with a header and one row per household.")
-    first = next((at for at, line in enumerate(lines) if _is_numeric(line.cells)), len(lines))
-    words = [at for at in range(first) if any(lines[at].cells)]
-    if not words:
         raise HouseholdDataError(
-            f"row {lines[first].row} already holds numbers. Put a row with the column names above it."
+            "the file is empty. Give a file with a header and one row per household."
         )
-    header = lines[words[-1]]
-    _refuse_other_separator(header)
+    first = next((at for at, line in enumerate(lines) if line.is_numeric), len(lines))
+    header = next((at for at in reversed(range(first)) if not lines[at].is_blank), None)
+    if header is None:
+        raise HouseholdDataError(
+            f"row {lines[first].row} already holds numbers. Put a row of column names above it."
+        )
+    _refuse_other_separator(lines[header])
     if first == len(lines):
         raise HouseholdDataError(
-            f"no row of numbers follows the header. Give one row per household below row {header.row}."
+            f"no row of numbers follows the header in row {lines[header].row}. "
+            "Give one row per household."
         )
-    return header, lines[words[-1] + 1 :]
-
-
-def _is_numeric(cells: Sequence[str]) -> bool:
-    filled = [cell for cell in cells if cell]
-    return 2 * sum(map(bool, map(NUMBER.fullmatch, filled))) > len(filled)
+    return lines[header], lines[header + 1 :]
 
 
 def _refuse_other_separator(header: _Line) -> None:
@@ -146,16 +152,18 @@ def _refuse_other_separator(header: _Line) -> None:
 
 def _read_names(header: _Line) -> list[str]:
     names = list(header.cells)
-    while not names[-1]:
+    while not names[-1].strip():
         names.pop()
     seen: dict[str, int] = {}
     for position, name in enumerate(map(same_name, names), start=1):
         if not name:
-            raise HouseholdDataError(f"row {header.row}, column {position} has no name. Name it or delete it.")
+            raise HouseholdDataError(
+                f"row {header.row}, column {position} has no name. Name the column or delete it."
+            )
         if name in seen:
             raise HouseholdDataError(
-                f"row {header.row} names column {name!r} twice, as columns {seen[name]} and {position}. "
-                "Delete one."
+                f"row {header.row} names column {name!r} twice, "
+                f"as columns {seen[name]} and {position}. Delete one."
             )
         seen[name] = position
     return names
@@ -163,10 +171,10 @@ def _read_names(header: _Line) -> list[str]:
 
 def _fit(line: _Line, header_row: int, names: Sequence[str]) -> list[str]:
     """The cells under the names; what a row holds beyond them must be blank."""
-    count = len(names)
-    if not any(line.cells):
+    if line.is_blank:
         raise HouseholdDataError(f"row {line.row} is blank between households. Delete it.")
-    if len(line.cells) < count or any(line.cells[count:]):
+    count = len(names)
+    if len(line.cells) < count or "".join(line.cells[count:]).strip():
         raise HouseholdDataError(
             f"row {line.row} has {len(line.cells)} cells, but the header in row {header_row} names "
             f"{count} columns. Correct the row: every household has one cell per column."

@@ -1,0 +1,67 @@
+# Everything runs in .venv, made once from the lock files; a second call installs nothing.
+# Any of the supported Pythons may be chosen:  make run PYTHON=/path/to/python3.12
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c \
+	'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-header pyproject.toml
+
+# Kedro sends usage statistics unless told not to; .telemetry says no as well.
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lineage lineage-static bench lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+run: $(VENV)/run.stamp  ## Rebuild the whole project from the panel file
+	$(BIN)/kedro run
+
+test: $(VENV)/dev.stamp  ## Run the tests
+	$(BIN)/pytest
+
+check: $(VENV)/dev.stamp  ## Check format, lint, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lineage: $(VENV)/run.stamp  ## Open the map of pipelines and datasets in a browser
+	$(BIN)/kedro viz run --host 127.0.0.1
+
+lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
+	$(BIN)/kedro viz build --include-previews
+
+bench: $(VENV)/dev.stamp  ## Measure seconds per node and peak memory
+	$(BIN)/python tools/bench.py
+
+lock: | $(BIN)/python  ## Choose versions anew and write both lock files
+	$(BIN)/python -m pip install --quiet 'uv>=0.13,<1'
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:  ## Remove the environment, caches and everything that a run wrote
+	rm -rf $(VENV) .viz build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find data -type f ! -name .gitkeep -delete
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; say make run PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	$(PIP) --requirement $<
+	@touch $@
+
+# Compiled only when imported: the tools are many and a test run needs few of them.
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(PIP) --no-compile --requirement $<
+	@touch $@

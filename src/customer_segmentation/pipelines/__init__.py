@@ -1,0 +1,1 @@
+"""The pipelines: what the other packages do, wired between named datasets."""

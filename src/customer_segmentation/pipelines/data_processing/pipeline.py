@@ -1,0 +1,62 @@
+"""The wiring of data_processing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro.pipeline import Pipeline, node
+
+from customer_segmentation.panel.contract import validate_households
+from customer_segmentation.panel.quality import check_data_quality
+from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
+
+
+def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
+    """Validate the panel file, derive the features of its households and check its quality.
+
+    ```
+    raw_households ──> households ──> household_features
+          └─────────────────┴─────────────────┴──────────> data_quality
+    ```
+
+    Args:
+        **kwargs: Not used; Kedro may pass some.
+
+    Returns:
+        The pipeline, its nodes in the namespace and under the tag `data_processing`.
+    """
+    return Pipeline(
+        [
+            node(
+                validate_households,
+                inputs={"raw": "raw_households", "codebook": "params:codebook"},
+                outputs="households",
+                name="validate_households",
+            ),
+            node(
+                derive_household_features,
+                inputs={
+                    "households": "households",
+                    "codebook": "params:codebook",
+                    "data_processing": "params:data_processing",
+                },
+                outputs="household_features",
+                name="derive_household_features",
+            ),
+            node(
+                check_data_quality,
+                inputs={
+                    "raw": "raw_households",
+                    "households": "households",
+                    "features": "household_features",
+                    "codebook": "params:codebook",
+                    "data_processing": "params:data_processing",
+                },
+                outputs="data_quality",
+                name="check_data_quality",
+            ),
+        ],
+        namespace="data_processing",
+        prefix_datasets_with_namespace=False,
+        tags=["data_processing"],
+    )

@@ -1,0 +1,156 @@
+"""What all tests share: the codebook, the panel, and one run of the whole project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.hooks import hook_impl
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
+from kedro.pipeline.node import Node
+from pydantic import BaseModel
+
+from customer_segmentation import settings
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import validate_households
+from customer_segmentation.panel.reader import read_panel_file
+from customer_segmentation.parameters import Parameters, check_parameters
+from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
+
+PROJECT = Path(__file__).parents[1]
+
+
+def load_config(env: str | None = None, **runtime_params: str) -> OmegaConfigLoader:
+    """The project's configuration, as Kedro reads it in an environment."""
+    return OmegaConfigLoader(
+        str(PROJECT / "conf"), env, runtime_params, **settings.CONFIG_LOADER_ARGS
+    )
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's folder, known to Kedro."""
+    os.environ["DO_NOT_TRACK"] = "1"
+    bootstrap_project(PROJECT)
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def parameters() -> Parameters:
+    """The parameters of an ordinary run."""
+    return check_parameters(load_config()["parameters"])
+
+
+@pytest.fixture(scope="session")
+def codebook(parameters: Parameters) -> Codebook:
+    """The codebook of the CRISA panel."""
+    return parameters.codebook
+
+
+@pytest.fixture(scope="session")
+def panel_file() -> Path:
+    """The panel file inside the installed package."""
+    return Path(load_config()["globals"]["panel_file"])
+
+
+@pytest.fixture(scope="session")
+def _panel_rows(panel_file: Path) -> pd.DataFrame:
+    return read_panel_file(panel_file)
+
+
+@pytest.fixture(scope="session")
+def _households(_panel_rows: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    return validate_households(_panel_rows, codebook)
+
+
+@pytest.fixture(scope="session")
+def _features(_households: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
+    return derive_household_features(_households, parameters.codebook, parameters.data_processing)
+
+
+@pytest.fixture
+def panel_rows(_panel_rows: pd.DataFrame) -> pd.DataFrame:
+    """The panel as text; a copy that the test may change."""
+    return _panel_rows.copy()
+
+
+@pytest.fixture
+def households(_households: pd.DataFrame) -> pd.DataFrame:
+    """The typed households; a copy that the test may change."""
+    return _households.copy()
+
+
+@pytest.fixture
+def features(_features: pd.DataFrame) -> pd.DataFrame:
+    """The derived variables and flags; a copy that the test may change."""
+    return _features.copy()
+
+
+def fingerprint(value: Any) -> str:
+    """A digest that changes with any visible part of a node's input."""
+    if isinstance(value, BaseModel):  # its caches are no part of it
+        return value.model_dump_json()
+    if isinstance(value, Mapping):
+        return str({key: fingerprint(item) for key, item in value.items()})
+    if isinstance(value, pd.DataFrame):
+        rows = pd.util.hash_pandas_object(value).tolist()
+        return str((rows, list(value.columns), value.dtypes.tolist(), value.attrs))
+    return str(joblib.hash(value))
+
+
+@dataclass
+class PurityProbe:
+    """Compares the inputs of each node before and after it ran."""
+
+    before: dict[str, str] = field(default_factory=dict)
+    nodes: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        self.before = {name: fingerprint(value) for name, value in inputs.items()}
+
+    @hook_impl
+    def after_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        self.nodes.append(node.name)
+        self.changed += [
+            f"{node.name} changed {name}"
+            for name, value in inputs.items()
+            if fingerprint(value) != self.before[name]
+        ]
+
+
+@dataclass(frozen=True)
+class ProjectRun:
+    """What one `kedro run --env test` wrote, and what was seen on the way."""
+
+    data_root: Path
+    catalog: DataCatalog
+    probe: PurityProbe
+
+    def load(self, name: str) -> Any:
+        """Load a dataset through the catalog, as another program would."""
+        return self.catalog.load(name)
+
+
+@pytest.fixture(scope="session")
+def project_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> ProjectRun:
+    """The whole project, run once on small budgets into a folder of its own."""
+    data_root = tmp_path_factory.mktemp("data")
+    options = {"env": "test", "runtime_params": {"data_root": data_root.as_posix()}}
+    probe = PurityProbe()
+    with KedroSession.create(project, **options) as session:
+        session._hook_manager.register(probe)
+        session.run()
+    with KedroSession.create(project, **options) as session:
+        catalog = session.load_context().catalog
+    return ProjectRun(data_root, catalog, probe)

@@ -1,0 +1,130 @@
+"""The reader refuses what pandas repairs, and says where."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.reader import read_panel_file
+
+SMALL = "id,age,share\n1,34,0.5\n2,51,0.25\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    """Write content to a file named small.csv, then read it."""
+
+    def read_content(content: str | bytes) -> pd.DataFrame:
+        path = tmp_path / "small.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_panel_file(path)
+
+    return read_content
+
+
+def test_the_real_panel_is_read_as_it_comes(panel_file: Path, panel_rows: pd.DataFrame) -> None:
+    with gzip.open(panel_file, "rt", encoding="utf-8-sig") as file:
+        expected = pd.read_csv(file, dtype="str", keep_default_na=False)
+    assert panel_rows.shape == (600, 46)
+    assert list(panel_rows.columns) == list(expected.columns)
+    assert panel_rows.to_numpy().tolist() == expected.to_numpy().tolist()
+    assert panel_rows.index.tolist() == list(range(2, 602))
+    assert panel_rows.index.name == "row"
+    assert panel_rows.attrs["source"] == panel_file.name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SMALL,
+        "\ufeff" + SMALL,
+        SMALL.replace("\n", "\r\n"),
+        SMALL.replace("\n", "\r"),
+        gzip.compress(SMALL.encode()),
+        SMALL + "\n,,\n  \n",
+        SMALL.replace("\n", ",,\n"),
+        SMALL.replace("\n", ", \n") + ",,,\n",
+    ],
+    ids=["plain", "bom", "crlf", "cr", "gzip", "blank rows", "blank columns", "both"],
+)
+def test_habits_of_files_that_change_nothing(read, content: str | bytes) -> None:
+    table = read(content)
+    assert table.to_dict("list") == {
+        "id": ["1", "2"],
+        "age": ["34", "51"],
+        "share": ["0.5", "0.25"],
+    }
+    assert table.index.tolist() == [2, 3]
+
+
+def test_title_rows_above_the_header_are_left_out(read) -> None:
+    table = read("Panel 2018,,\n\nIdentity,Demographics,\n" + SMALL)
+    assert list(table.columns) == ["id", "age", "share"]
+    assert table.index.tolist() == [5, 6]
+
+
+def test_percentages_make_a_row_of_numbers(read) -> None:
+    assert read("a,b,c\n37.7%,.5%,-1%\n").iloc[0].tolist() == ["37.7%", ".5%", "-1%"]
+
+
+def test_a_quoted_line_break_counts_as_a_line(read) -> None:
+    table = read('id,"age\nin years"\n1,"3\n4"\n2,5\n')
+    assert list(table.columns) == ["id", "age\nin years"]
+    assert table.index.tolist() == [3, 5]
+    assert table["age\nin years"].tolist() == ["3\n4", "5"]
+
+
+def test_names_and_cells_keep_their_spaces(read) -> None:
+    table = read("id ,a  b\n 1,2 \n")
+    assert list(table.columns) == ["id ", "a  b"]
+    assert table.iloc[0].tolist() == [" 1", "2 "]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "the file is empty"),
+        (" \n,,\n\n", "the file is empty"),
+        ("\ufeff", "the file is empty"),
+        ("id,age\n", "no row of numbers follows the header in row 1"),
+        ("id,age\n\n\n", "no row of numbers follows the header in row 1"),
+        ("1,34\n2,51\n", "row 1 already holds numbers"),
+        ("id,age\n1,34\n2\n", "row 3 has 1 cells, but the header in row 1 names 2"),
+        ("id,age\n1,34\n2,51,7\n", "row 3 has 3 cells, but the header in row 1 names 2"),
+        ("id,age\n1,34\n\n2,51\n", "row 3 is blank between households"),
+        ("id,age\n1,34\n,,\n2,51\n", "row 3 is blank between households"),
+        ("id,age\n\n1,34\n", "row 2 is blank between households"),
+        ("id,age,age\n1,34,34\n", "row 1 names column 'age' twice, as columns 2 and 3"),
+        ("No.  of,No. of \n1,2\n", "row 1 names column 'No. of' twice, as columns 1 and 2"),
+        ("id,,age\n1,2,3\n", "row 1, column 2 has no name"),
+        ("id,,age\n1,,3\n", "row 1, column 2 has no name"),
+        ("id,age,\n1,34,5\n", "row 2 has 3 cells"),
+        ("id;age;share\n1;34;0,5\n", "row 1 is separated by semicolons"),
+        ("id\tage\tshare\n1\t34\t0.5\n", "row 1 is separated by tabs"),
+        ("id|age|share\n1|34|0.5\n", "row 1 is separated by vertical bars"),
+        ('id,age\n1,"34\n2,51\n', "not valid CSV"),
+        ("id,age\n1,34\n2,5\0", "row 3 holds a NUL byte"),
+        (b"id,age\n1,34\n2,\xff\n", "row 3 holds the byte 0xff, which is not UTF-8"),
+        (SMALL.encode("utf-16"), "row 1 holds a NUL byte"),
+        (gzip.compress(SMALL.encode())[:-12], "is a damaged gzip file"),
+        (b"\x1f\x8bnot gzip at all", "is a damaged gzip file"),
+    ],
+)
+def test_unreadable_files_are_refused(read, content: str | bytes, expected: str) -> None:
+    with pytest.raises(HouseholdDataError) as caught:
+        read(content)
+    message = str(caught.value)
+    assert message.startswith("small.csv: ")
+    assert expected in message
+    assert len(message.splitlines()) == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HouseholdDataError, match=r"absent\.csv.*No such file"):
+        read_panel_file(tmp_path / "absent.csv")
+    with pytest.raises(HouseholdDataError, match="cannot be read"):
+        read_panel_file(tmp_path)

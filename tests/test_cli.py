@@ -1,0 +1,203 @@
+"""`kedro run` refuses what it cannot use with one clear message, and before anything is written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
+
+from customer_segmentation.cli import MAX_LINES, ReadableCommand, cli, message_for, run
+from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.errors import ReadableError
+
+
+@pytest.fixture
+def kedro(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`kedro run` in this process, writing into a folder of its own."""
+    monkeypatch.chdir(project)
+
+    def kedro_run_with(*arguments: str, **parameters: str) -> Result:
+        parameters = {"data_root": str(tmp_path / "data"), **parameters}
+        pairs = ",".join(f"{key}={value}" for key, value in parameters.items())
+        return CliRunner().invoke(run, [*arguments, "--params", pairs])
+
+    return kedro_run_with
+
+
+def assert_refused(result: Result, tmp_path: Path, *parts: str) -> None:
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)  # click's way out: no traceback
+    message = result.stderr
+    assert message.startswith("Error: ")
+    assert len(message.splitlines()) <= MAX_LINES
+    for part in parts:
+        assert part in message
+    assert not list((tmp_path / "data").rglob("*.*"))
+
+
+def break_column(role: Role, text: str) -> Callable[..., tuple[str, ...]]:
+    """Write a text into the third household's cell; the message must name place and value."""
+
+    def spoil(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
+        field = codebook.field(codebook.column(role))
+        column = next(c for c in rows if " ".join(c.split()) == " ".join(field.raw_name.split()))
+        rows.iloc[2, list(rows.columns).index(column)] = text
+        return str(rows.index[2]), " ".join(field.raw_name.split()), text
+
+    return spoil
+
+
+def break_sum(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
+    row, column, _ = break_column(Role.FULL_PRICE_SHARE, "0")(rows, codebook)
+    return row, column, "add up to 1"
+
+
+def repeat_household(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
+    rows.iloc[4] = rows.iloc[1]
+    return (rows.iloc[1, 0], str(rows.index[4]))
+
+
+def drop_column(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
+    name = codebook.field(codebook.column(Role.VALUE)).raw_name
+    rows.drop(columns=name, inplace=True)  # noqa: PD002
+    return (name,)
+
+
+SPOILT = {
+    "a missing column": drop_column,
+    "a repeated household": repeat_household,
+    "an unknown code": break_column(Role.STRATUM, "9"),
+    "a negative volume": break_column(Role.VOLUME, "-5"),
+    "text in a number": break_column(Role.VALUE, "many"),
+    "a broken sum of shares": break_sum,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_bad_panel_file_is_refused_by_its_place(kedro, tmp_path, panel_rows, codebook, spoil):
+    expected = spoil(panel_rows, codebook)
+    file = tmp_path / "spoilt.csv"
+    panel_rows.to_csv(file, index=False)
+    result = kedro("--pipelines", "data_processing", panel_file=str(file))
+    assert_refused(result, tmp_path, "spoilt.csv", *expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"], ids=["empty", "blank"])
+def test_an_empty_panel_file_is_refused(kedro, tmp_path, content):
+    file = tmp_path / "empty.csv"
+    file.write_bytes(content)
+    result = kedro("--pipelines", "data_processing", panel_file=str(file))
+    assert_refused(result, tmp_path, "empty.csv")
+
+
+def test_a_missing_panel_file_is_named(kedro, tmp_path):
+    result = kedro("--pipelines", "data_processing", panel_file=str(tmp_path / "gone.csv"))
+    assert_refused(result, tmp_path, "gone.csv")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("segmentation.specification.segments", "three", ("specification.segments", "three")),
+        ("segmentatoin.processes", "1", ("segmentatoin",)),
+        ("data_processing.minimum_transactions", "-1", ("minimum_transactions", "-1")),
+    ],
+)
+def test_a_bad_parameter_stops_every_pipeline_by_its_key(
+    kedro, tmp_path, parameter, value, expected
+):
+    result = kedro("--pipelines", "data_processing", **{parameter: value})
+    assert_refused(result, tmp_path, *expected)
+    assert "nodes to run" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--pipelines", "segmentatoin"), "there are: data_processing"),
+        (("--tags", "no_such_tag"), "no nodes"),
+        (("--nodes", "no_such_node"), "no_such_node"),
+        (("--env", "no_such_env"), "no_such_env"),
+        (("--runner", "NoSuchRunner"), "NoSuchRunner"),
+        (("--pipelines", "reporting"), "kedro run"),  # what it reads was not written yet
+    ],
+)
+def test_a_request_that_cannot_be_met_is_one_message(kedro, tmp_path, arguments, expected):
+    assert_refused(kedro(*arguments), tmp_path, expected)
+
+
+def test_the_shell_sees_one_message_and_a_failure(project, tmp_path):
+    """The same from outside: exit code, streams and logging as a person meets them."""
+    file = tmp_path / "empty.csv"
+    file.touch()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "kedro", "run", "--pipelines", "data_processing"),
+            *("--params", f"data_root={tmp_path / 'data'},panel_file={file}"),
+        ],
+        capture_output=True,
+        check=False,
+        cwd=project,
+        env={**os.environ, "DO_NOT_TRACK": "1"},
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "empty.csv" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len((done.stdout + done.stderr).splitlines()) <= MAX_LINES
+    assert not (tmp_path / "data").exists()
+
+
+def raising(error: BaseException, cause: BaseException | None = None) -> ReadableCommand:
+    def fail() -> None:
+        raise error from cause
+
+    return ReadableCommand("run", callback=fail)
+
+
+def test_a_readable_error_is_found_behind_others():
+    command = raising(DatasetError("Failed while loading"), ReadableError("line 3: say what to do"))
+    result = CliRunner().invoke(command)
+    assert (result.exit_code, result.stderr) == (1, "Error: line 3: say what to do\n")
+
+
+@pytest.mark.parametrize("error", [KeyError("oops"), ValueError("oops"), OSError("oops")])
+def test_a_bug_keeps_its_traceback(error):
+    result = CliRunner().invoke(raising(error))
+    assert result.exception is error
+    assert result.stderr == ""
+
+
+def test_a_bug_inside_a_dataset_keeps_its_traceback():
+    error = DatasetError("Failed while saving")
+    assert CliRunner().invoke(raising(error, TypeError("oops"))).exception is error
+
+
+def test_a_disk_that_is_full_is_a_message():
+    error = DatasetError("Failed while saving")
+    result = CliRunner().invoke(raising(error, OSError(28, "No space left on device", "a.parquet")))
+    assert result.exit_code == 1
+    assert "No space left" in result.stderr
+    assert "a.parquet" in result.stderr
+
+
+def test_a_long_message_is_cut():
+    message = message_for(ReadableError("\n".join(map(str, range(100)))))
+    assert message is not None
+    assert len(message.splitlines()) <= MAX_LINES
+
+
+def test_the_command_keeps_every_option_of_kedro():
+    assert cli.commands["run"] is run
+    assert isinstance(run, click.Command)
+    assert run.params == kedro_run.params

@@ -1,0 +1,211 @@
+"""Files are whole or not there, equal when saved again, and shown in the lineage map."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import inspect
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import AbstractDataset, DatasetError
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from customer_segmentation.datasets import (
+    AtomicDataset,
+    FigureDataset,
+    HtmlDataset,
+    MissingFileError,
+    PanelFileDataset,
+    replacing,
+)
+
+TABLE = pd.DataFrame({"household": [1, 2, 3], "share": [0.25, 0.5, None]})
+KINDS = {"table.parquet": "pandas.ParquetDataset", "table.csv": "pandas.CSVDataset"}
+
+
+def draw(height: float = 2.0) -> Figure:
+    figure, axes = plt.subplots(figsize=(2, 2))
+    axes.bar(["a", "b"], [1.0, height])
+    return figure
+
+
+def atomic(folder: Path, name: str = "table.parquet") -> AtomicDataset:
+    kind = {"type": KINDS[name]}
+    if kind["type"] == "pandas.CSVDataset":
+        kind["save_args"] = {"index": False}
+    return AtomicDataset(filepath=(folder / name).as_posix(), dataset=kind)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_saved_table_comes_back(tmp_path, name):
+    dataset = atomic(tmp_path / "new folder", name)
+    assert not dataset.exists()
+    dataset.save(TABLE)
+    assert dataset.exists()
+    pd.testing.assert_frame_equal(dataset.load(), TABLE)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_only_the_target_is_left_in_the_folder(tmp_path, name):
+    atomic(tmp_path, name).save(TABLE)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_saving_again_writes_equal_bytes(tmp_path, name):
+    dataset = atomic(tmp_path, name)
+    dataset.save(TABLE)
+    first = (tmp_path / name).read_bytes()
+    dataset.save(TABLE.copy())
+    assert (tmp_path / name).read_bytes() == first
+
+
+class HalfDataset(AbstractDataset[str, str]):
+    """Writes half of the text, then the disk is full."""
+
+    def __init__(self, filepath: str) -> None:
+        self._path = Path(filepath)
+
+    def load(self) -> str:
+        return self._path.read_text()
+
+    def save(self, data: str) -> None:
+        self._path.write_text(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _describe(self) -> dict[str, str]:
+        return {"filepath": str(self._path)}
+
+
+@pytest.mark.parametrize("before", [None, "the old text"])
+def test_a_full_disk_leaves_what_was_there_before(tmp_path, before):
+    target = tmp_path / "text.txt"
+    if before is not None:
+        target.write_text(before)
+    dataset = AtomicDataset(filepath=str(target), dataset={"type": HalfDataset})
+    with pytest.raises(DatasetError, match="No space left"):
+        dataset.save("the new text, which is longer")
+    assert [path.name for path in tmp_path.iterdir()] == ([] if before is None else ["text.txt"])
+    assert before is None or target.read_text() == before
+
+
+def test_an_interruption_leaves_what_was_there_before(tmp_path):
+    target = tmp_path / "text.txt"
+    target.write_text("old")
+
+    def interrupt() -> None:
+        with replacing(target) as draft:
+            draft.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_the_target_is_flushed_to_disk_before_it_is_renamed(tmp_path, monkeypatch):
+    target = tmp_path / "text.txt"
+    there_when_flushed = []
+    monkeypatch.setattr(os, "fsync", lambda _: there_when_flushed.append(target.exists()))
+    with replacing(target) as draft:
+        draft.write_text("whole")
+    assert there_when_flushed == [False]
+    assert target.read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [atomic, lambda folder: FigureDataset(str(folder / "a.png"))],
+    ids=["table", "figure"],
+)
+def test_a_missing_file_is_named_with_what_to_do(tmp_path, dataset):
+    with pytest.raises(DatasetError, match="kedro run") as caught:
+        dataset(tmp_path).load()
+    assert isinstance(caught.value.__cause__, MissingFileError)
+    assert str(tmp_path) in str(caught.value.__cause__)
+
+
+def test_a_figure_is_saved_closed_and_loaded_as_png(tmp_path):
+    dataset = FigureDataset(str(tmp_path / "figure.png"))
+    figure = draw()
+    dataset.save(figure)
+    assert not plt.fignum_exists(figure.number)
+    assert dataset.load().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_equal_figures_are_equal_to_the_byte_and_name_no_software(tmp_path):
+    datasets = [FigureDataset(str(tmp_path / name)) for name in ("one.png", "two.png", "other.png")]
+    for dataset, height in zip(datasets, (2.0, 2.0, 1.0), strict=True):
+        dataset.save(draw(height))
+    one, two, other = (dataset.load() for dataset in datasets)
+    assert one == two != other
+    assert b"Software" not in one
+
+
+def test_a_page_comes_back_as_it_was_written(tmp_path):
+    page = "<!doctype html>\n<p>Cramér's V: 37.7 % — ₹</p>\n"
+    dataset = HtmlDataset(str(tmp_path / "page.html"))
+    dataset.save(page)
+    assert dataset.load() == page
+    assert (tmp_path / "page.html").read_bytes() == page.encode("utf-8")
+
+
+def test_a_panel_file_is_only_read(tmp_path, panel_file, panel_rows):
+    before = panel_file.read_bytes()
+    with pytest.raises(DatasetError, match="only read"):
+        PanelFileDataset(str(panel_file)).save(panel_rows)
+    assert panel_file.read_bytes() == before
+
+
+def test_a_panel_file_is_text_with_its_lines(panel_file):
+    rows = PanelFileDataset(str(panel_file)).load()
+    assert rows.index.name == "row"
+    assert rows.index[0] == 2  # below the header
+    assert all(isinstance(cell, str) for cell in rows.to_numpy().ravel())
+
+
+def test_each_preview_has_the_type_that_the_lineage_map_knows(tmp_path, panel_file):
+    table, figure, page = (
+        atomic(tmp_path),
+        FigureDataset(str(tmp_path / "a.png")),
+        HtmlDataset(str(tmp_path / "a.html")),
+    )
+    table.save(TABLE)
+    figure.save(draw())
+    page.save("<p>page</p>")
+    panel = PanelFileDataset(str(panel_file))
+    kinds = {
+        getattr(inspect.signature(dataset.preview).return_annotation, "__name__", None)
+        or inspect.signature(dataset.preview).return_annotation
+        for dataset in (table, figure, page, panel)
+    }
+    assert kinds == {"TablePreview", "ImagePreview", "HTMLPreview"}
+    assert table.preview(nrows=2)["data"] == [[1, 0.25], [2, 0.5]]
+    assert base64.b64decode(figure.preview()) == figure.load()
+    assert page.preview() == "<p>page</p>"
+    assert len(panel.preview(nrows=3)["data"]) == 3
+
+
+def test_a_dataset_without_a_preview_has_none(tmp_path):
+    dataset = AtomicDataset(
+        filepath=str(tmp_path / "a.json"), dataset={"type": "pickle.PickleDataset"}
+    )
+    assert not hasattr(dataset, "preview")
+
+
+def test_the_layer_reaches_the_lineage_map(tmp_path):
+    metadata = {"kedro-viz": {"layer": "primary"}}
+    dataset = AbstractDataset.from_config(
+        "households",
+        {
+            "type": "customer_segmentation.datasets.AtomicDataset",
+            "filepath": str(tmp_path / "a.parquet"),
+            "dataset": {"type": "pandas.ParquetDataset"},
+            "metadata": metadata,
+        },
+    )
+    assert dataset.metadata == metadata
