@@ -1,0 +1,1 @@
+"""How segments are formed, named, judged and described; and the segmenter that assigns them."""
