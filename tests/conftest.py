@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 import joblib
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 from kedro.config import OmegaConfigLoader
 from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog
+from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
 from customer_segmentation import settings
+from customer_segmentation.cli import run
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.reader import read_panel_file
@@ -95,6 +97,19 @@ def features(_features: pd.DataFrame) -> pd.DataFrame:
     return _features.copy()
 
 
+@pytest.fixture
+def kedro(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`kedro run` in this process, writing into the test's folder `data`."""
+    monkeypatch.chdir(project)
+
+    def kedro_run_with(*arguments: str, **parameters: str) -> Result:
+        parameters = {"data_root": str(tmp_path / "data"), **parameters}
+        pairs = ",".join(f"{key}={value}" for key, value in parameters.items())
+        return CliRunner().invoke(run, [*arguments, "--params", pairs])
+
+    return kedro_run_with
+
+
 def fingerprint(value: Any) -> str:
     """A digest that changes with any visible part of a node's input."""
     if isinstance(value, BaseModel):  # its caches are no part of it
@@ -134,7 +149,7 @@ class ProjectRun:
     """What one `kedro run --env test` wrote, and what was seen on the way."""
 
     data_root: Path
-    catalog: DataCatalog
+    catalog: CatalogProtocol[Any, Any]
     probe: PurityProbe
 
     def load(self, name: str) -> Any:
@@ -142,15 +157,18 @@ class ProjectRun:
         return self.catalog.load(name)
 
 
+def open_session(env: str | None = None, **runtime_params: Any) -> KedroSession:
+    """A session of the project, as `kedro run --env ... --params ...` opens one."""
+    return KedroSession.create(PROJECT, env=env, runtime_params=runtime_params)
+
+
 @pytest.fixture(scope="session")
 def project_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> ProjectRun:
     """The whole project, run once on small budgets into a folder of its own."""
     data_root = tmp_path_factory.mktemp("data")
-    options = {"env": "test", "runtime_params": {"data_root": data_root.as_posix()}}
     probe = PurityProbe()
-    with KedroSession.create(project, **options) as session:
-        session._hook_manager.register(probe)
-        session.run()
-    with KedroSession.create(project, **options) as session:
-        catalog = session.load_context().catalog
+    session = open_session("test", data_root=data_root.as_posix())
+    session._hook_manager.register(probe)
+    session.run()
+    catalog = open_session("test", data_root=data_root.as_posix()).load_context().catalog
     return ProjectRun(data_root, catalog, probe)

@@ -20,19 +20,6 @@ from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.errors import ReadableError
 
 
-@pytest.fixture
-def kedro(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """`kedro run` in this process, writing into a folder of its own."""
-    monkeypatch.chdir(project)
-
-    def kedro_run_with(*arguments: str, **parameters: str) -> Result:
-        parameters = {"data_root": str(tmp_path / "data"), **parameters}
-        pairs = ",".join(f"{key}={value}" for key, value in parameters.items())
-        return CliRunner().invoke(run, [*arguments, "--params", pairs])
-
-    return kedro_run_with
-
-
 def assert_refused(result: Result, tmp_path: Path, *parts: str) -> None:
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)  # click's way out: no traceback
@@ -44,14 +31,18 @@ def assert_refused(result: Result, tmp_path: Path, *parts: str) -> None:
     assert not list((tmp_path / "data").rglob("*.*"))
 
 
+def tidy(raw_name: object) -> str:
+    return " ".join(str(raw_name).split())
+
+
 def break_column(role: Role, text: str) -> Callable[..., tuple[str, ...]]:
     """Write a text into the third household's cell; the message must name place and value."""
 
     def spoil(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
-        field = codebook.field(codebook.column(role))
-        column = next(c for c in rows if " ".join(c.split()) == " ".join(field.raw_name.split()))
-        rows.iloc[2, list(rows.columns).index(column)] = text
-        return str(rows.index[2]), " ".join(field.raw_name.split()), text
+        name = tidy(codebook.field(codebook.column(role)).raw_name)
+        column = next(column for column in rows if tidy(column) == name)
+        rows.loc[rows.index[2], str(column)] = text
+        return str(rows.index[2]), name, text
 
     return spoil
 
@@ -63,12 +54,12 @@ def break_sum(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
 
 def repeat_household(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
     rows.iloc[4] = rows.iloc[1]
-    return (rows.iloc[1, 0], str(rows.index[4]))
+    return str(rows.iloc[1, 0]), str(rows.index[4])
 
 
 def drop_column(rows: pd.DataFrame, codebook: Codebook) -> tuple[str, ...]:
     name = codebook.field(codebook.column(Role.VALUE)).raw_name
-    rows.drop(columns=name, inplace=True)  # noqa: PD002
+    del rows[name]
     return (name,)
 
 

@@ -7,6 +7,7 @@ import errno
 import inspect
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -34,7 +35,7 @@ def draw(height: float = 2.0) -> Figure:
 
 
 def atomic(folder: Path, name: str = "table.parquet") -> AtomicDataset:
-    kind = {"type": KINDS[name]}
+    kind: dict[str, Any] = {"type": KINDS[name]}
     if kind["type"] == "pandas.CSVDataset":
         kind["save_args"] = {"index": False}
     return AtomicDataset(filepath=(folder / name).as_posix(), dataset=kind)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 
 import pytest
-from kedro.framework.session import KedroSession
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
 from customer_segmentation.parameters import ParameterError
+from tests.conftest import open_session
 
 
-def load_context(project, **parameters):
-    with KedroSession.create(project, runtime_params=parameters) as session:
-        return session.load_context()
-
-
-def test_the_parameters_of_the_project_are_accepted(project):
-    assert load_context(project).env is None
+@pytest.mark.parametrize("env", [None, "test"])
+def test_the_parameters_of_the_project_are_accepted(project, env):
+    assert open_session(env).load_context().env == env
 
 
 @pytest.mark.parametrize(
@@ -34,24 +31,21 @@ def test_the_parameters_of_the_project_are_accepted(project):
 )
 def test_a_bad_parameter_is_refused_by_key_and_value(project, parameters, key, value):
     with pytest.raises(ParameterError) as caught:
-        load_context(project, **parameters)
+        open_session(**parameters).load_context()
     assert key in str(caught.value)
     assert value in str(caught.value)
 
 
-def test_the_check_comes_before_kedro_reads_the_pipelines(project, monkeypatch):
-    """Kedro checks only the keys in use, and only once it has imported the pipelines."""
-    from kedro.framework.project import pipelines
-
-    pipelines.set_requested(["data_processing"])
+def test_the_check_needs_no_pipeline(project, monkeypatch):
+    """Kedro's own check knows only the keys in use, once it has imported the pipelines."""
     monkeypatch.setattr(type(pipelines), "_load_data", lambda _: pytest.fail("imported"))
     with pytest.raises(ParameterError):
-        load_context(project, modelling="nothing")
+        open_session(modelling="nothing").load_context()
 
 
 def test_the_paths_of_a_run_are_no_unknown_parameters(project):
     paths = {"data_root": "elsewhere", "panel_file": "panel.csv"}
-    parameters = load_context(project, **paths).config_loader["parameters"]
+    parameters = open_session(**paths).load_context().config_loader["parameters"]
     assert paths.items() <= parameters.items()
 
 
@@ -63,16 +57,31 @@ def split(number: int) -> tuple[int, int]:
     return number, number
 
 
+PIPELINE = Pipeline(
+    [
+        node(double, inputs="one", outputs="two", name="double"),
+        node(split, inputs="two", outputs=["three", "four"], name="split"),
+    ]
+)
+
+
+def run_pipeline(**inputs: object) -> None:
+    catalog = DataCatalog({name: MemoryDataset(data) for name, data in inputs.items()})
+    SequentialRunner().run(PIPELINE, catalog, open_session()._hook_manager)
+
+
+def endings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().partition(" s  ")[2] for record in caplog.records]
+
+
 def test_each_finished_node_is_one_line(project, caplog):
-    pipeline = Pipeline(
-        [
-            node(double, inputs="one", outputs="two", name="double"),
-            node(split, inputs="two", outputs=["three", "four"], name="split"),
-        ]
-    )
-    catalog = DataCatalog({"one": MemoryDataset(1)})
     caplog.set_level(logging.INFO, "customer_segmentation.hooks")
-    with KedroSession.create(project) as session:
-        SequentialRunner().run(pipeline, catalog, session._hook_manager)
-    lines = [record.getMessage() for record in caplog.records]
-    assert [line.split()[-1] for line in lines] == ["double", "split"]
+    run_pipeline(one=1)
+    assert endings(caplog) == ["double", "split"]
+
+
+def test_the_node_that_stops_a_run_is_named(project, caplog):
+    caplog.set_level(logging.INFO, "customer_segmentation.hooks")
+    with pytest.raises(TypeError):
+        run_pipeline(one=object())
+    assert endings(caplog) == ["double stopped"]

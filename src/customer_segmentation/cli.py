@@ -20,7 +20,9 @@ REQUEST_READERS = (
     "kedro.config",
     "kedro.framework",
     "kedro.io",
-    "kedro.pipeline",
+    "kedro.pipeline.pipeline",
+    "kedro.runner",
+    "kedro.utils",
     "kedro.validation",
     "omegaconf",
 )

@@ -49,6 +49,11 @@ class RunReport:
             self._last = now
 
     @hook_impl
+    def on_node_error(self, node: Node) -> None:
+        """Say which node stopped the run; why is said at the end."""
+        logger.info("%7.2f s  %s stopped", perf_counter() - self._last, node.name)
+
+    @hook_impl
     def after_pipeline_run(self) -> None:
         """Report the seconds of the whole run."""
         logger.info("%7.2f s  in all", perf_counter() - self._started)

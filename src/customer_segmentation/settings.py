@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
@@ -40,7 +41,7 @@ def installed_file(package: str, path: str) -> str:
 
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "base",  # so that nobody needs a conf/local
     "config_patterns": {"globals": ["globals*"]},  # the codebook is a file of its own

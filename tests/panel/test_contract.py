@@ -32,6 +32,11 @@ def refusal(rows: pd.DataFrame, codebook: Codebook) -> str:
     return str(caught.value)
 
 
+def cell(rows: pd.DataFrame, row: int, column: str) -> str:
+    """The text in one cell."""
+    return str(rows.loc[row, column])
+
+
 def put(rows: pd.DataFrame, row: int, column: str, value: str) -> pd.DataFrame:
     """The same rows with another text in one cell."""
     changed = rows.copy()
@@ -89,11 +94,11 @@ def test_a_zero_affluence_index_is_missing_in_blank_records_only(
 def test_a_blank_record_with_an_affluence_index_keeps_it(
     panel_rows: pd.DataFrame, households: pd.DataFrame, codebook: Codebook
 ) -> None:
-    blank = households["affluence_index"].isna().idxmax()
-    rows = put(panel_rows, panel_rows.index[blank], "Affluence Index", "7")
-    typed = validate_households(rows, codebook)
-    assert typed.loc[blank, "affluence_index"] == 7
-    assert typed.loc[blank, "food_habits"] is pd.NA
+    blank = int(households["affluence_index"].isna().argmax())
+    rows = put(panel_rows, int(panel_rows.index[blank]), "Affluence Index", "7")
+    typed = validate_households(rows, codebook).loc[blank]
+    assert typed["affluence_index"] == 7
+    assert typed["food_habits"] is pd.NA
 
 
 def test_columns_in_another_order_with_odd_spaces_are_found(
@@ -111,8 +116,10 @@ def test_spaces_percentages_and_other_ways_to_write_a_number(
     rows[brand] = [f" {100 * float(text)!r} %" for text in rows[brand]]
     rows["SEC"] += ".0"
     rows["Value"] = [f"{float(text):+.2e}" for text in rows["Value"]]
-    rows["Avg. Price "] = [f"{100 * float(v) / float(g)}" for v, g in zip(
-        rows["Value"], rows["Total Volume"], strict=True)]
+    rows["Avg. Price "] = [
+        f"{100 * float(v) / float(g)}"
+        for v, g in zip(rows["Value"], rows["Total Volume"], strict=True)
+    ]
     typed = validate_households(rows, codebook)
     np.testing.assert_allclose(typed["share_lux"], households["share_lux"], rtol=1e-14)
     assert typed["socio_economic_class"].tolist() == households["socio_economic_class"].tolist()
@@ -208,7 +215,7 @@ def test_an_unknown_column_is_refused(panel_rows: pd.DataFrame, codebook: Codebo
 
 
 def test_a_repeated_id_names_both_rows(panel_rows: pd.DataFrame, codebook: Codebook) -> None:
-    message = refusal(put(panel_rows, 40, "Member id", panel_rows.loc[7, "Member id"]), codebook)
+    message = refusal(put(panel_rows, 40, "Member id", cell(panel_rows, 7, "Member id")), codebook)
     assert f"row 40, column 'Member id', value '{panel_rows.loc[7, 'Member id']}'" in message
     assert "row 7 has the same" in message
 
@@ -219,7 +226,7 @@ def test_shares_that_do_not_add_up_are_refused(
 ) -> None:
     small = panel_rows[column].astype(float).lt(0.5)
     row = int(small.index[small][3])
-    value = f"{float(panel_rows.loc[row, column]) + 0.2:.9f}"
+    value = f"{float(cell(panel_rows, row, column)) + 0.2:.9f}"
     lines = refusal(put(panel_rows, row, column, value), codebook).splitlines()
     assert f"row {row}, column '" in lines[1]
     assert "shares must add up to 1 within" in lines[1]
@@ -230,7 +237,7 @@ def test_the_tolerance_of_a_sum_belongs_to_its_group(
     panel_rows: pd.DataFrame, codebook: Codebook
 ) -> None:
     def shifted(column: str, by: float) -> pd.DataFrame:
-        return put(panel_rows, 3, column, f"{float(panel_rows.loc[3, column]) + by:.9f}")
+        return put(panel_rows, 3, column, f"{float(cell(panel_rows, 3, column)) + by:.9f}")
 
     validate_households(shifted("Others 999", 0.06), codebook)
     assert "within 0.07" in refusal(shifted("Others 999", 0.08), codebook)
@@ -249,17 +256,15 @@ def test_the_tolerance_of_a_sum_belongs_to_its_group(
 def test_a_broken_identity_says_what_was_expected(
     panel_rows: pd.DataFrame, codebook: Codebook, column: str, sources: str
 ) -> None:
-    wrong = f"{float(panel_rows.loc[9, column]) + 0.02:.3f}"
+    wrong = f"{float(cell(panel_rows, 9, column)) + 0.02:.3f}"
     line = refusal(put(panel_rows, 9, column, wrong), codebook).splitlines()[1]
     assert f"row 9, column {column.strip()!r}, value {wrong!r}: expected " in line
     assert line.endswith(f"from {sources}")
     right = float(line.split("expected ")[1].split(" ")[0])
-    assert right == pytest.approx(float(panel_rows.loc[9, column]), abs=0.0051)
+    assert right == pytest.approx(float(cell(panel_rows, 9, column)), abs=0.0051)
 
 
-def test_many_problems_are_counted_not_listed(
-    panel_rows: pd.DataFrame, codebook: Codebook
-) -> None:
+def test_many_problems_are_counted_not_listed(panel_rows: pd.DataFrame, codebook: Codebook) -> None:
     lines = refusal(panel_rows.assign(SEC="9", AGE="x"), codebook).splitlines()
     assert len(lines) <= 15
     assert lines[-1] == f"  and {2 * 600 - 10} more problems"
@@ -290,9 +295,7 @@ def test_records_pass_the_same_checks(households: pd.DataFrame, codebook: Codebo
     assert find_problems(numbers, codebook) == []
     numbers.loc[4, "total_volume"] = -1.0
     assert find_problems(numbers, codebook) == [
-        Problem(
-            4, "Total Volume", "-1", "expected a number of at least 1 and at most 1000000 (g)"
-        )
+        Problem(4, "Total Volume", "-1", "expected a number of at least 1 and at most 1000000 (g)")
     ]
 
 
@@ -337,9 +340,7 @@ def test_a_codebook_with_an_unknown_formula_is_refused(parameters, codebook: Cod
         ({"formula": "no_such_formula"}, "unknown formula 'no_such_formula'"),
         ({"formula": "midpoint"}, "formula 'midpoint' takes"),
     ):
-        bad = codebook.model_copy(
-            update={"derived": (first.model_copy(update=update), *others)}
-        )
+        bad = codebook.model_copy(update={"derived": (first.model_copy(update=update), *others)})
         with pytest.raises(ValueError, match=expected):
             parameters.data_processing.check(bad)
     parameters.data_processing.check(codebook)

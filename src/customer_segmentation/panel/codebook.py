@@ -12,9 +12,17 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field as Setting, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field as Setting, model_validator
+
+
+def same_name(name: str) -> str:
+    """Reduce a column name to what counts: spaces at its ends and repeated spaces do not."""
+    return " ".join(name.split())
+
+
+RawName = Annotated[str, AfterValidator(same_name)]
 
 
 class Role(StrEnum):
@@ -134,18 +142,18 @@ class Field(Variable):
     """One column of the panel file.
 
     Attributes:
-        raw_name: Column name in the file; spaces at its ends and repeated spaces do not matter.
+        raw_name: Column name in the file, reduced by `same_name`.
         group: Name of its group.
         codes: Label of each accepted code; empty for measurements.
         minimum: Smallest accepted value; None means no limit.
         maximum: Largest accepted value; None means no limit.
         not_stated: Code that means "not stated"; it becomes missing.
-        not_stated_in_blank_record: Value that means "not stated" only when every other field of the
-            group holds its own not-stated code, because alone it is a genuine value.
+        not_stated_in_blank_record: Value that means "not stated" only when every field with a
+            `not_stated` code holds it, because alone it is a genuine value.
         identity: The identity with other fields that its values keep; None when there is none.
     """
 
-    raw_name: str
+    raw_name: RawName
     group: str
     codes: dict[int, str] = Setting(default_factory=dict)
     minimum: float | None = None
@@ -162,6 +170,13 @@ class Field(Variable):
             )
         if self.codes and self.not_stated is not None and self.not_stated not in self.codes:
             raise ValueError(f"field {self.name!r}: not-stated code {self.not_stated} has no label")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"field {self.name!r}: minimum {low} exceeds maximum {high}")
         return self
 
     @property
@@ -206,7 +221,7 @@ class Codebook(_Entry):
     fields: tuple[Field, ...]
     derived: tuple[DerivedVariable, ...]
     flags: tuple[Variable, ...] = ()
-    ignored_raw_names: tuple[str, ...] = ()
+    ignored_raw_names: tuple[RawName, ...] = ()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

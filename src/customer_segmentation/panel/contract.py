@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field as Setting
 
-from customer_segmentation.panel.codebook import Codebook, Field, Group, Scale
+from customer_segmentation.panel.codebook import Codebook, Field, Group, Scale, same_name
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.features import apply_formula, check_formulas
-from customer_segmentation.panel.reader import same_name
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+ ?%?")
@@ -190,15 +189,16 @@ def _refuse(source: str, problems: Sequence[Problem]) -> None:
 
 
 def _check_header(raw: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
-    expected = {same_name(field.raw_name) for field in codebook.fields}
-    accepted = expected | set(map(same_name, codebook.ignored_raw_names))
+    expected = {field.raw_name for field in codebook.fields}
+    accepted = expected | set(codebook.ignored_raw_names)
     found = set(map(same_name, raw.columns))
     unknown = [name for name in map(same_name, raw.columns) if name not in accepted]
     for field in codebook.fields:
-        if (name := same_name(field.raw_name)) not in found:
-            near = get_close_matches(name, unknown, n=1)
+        if field.raw_name not in found:
+            near = get_close_matches(field.raw_name, unknown, n=1)
             hint = f" or rename column {near[0]!r}" if near else ""
-            yield Problem(None, name, "", f"is missing ({field.label}); add it{hint}")
+            advice = f"is missing ({field.label}); add it{hint}"
+            yield Problem(None, field.raw_name, "", advice)
     for name in unknown:
         yield Problem(None, name, "", "is not in the codebook; delete it or describe it there")
 
@@ -206,9 +206,7 @@ def _check_header(raw: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
 def _select_columns(raw: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     """Columns by clean name in codebook order, spaces around the cells removed."""
     found = {same_name(name): name for name in raw.columns}
-    columns = {
-        field.name: raw[found[same_name(field.raw_name)]].str.strip() for field in codebook.fields
-    }
+    columns = {field.name: raw[found[field.raw_name]].str.strip() for field in codebook.fields}
     return pd.DataFrame(columns)
 
 
@@ -231,7 +229,7 @@ def _check_texts(
 ) -> Iterator[Problem]:
     for row, name, text in _cells(numbers.isna(), texts):
         field = codebook.field(name)
-        yield Problem(row, same_name(field.raw_name), text, _advise_on_text(text, field))
+        yield Problem(row, field.raw_name, text, _advise_on_text(text, field))
 
 
 def _advise_on_text(text: str, field: Field) -> str:
@@ -250,7 +248,7 @@ def _describe_refused(
     for row, name, value in _cells(refused, shown):
         field = codebook.field(name)
         advice = f"expected {_describe_with_unit(field)}"
-        yield Problem(row, same_name(field.raw_name), value, advice)
+        yield Problem(row, field.raw_name, value, advice)
 
 
 def _is_refused(numbers: pd.Series, codebook: Codebook) -> pd.Series:
@@ -269,7 +267,7 @@ def _is_refused(numbers: pd.Series, codebook: Codebook) -> pd.Series:
 
 def _check_ids(numbers: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
     ids = numbers[codebook.identifier].dropna()
-    column = same_name(codebook.field(codebook.identifier).raw_name)
+    column = codebook.field(codebook.identifier).raw_name
     first_row: dict[float, int] = {}
     for row, value in zip(ids.index, ids, strict=True):
         if value in first_row:
@@ -281,7 +279,7 @@ def _check_ids(numbers: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
 def _check_sums(numbers: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
     for group in codebook.compositions:
         names = codebook.columns_of(group.name)
-        first, last = (same_name(codebook.field(names[at]).raw_name) for at in (0, -1))
+        first, last = (codebook.field(names[at]).raw_name for at in (0, -1))
         target, tolerance = _show(group.sums_to), _show(group.tolerance)
         advice = f"the {len(names)} shares must add up to {target} within {tolerance}"
         sums = numbers[names].sum(axis=1, skipna=False)
@@ -303,7 +301,7 @@ def _check_identities(
             numbers.index[broken], shown.loc[broken, field.name], expected[broken], strict=True
         ):
             advice = f"expected {_show(right)} from {sources}"
-            yield Problem(int(row), same_name(field.raw_name), str(value), advice)
+            yield Problem(int(row), field.raw_name, str(value), advice)
 
 
 def expected_by_identity(columns: pd.DataFrame, field: Field, codebook: Codebook) -> pd.Series:

@@ -146,8 +146,12 @@ def derive_features(
     Returns:
         One row per household in the same order and index; one float64 column per derived variable,
         missing only where the formula says so.
+
+    Raises:
+        ValueError: A name is not in the codebook.
     """
-    wanted = [variable.name for variable in codebook.derived] if names is None else list(names)
+    every = [variable.name for variable in codebook.derived]
+    wanted = every if names is None else [codebook[name].name for name in names]
     known = households[[name for name in households.columns if name in codebook]]
     for variable in codebook.derived:
         if variable.name in known.columns or not _is_needed(variable.name, wanted, codebook):

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.panel.codebook import Codebook, Field, Origin, Role, Scale
+from customer_segmentation.panel.codebook import Codebook, Field, Origin, Role, Scale, same_name
 from customer_segmentation.panel.contract import (
     DataProcessingParameters,
     distance_from_total,
     expected_by_identity,
 )
-from customer_segmentation.panel.reader import same_name
 
 ROUNDING = 0.001  # shares that add up to their total this closely were rounded, not wrong
 IDS_NAMED = 5
@@ -251,7 +250,7 @@ def _find_skewed_columns(
 def _count_ignored_columns(raw: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     found = set(map(same_name, raw.columns))
     for name in codebook.ignored_raw_names:
-        rows = len(raw) if same_name(name) in found else 0
+        rows = len(raw) if name in found else 0
         state = "is in the file and was not read" if rows else "is not in the file"
         yield Fact(
             "ignored column", name, rows, f"Column {name} {state}; what it says is recomputed."

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from customer_segmentation.panel.codebook import same_name
 from customer_segmentation.panel.errors import HouseholdDataError
 
 GZIP_START = b"\x1f\x8b"
@@ -66,11 +67,6 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
     table.attrs["source"] = path.name
     return table
-
-
-def same_name(name: str) -> str:
-    """Reduce a column name to what counts: spaces at its ends and repeated spaces do not."""
-    return " ".join(name.split())
 
 
 def _read_text(path: Path) -> str:

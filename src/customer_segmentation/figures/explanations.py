@@ -1,0 +1,129 @@
+"""Figures that explain the classifiers by SHAP values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.figures.style import FAINT, INK, QUIET, ReportingParameters, canvas
+from customer_segmentation.panel.codebook import Codebook, Scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = "viridis"  # dark is low, light is high; told apart without colour vision
+WIDEST = 0.42
+
+
+def plot_shap_importance(
+    importance: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
+) -> Figure:
+    """Show which fields move the classifiers most, per segment.
+
+    Args:
+        importance: `shap_importance`; one row per information set, segment and field.
+        title: The finding.
+        codebook: Names of fields.
+        reporting: Names, colours, order and how many fields to show.
+
+    Returns:
+        The figure, one panel per information set with its own fields.
+    """
+    sets = list(dict.fromkeys(importance["information_set"]))
+    parts = [importance[importance["information_set"] == name] for name in sets]
+    fields = [_first_fields(part, "mean_abs_shap", reporting.fields_shown) for part in parts]
+    height = 0.8 + sum(0.62 + 0.25 * len(names) for names in fields)
+    grid = {"nrows": len(sets), "sharex": True, "height_ratios": [len(f) + 1 for f in fields]}
+    with canvas(title, height, reporting, **grid) as (figure, panels):
+        for axes, name, part, names in zip(panels, sets, parts, fields, strict=True):
+            _draw_importance(axes, part, names, reporting)
+            axes.set_yticks(range(len(names)), [codebook[field].title for field in names])
+            axes.set_title(reporting.label(name))
+        panels[-1].set_xlim(0, None)
+        panels[-1].set_xlabel("Mean absolute SHAP value (log-odds)")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def plot_shap_beeswarm(
+    values: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
+) -> Figure:
+    """Show how each household's fields move it towards or away from each segment.
+
+    Args:
+        values: `shap_values` of one information set; one row per household, segment and field, with
+            `field_value`, missing where it was not stated.
+        title: The finding.
+        codebook: Names and scales of fields.
+        reporting: Colours, order and how many fields to show.
+
+    Returns:
+        The figure, one panel per segment; colour goes with the rank of the value, and is grey where
+        values have no order.
+    """
+    weights = values.assign(size=values["shap_value"].abs())
+    fields = _first_fields(weights, "size", reporting.fields_shown)
+    colours = reporting.colours(values["segment"])
+    grid = {"ncols": len(colours), "sharex": True, "sharey": True}
+    with canvas(title, 1.3 + 0.36 * len(fields), reporting, **grid) as (figure, panels):
+        for axes, (segment, colour) in zip(panels, colours.items(), strict=True):
+            _draw_swarms(axes, values[values["segment"] == segment], fields, codebook)
+            axes.set_title(segment, color=colour)
+        panels[0].set_yticks(range(len(fields)), [codebook[field].title for field in fields])
+        panels[0].set_ylim(len(fields) - 0.4, -0.6)
+        figure.supxlabel("SHAP value (log-odds): right of 0 speaks for the segment", fontsize=10)
+        _value_scale(figure, panels)
+    return figure
+
+
+def _first_fields(table: pd.DataFrame, column: str, number: int) -> list[str]:
+    sums = table.groupby("field")[column].sum().sort_values(ascending=False, kind="stable")
+    return [str(field) for field in sums.index[:number]]
+
+
+def _draw_importance(
+    axes: Axes, part: pd.DataFrame, fields: list[str], reporting: ReportingParameters
+) -> None:
+    ends = part.groupby("field")["mean_abs_shap"].agg(["min", "max"]).reindex(fields)
+    axes.hlines(range(len(fields)), ends["min"], ends["max"], color=FAINT, lw=3, zorder=1)
+    for segment, colour in reporting.colours(part["segment"]).items():
+        values = part[part["segment"] == segment].set_index("field")["mean_abs_shap"].reindex(fields)
+        axes.scatter(values, range(len(fields)), s=50, c=colour, alpha=0.9, label=segment, zorder=2)
+    axes.set_ylim(len(fields) - 0.4, -0.6)
+
+
+def _draw_swarms(
+    axes: Axes, values: pd.DataFrame, fields: list[str], codebook: Codebook
+) -> None:
+    axes.axvline(0, color=INK, lw=1)
+    for place, name in enumerate(fields):
+        part = values[values["field"] == name]
+        x = part["shap_value"].to_numpy()
+        ranks = part["field_value"].astype(float).rank(pct=True)
+        ordered = codebook[name].scale is not Scale.NOMINAL
+        known = ranks.notna().to_numpy() & ordered
+        y = place + _swarm(x)
+        axes.scatter(x[~known], y[~known], s=5, c="#9AA5B1", alpha=0.7, lw=0)
+        axes.scatter(x[known], y[known], s=5, c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, lw=0)
+
+
+def _swarm(x: np.ndarray) -> np.ndarray:
+    """Spread the points of one line up and down, wider where many share a place."""
+    if len(x) == 0:
+        return x
+    cells = pd.Series(np.digitize(x, np.linspace(x.min(), x.max() + 1e-9, 40)))
+    order = cells.groupby(cells).cumcount().to_numpy()
+    side = np.where(order % 2, 1, -1) * ((order + 1) // 2)
+    return side * WIDEST / max(1, np.abs(side).max())
+
+
+def _value_scale(figure: Figure, panels: list[Axes]) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(ScalarMappable(cmap=COLOURS), ax=panels, aspect=30, pad=0.02, ticks=[0, 1])
+    bar.ax.set_yticklabels(["low", "high"])
+    bar.set_label("Value of the field (grey: no order, or not stated)", color=QUIET, fontsize=9)
+    bar.outline.set_visible(False)

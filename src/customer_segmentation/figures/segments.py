@@ -1,0 +1,207 @@
+"""Figures of the segments: where they lie, how they buy, how they differ from the total."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.figures.style import FAINT, INK, QUIET, ReportingParameters, canvas
+from customer_segmentation.panel.codebook import Codebook, Scale, Variable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GOLDEN = 0.6180339887498949  # steps of the golden ratio spread points evenly, without chance
+PALE = 0.35
+
+
+def plot_segment_map(
+    points: pd.DataFrame, title: str, reporting: ReportingParameters
+) -> Figure:
+    """Scatter the households over two segmentation scores.
+
+    Args:
+        points: One row per eligible household: segment and the two scores of
+            `reporting.map_scores`, in standard deviations.
+        title: The finding.
+        reporting: Colours and names.
+
+    Returns:
+        The figure.
+    """
+    x, y = reporting.map_scores
+    with canvas(title, 3.9, reporting) as (figure, (axes,)):
+        for segment, colour in reporting.colours(points["segment"]).items():
+            part = points[points["segment"] == segment]
+            label = f"{segment} (n = {len(part)})"
+            axes.scatter(part[x], part[y], s=22, c=colour, alpha=0.65, lw=0, label=label)
+        axes.set(xlabel=f"{reporting.label(x)} (standard deviations)")
+        axes.set(ylabel=f"{reporting.label(y)} (standard deviations)")
+        axes.grid(visible=True, axis="both")
+        figure.legend(loc="outside lower center", ncols=3, markerscale=1.6)
+    return figure
+
+
+def plot_segment_trends(
+    households: pd.DataFrame,
+    profiles: pd.DataFrame,
+    title: str,
+    codebook: Codebook,
+    reporting: ReportingParameters,
+) -> Figure:
+    """Show every household and the segment means of a few variables.
+
+    Args:
+        households: One row per eligible household: segment and `reporting.trend_variables`.
+        profiles: `segment_profiles`; one row per segment and variable.
+        title: The finding.
+        codebook: Names and units.
+        reporting: Variables, colours and order.
+
+    Returns:
+        The figure, one panel per variable.
+    """
+    colours = reporting.colours(households["segment"])
+    variables = reporting.trend_variables
+    rows = (len(variables) + 1) // 2
+    height = rows * (0.75 + 0.42 * len(colours))
+    with canvas(title, height, reporting, nrows=rows, ncols=2, sharey=True) as (figure, panels):
+        for axes, name in zip(panels, variables, strict=False):
+            _draw_strips(axes, households, name, colours)
+            _draw_means(axes, profiles[profiles["variable"] == name], list(colours), codebook[name])
+            axes.set_title(codebook[name].title)
+            axes.set_xlabel(_unit(codebook[name]))
+        for axes in panels[len(variables) :]:
+            axes.set_visible(False)
+        counts = households["segment"].value_counts()
+        panels[0].set_yticks(range(len(colours)), [f"{name}\nn = {counts[name]}" for name in colours])
+        panels[0].set_ylim(len(colours) - 0.45, -0.6)
+    return figure
+
+
+def plot_segment_amounts(
+    profiles: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
+) -> Figure:
+    """Show how much each segment buys and pays, as an index to the mean of all.
+
+    Args:
+        profiles: `segment_profiles`; one row per segment and variable.
+        title: The finding.
+        codebook: Names.
+        reporting: Variables, colours and order.
+
+    Returns:
+        The figure, one line per variable.
+    """
+    names = list(reporting.amount_variables)
+    shown = profiles[profiles["variable"].isin(names)]
+    with canvas(title, 1.0 + 0.42 * len(names), reporting) as (figure, (axes,)):
+        ends = shown.groupby("variable")["index_to_total"].agg(["min", "max"]).reindex(names)
+        axes.hlines(range(len(names)), ends["min"], ends["max"], color=FAINT, lw=4, zorder=1)
+        axes.axvline(100, color=INK, lw=1.2)
+        for segment, colour in reporting.colours(shown["segment"]).items():
+            index = shown[shown["segment"] == segment].set_index("variable")["index_to_total"]
+            axes.scatter(index.reindex(names), range(len(names)), s=80, c=colour, label=segment, zorder=2)
+        axes.set_yticks(range(len(names)), [codebook[name].title for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlabel("Segment mean as an index: 100 = mean of all eligible households")
+        figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def plot_segment_profiles(
+    profiles: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
+) -> Figure:
+    """Draw the segment profile plot: a bar per segment and share, a dot for the total.
+
+    Source: Dolnicar, Grün and Leisch (2018), Market Segmentation Analysis, chapter 8.
+
+    Args:
+        profiles: `segment_profiles`; one row per segment and variable, shares in [0, 1].
+        title: The finding.
+        codebook: Names and groups.
+        reporting: Variables, colours, order and the smallest difference in full colour.
+
+    Returns:
+        The figure, one panel per segment.
+    """
+    names = codebook.expand(reporting.profile_variables)
+    places = _places(names, codebook)
+    colours = reporting.colours(profiles["segment"])
+    height = 0.7 + 0.21 * max(places.values())
+    grid = {"ncols": len(colours), "sharex": True, "sharey": True}
+    with canvas(title, height, reporting, **grid) as (figure, panels):
+        for axes, (segment, colour) in zip(panels, colours.items(), strict=True):
+            part = profiles[profiles["segment"] == segment].set_index("variable").reindex(names)
+            _draw_profile(axes, part, list(places.values()), colour, reporting.marked_difference)
+            axes.set_title(f"{segment}\nn = {part['n'].iloc[0]:.0f}", color=colour)
+        panels[0].set_yticks(list(places.values()), [codebook[name].title for name in names])
+        panels[0].set_ylim(max(places.values()) + 0.8, -0.8)
+        panels[0].xaxis.set_major_formatter(_percent)
+        figure.supxlabel("Mean share (bar: segment, dot: all eligible households)", fontsize=10)
+    return figure
+
+
+def _draw_strips(
+    axes: Axes, households: pd.DataFrame, name: str, colours: dict[str, str]
+) -> None:
+    for place, (segment, colour) in enumerate(colours.items()):
+        values = households.loc[households["segment"] == segment, name].sort_values()
+        spread = (np.arange(len(values)) * GOLDEN % 1 - 0.5) * 0.62
+        axes.scatter(values, place + spread, s=7, c=colour, alpha=0.45, lw=0)
+
+
+def _draw_means(
+    axes: Axes, profiles: pd.DataFrame, segments: list[str], variable: Variable
+) -> None:
+    axes.axvline(profiles["total_mean"].iloc[0], color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
+    means = profiles.set_index("segment")["mean"].reindex(segments)
+    axes.scatter(means, range(len(segments)), marker="d", s=85, c="white", ec=INK, lw=1.6, zorder=3)
+    for place, mean in enumerate(means):
+        axes.annotate(
+            _value(mean, variable),
+            (mean, place - 0.36),
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            weight="bold",
+            bbox={"facecolor": "white", "alpha": 0.8, "pad": 0.6, "lw": 0},
+        )
+    if variable.scale is Scale.SHARE:
+        axes.set_xlim(-0.03, 1.03)
+        axes.xaxis.set_major_formatter(_percent)
+
+
+def _draw_profile(
+    axes: Axes, part: pd.DataFrame, places: list[float], colour: str, marked: float
+) -> None:
+    differs = (part["mean"] - part["total_mean"]).abs() >= marked
+    bars = axes.barh(places, part["mean"], height=0.72, color=colour)
+    for bar, strong in zip(bars, differs, strict=True):
+        bar.set_alpha(1 if strong else PALE)
+    axes.plot(part["total_mean"], places, ls="", marker="o", ms=5, c="white", mec=INK, mew=1.3)
+
+
+def _places(names: list[str], codebook: Codebook) -> dict[str, float]:
+    groups = {field.name: field.group for field in codebook.fields}
+    places: dict[str, float] = {}
+    place, before = -1.0, groups.get(names[0])
+    for name in names:
+        place += 1 if groups.get(name) == before else 1.7
+        places[name], before = place, groups.get(name)
+    return places
+
+
+def _unit(variable: Variable) -> str:
+    return variable.unit[:1].upper() + variable.unit[1:]
+
+
+def _value(value: float, variable: Variable) -> str:
+    return f"{value:.0%}" if variable.scale is Scale.SHARE else f"{value:,.0f}"
+
+
+def _percent(value: float, _: object) -> str:
+    return f"{value:.0%}"

@@ -1,0 +1,204 @@
+"""How every figure and page of the project looks: colours, marks, names and sizes."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from customer_segmentation.panel.codebook import Codebook
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+
+INK = "#1F2933"
+QUIET = "#66727F"
+FAINT = "#DDE2E7"
+WIDTH = 6.6  # inches; narrow, so that the text of a figure can still be read on a phone
+CHARACTERS_PER_TITLE_LINE = 66
+
+
+class ClaimStyle(BaseModel):
+    """How one claim is marked in every figure and on every page.
+
+    Attributes:
+        colour: Colour of its marks, as #RRGGBB; not the colour of a segment.
+        marker: Matplotlib's sign for the shape of its marks.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    colour: Colour
+    marker: str
+
+
+class ReportingParameters(BaseModel):
+    """What a user may change about the figures and the report.
+
+    Attributes:
+        segment_colours: Colour of a segment by its name; the segments are shown in this order.
+        other_colours: Colours of segments that have no entry there, by position; numbered segments
+            and other panels use them.
+        claims: The mark of each claim, from the weakest evidence to the strongest.
+        labels: Names for people of models, information sets, protocols and scores; a name without
+            an entry is shown with spaces for its underscores.
+        fonts: Font names in order of preference; those not installed are passed over.
+        dots_per_inch: Resolution of the pictures.
+        map_scores: The two segmentation scores of the segment map.
+        trend_variables: Variables of the trend figure, by codebook name.
+        amount_variables: Variables shown as an index to the total.
+        profile_variables: Shares shown in the profile plot, by codebook name or group.
+        card_variables: Variables that may stand on a persona's card, by codebook name or group.
+        facts_on_card: How many of them stand there.
+        marked_difference: Smallest distance from the total, in shares of volume or purchases, that
+            the profile plot paints in full colour.
+        descriptors_shown: How many descriptors get a panel of shares by code.
+        smallest_code_share: Codes held by a smaller share of all households get no line there.
+        fields_shown: How many fields a SHAP panel shows.
+        protocol: The validation protocol of the figures quoted in text; others stand in tables.
+        beeswarm_information_set: The information set of the SHAP beeswarm.
+        published_accuracy: Accuracy that the published study claims; None hides the comparison.
+        quality_checks: The checks of `data_quality` whose notes are told in sentences.
+        steady_from: Smallest 10 % quantile of the adjusted Rand index that counts as reproducible.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    segment_colours: dict[str, Colour]
+    other_colours: tuple[Colour, ...] = Field(min_length=1)
+    claims: dict[str, ClaimStyle]
+    labels: dict[str, str]
+    fonts: tuple[str, ...] = Field(min_length=1)
+    dots_per_inch: int = Field(ge=72, le=400)
+    map_scores: tuple[str, str]
+    trend_variables: tuple[str, ...] = Field(min_length=1)
+    amount_variables: tuple[str, ...] = Field(min_length=1)
+    profile_variables: tuple[str, ...] = Field(min_length=1)
+    card_variables: tuple[str, ...] = Field(min_length=1)
+    facts_on_card: int = Field(ge=1)
+    marked_difference: float = Field(gt=0, lt=1)
+    descriptors_shown: int = Field(ge=1)
+    smallest_code_share: float = Field(ge=0, lt=1)
+    fields_shown: int = Field(ge=1)
+    protocol: str
+    beeswarm_information_set: str
+    published_accuracy: float | None = Field(ge=0, le=1)
+    quality_checks: tuple[str, ...]
+    steady_from: float = Field(gt=0, le=1)
+
+    def check(self, codebook: Codebook) -> None:
+        """Refuse variables that the codebook does not know.
+
+        Raises:
+            ValueError: A variable is neither a variable nor a group of the codebook.
+        """
+        for names in (self.trend_variables, self.amount_variables):
+            for name in names:
+                codebook[name]
+        codebook.expand([*self.profile_variables, *self.card_variables])
+
+    def order(self, segments: Iterable[str]) -> list[str]:
+        """Each segment once: first those with a colour of their own, then the others by name.
+
+        Numbers inside names count as numbers, so that Segment 10 follows Segment 9.
+        """
+        named = list(self.segment_colours)
+        return sorted(
+            set(segments),
+            key=lambda name: (named.index(name) if name in named else len(named), _natural(name)),
+        )
+
+    def colours(self, segments: Iterable[str]) -> dict[str, str]:
+        """The colour of each segment, in the order in which segments are shown."""
+        ordered = self.order(segments)
+        others = [name for name in ordered if name not in self.segment_colours]
+        spare = {name: self.other_colours[i % len(self.other_colours)] for i, name in enumerate(others)}
+        return {name: self.segment_colours.get(name) or spare[name] for name in ordered}
+
+    def label(self, name: str) -> str:
+        """The name for people of a model, information set, protocol or score."""
+        return self.labels.get(name) or name.replace("_", " ").capitalize()
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", name)]
+
+
+@contextmanager
+def canvas(
+    title: str,
+    height: float,
+    reporting: ReportingParameters,
+    **subplots: Any,
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Open a figure in the project's style and finish its layout at the end.
+
+    Args:
+        title: The sentence that states what the figure shows.
+        height: Height in inches, without the lines of the title.
+        reporting: Fonts and resolution.
+        **subplots: Passed to matplotlib's `Figure.subplots`.
+
+    Yields:
+        The figure and its axes, row by row.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    lines = textwrap.wrap(title, CHARACTERS_PER_TITLE_LINE)
+    with mpl.rc_context(_style(reporting)):
+        figure = Figure(
+            figsize=(WIDTH, height + 0.24 * len(lines)),
+            dpi=reporting.dots_per_inch,
+            layout="constrained",
+        )
+        figure.suptitle("\n".join(lines), x=0.008, ha="left", linespacing=1.25)
+        axes = figure.subplots(squeeze=False, **subplots)
+        yield figure, list(axes.flat)
+        # Ticks are made when they are first drawn, so that must happen inside the style.
+        figure.draw_without_rendering()
+
+
+def _style(reporting: ReportingParameters) -> Mapping[str, Any]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return {
+        "font.family": [font for font in reporting.fonts if font in installed] or ["sans-serif"],
+        "font.size": 10.5,
+        "figure.titlesize": 12,
+        "figure.titleweight": "bold",
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 10,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": FAINT,
+        "axes.linewidth": 1.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "axes.grid.axis": "x",
+        "grid.color": FAINT,
+        "grid.linewidth": 0.8,
+        "text.color": INK,
+        "xtick.color": QUIET,
+        "xtick.labelcolor": INK,
+        "xtick.major.size": 0,
+        "ytick.labelcolor": INK,
+        "ytick.major.size": 0,
+        "legend.frameon": False,
+        "legend.handletextpad": 0.3,
+        "legend.columnspacing": 1.4,
+        "figure.constrained_layout.h_pad": 0.07,
+        "figure.constrained_layout.w_pad": 0.06,
+    }

@@ -1,0 +1,1 @@
+"""Findings: what the tables say, in sentences; change a table and its sentences change."""

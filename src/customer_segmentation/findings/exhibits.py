@@ -1,0 +1,113 @@
+"""What a section of the report is made of: sentences, and tables that are ready to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from customer_segmentation.findings.wording import Printer, percent, printer_of
+from customer_segmentation.panel.codebook import Codebook
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a picture shows, and the numbers behind it.
+
+    Attributes:
+        title: The finding, in one sentence; also the picture's text for people who cannot see it.
+        table: The numbers behind the picture, ready to print.
+    """
+
+    title: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one section of the report says.
+
+    Attributes:
+        sentences: Its findings, by the name under which the page places them.
+        charts: Its charts, by the name of the figure.
+        tables: Other tables that its page or figures need, by name.
+    """
+
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    charts: Mapping[str, Chart] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def print_table(
+    table: pd.DataFrame, headings: Mapping[str, str], printers: Mapping[str, Printer]
+) -> pd.DataFrame:
+    """Make a table ready to print.
+
+    Args:
+        table: Any table.
+        headings: The heading of each column to print, in order; missing columns are passed over.
+        printers: How the numbers of a column are printed; other columns are printed as they are.
+
+    Returns:
+        One column of text per heading; missing values as a dash.
+    """
+    held = {name: heading for name, heading in headings.items() if name in table}
+    columns = {
+        heading: [_cell(value, printers.get(name, str)) for value in table[name]]
+        for name, heading in held.items()
+    }
+    return pd.DataFrame(columns, dtype="str")
+
+
+def print_profiles(
+    profiles: pd.DataFrame, variables: list[str], segments: list[str], codebook: Codebook
+) -> pd.DataFrame:
+    """Print the segments' means side by side, with the mean of all eligible households.
+
+    Args:
+        profiles: `segment_profiles`; one row per segment and variable.
+        variables: The variables, in order.
+        segments: The segments, in order.
+        codebook: Names, units and scales.
+
+    Returns:
+        One row of text per variable: Variable, Unit, one column per segment, All.
+    """
+    means = profiles.pivot_table(index="variable", columns="segment", values="mean")
+    totals = profiles.drop_duplicates("variable").set_index("variable")["total_mean"]
+    rows = []
+    for name in variables:
+        show = printer_of(codebook[name])
+        values = [show(means.loc[name, segment]) for segment in segments]
+        rows.append([codebook[name].label, codebook[name].unit, *values, show(totals[name])])
+    return pd.DataFrame(rows, columns=["Variable", "Unit", *segments, "All"], dtype="str")
+
+
+def print_shares(
+    demographics: pd.DataFrame, variables: list[str], segments: list[str], codebook: Codebook
+) -> pd.DataFrame:
+    """Print the make-up of the segments side by side, with that of all eligible households.
+
+    Args:
+        demographics: `segment_demographics`; one row per segment, variable and code.
+        variables: The descriptors, in order.
+        segments: The segments, in order.
+        codebook: Names of descriptors and codes.
+
+    Returns:
+        One row of text per code: Descriptor, Code, one column per segment, All.
+    """
+    shares = demographics.pivot_table(index=["variable", "code"], columns="segment", values="share")
+    totals = demographics.groupby(["variable", "code"])["total_share"].first()
+    rows = []
+    for name in variables:
+        about = codebook.field(name)
+        for code in [code for code in about.codes if (name, code) in shares.index]:
+            values = [percent(shares.loc[(name, code), segment]) for segment in segments]
+            rows.append([about.label, about.codes[code], *values, percent(totals[name, code])])
+    return pd.DataFrame(rows, columns=["Descriptor", "Code", *segments, "All"], dtype="str")
+
+
+def _cell(value: object, printer: Printer) -> str:
+    return "–" if pd.isna(value) else printer(value)

@@ -1,0 +1,174 @@
+"""The facts of the real panel, and how each is computed."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.quality import check_data_quality
+
+
+@pytest.fixture
+def quality(panel_rows, households, features, parameters) -> pd.DataFrame:
+    """The table for the real panel."""
+    return check_data_quality(
+        panel_rows, households, features, parameters.codebook, parameters.data_processing
+    )
+
+
+@pytest.fixture
+def fact(quality: pd.DataFrame):
+    """Look up one row by its check, and by its column where a check has several."""
+
+    def look_up(check: str, column: str | None = None) -> pd.Series:
+        rows = quality[quality["check"] == check]
+        rows = rows if column is None else rows[rows["column"] == column]
+        assert len(rows) == 1, f"{len(rows)} rows of {check!r}"
+        return rows.iloc[0]
+
+    return look_up
+
+
+# Fact numbers are those of the list of facts a careful analyst of this panel knows.
+
+
+def test_1_missing_demographic_records(fact) -> None:
+    assert fact("households")["rows"] == 600
+    assert fact("any field not stated")["rows"] == 105
+    assert fact("blank record")["rows"] == 68
+    outside = {
+        name: int(fact("not stated outside blank records", name)["rows"])
+        for name in (
+            "food_habits",
+            "mother_tongue",
+            "homemaker_sex",
+            "homemaker_education",
+            "household_size",
+            "children",
+            "television",
+        )
+    }
+    assert outside == {
+        "food_habits": 1,
+        "mother_tongue": 1,
+        "homemaker_sex": 0,
+        "homemaker_education": 5,
+        "household_size": 0,
+        "children": 0,
+        "television": 31,
+    }
+    assert fact("genuine although it can mean not stated", "affluence_index")["rows"] == 1
+
+
+def test_1_blank_records_are_mostly_thin(fact, features: pd.DataFrame) -> None:
+    both = fact("thin and blank record")
+    assert both["rows"] == 47
+    assert "47 of the 68 blank records are thin, against 10 of the other 532" in both["note"]
+    assert fact("median transactions, blank records")["value"] == 7
+    assert fact("median transactions, other records")["value"] == 30
+
+
+def test_2_every_stratum_has_the_same_size(quality: pd.DataFrame) -> None:
+    strata = quality[quality["check"] == "stratum size"]
+    assert strata["rows"].tolist() == [150] * 4
+    assert strata["share"].tolist() == [0.25] * 4
+    assert strata["value"].tolist() == [1, 2, 3, 4]
+
+
+def test_3_the_brand_count_is_no_brand_count(fact) -> None:
+    brands = fact("identity not kept", "brands_bought")
+    assert brands["rows"] == 2
+    assert "1037940, 1060230" in brands["note"]
+    assert fact("only unlisted brands")["rows"] == 22
+    assert fact("only unlisted brands, several runs")["rows"] == 17
+
+
+def test_4_loyalty_is_known_between_bounds(fact) -> None:
+    assert fact("unlisted brands above every listed brand")["share"] == pytest.approx(
+        0.62, abs=0.005
+    )
+
+
+def test_6_compositions(quality: pd.DataFrame, fact) -> None:
+    for group in ("promotion_shares", "price_shares", "proposition_shares"):
+        assert fact("sum of shares off", group)["rows"] == 0
+        assert fact("sum of shares off", group)["value"] < 1e-8
+    brands = fact("sum of shares off", "brand_shares")
+    assert brands["rows"] == 2
+    assert "between 0.934 and 1.022" in brands["note"]
+    assert fact("exact zero", "share_proposition_baby")["share"] == pytest.approx(0.83, abs=0.005)
+    assert fact("exact zero", "promo_share")["rows"] == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["average_price", "volume_per_transaction", "transactions_per_run"]
+)
+def test_7_identities_hold_to_rounding(fact, name: str) -> None:
+    assert fact("identity not kept", name)["rows"] == 0
+    assert fact("identity not kept", name)["value"] == pytest.approx(0.005, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pair", "correlation"),
+    [
+        ("total_volume / total_value", 0.88),
+        ("brand_runs / transactions", 0.77),
+        ("share_other_brands / brand_loyalty_low", -0.92),
+        ("share_lifebuoy / share_price_economy", 0.99),
+        ("share_lifebuoy / share_proposition_carbolic", 0.99),
+    ],
+)
+def test_7_and_9_redundant_columns(fact, pair: str, correlation: float) -> None:
+    assert fact("redundant pair", pair)["value"] == pytest.approx(correlation, abs=0.005)
+
+
+def test_8_skew_and_thin_records(fact) -> None:
+    assert fact("thin record")["rows"] == 57
+    for name in ("total_volume", "volume_per_transaction", "total_value", "brand_runs"):
+        skewed = fact("skewed", name)
+        assert skewed["value"] > 1
+        assert skewed["share"] < 0.5
+
+
+def test_10_an_untrusted_column_is_reported(panel_rows, households, features, parameters) -> None:
+    def ignored(raw: pd.DataFrame) -> pd.Series:
+        table = check_data_quality(
+            raw, households, features, parameters.codebook, parameters.data_processing
+        )
+        return table[table["check"] == "ignored column"].iloc[0]
+
+    assert ignored(panel_rows)["rows"] == 0
+    found = ignored(panel_rows.assign(**{" maxBrCd": "0.5"}))
+    assert found["rows"] == 600
+    assert "was not read" in found["note"]
+
+
+# The table
+
+
+def test_every_fact_is_a_sentence_with_a_place(quality: pd.DataFrame, codebook: Codebook) -> None:
+    assert list(quality.columns) == ["check", "column", "rows", "share", "value", "note"]
+    assert str(quality["rows"].dtype) == "int64"
+    assert quality["note"].str.fullmatch(r"[A-Z0-9].*\.").all()
+    assert (quality["share"] == quality["rows"] / 600).all()
+    groups = {group.name for group in codebook.groups}
+    places = {
+        name
+        for column, check in zip(quality["column"], quality["check"], strict=True)
+        if check != "ignored column"
+        for name in column.split(" / ")
+    }
+    assert all(name in codebook or name in groups for name in places)
+    assert not quality.duplicated(["check", "column", "value"]).any()
+
+
+def test_thresholds_are_parameters(panel_rows, households, features, parameters) -> None:
+    def count(check: str, **changes: float) -> int:
+        changed = parameters.data_processing.model_copy(update=changes)
+        table = check_data_quality(panel_rows, households, features, parameters.codebook, changed)
+        return int((table["check"] == check).sum())
+
+    assert count("redundant pair", redundant_correlation=0.98) == 3
+    assert count("redundant pair", redundant_correlation=1.0) == 0
+    assert count("skewed", strong_skewness=4.0) == 1

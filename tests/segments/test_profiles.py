@@ -1,0 +1,163 @@
+"""Descriptions of segments, recomputed household by household."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2_contingency, f_oneway
+
+from customer_segmentation.segments.profiles import (
+    cramers_v,
+    epsilon_squared,
+    measure_descriptors,
+    measure_sizes,
+    profile_segments,
+    tabulate_demographics,
+)
+
+
+@pytest.fixture
+def members(eligible, segments) -> dict[str, pd.DataFrame]:
+    """The eligible households of each segment."""
+    joined = eligible.merge(segments[["household_id", "segment"]], on="household_id")
+    return {str(name): group for name, group in joined.groupby("segment")}
+
+
+def test_sizes_count_eligible_and_thin_households_apart(segments, codebook):
+    sizes = measure_sizes(segments, codebook).set_index("segment")
+    thin = segments["thin_record"]
+    for segment, row in sizes.iterrows():
+        own = segments["segment"] == segment
+        assert row["households"] == (own & ~thin).sum()
+        assert row["thin_households"] == (own & thin).sum()
+        assert row["share"] == pytest.approx((own & ~thin).sum() / 543)
+    assert sizes[["households", "thin_households"]].sum().tolist() == [543, 57]
+
+
+def test_without_thin_records_their_count_is_zero(segments, codebook):
+    sizes = measure_sizes(segments[~segments["thin_record"]], codebook)
+    assert sizes["thin_households"].tolist() == [0, 0, 0]
+
+
+def test_profiles_equal_means_taken_one_by_one(eligible, members, segments, codebook):
+    profiles = profile_segments(eligible, segments, codebook)
+    assert len(profiles) == len(members) * profiles["variable"].nunique()
+    for row in profiles.sample(40, random_state=1).to_dict("records"):
+        own = members[row["segment"]][row["variable"]].dropna().to_numpy(float)
+        everyone = eligible[row["variable"]].dropna().to_numpy(float)
+        assert row["n"] == len(own)
+        assert row["mean"] == pytest.approx(own.sum() / len(own))
+        assert row["sd"] == pytest.approx(own.std(ddof=1))
+        assert row["median"] == pytest.approx(np.median(own))
+        assert (row["q25"], row["q75"]) == pytest.approx(tuple(np.quantile(own, [0.25, 0.75])))
+        assert row["total_mean"] == pytest.approx(everyone.mean())
+        assert row["index_to_total"] == pytest.approx(100 * own.mean() / everyone.mean())
+        distance = (own.mean() - everyone.mean()) / everyone.std(ddof=1)
+        assert row["standardised_mean"] == pytest.approx(distance, abs=1e-12)
+
+
+def test_profiles_hold_measurements_only(eligible, segments, codebook):
+    variables = set(profile_segments(eligible, segments, codebook)["variable"])
+    assert {"total_value", "share_lux", "promo_share", "affluence_index"} <= variables
+    assert variables.isdisjoint({"mother_tongue", "homemaker_age", "household_id", "thin_record"})
+
+
+def test_the_index_is_missing_where_the_total_is_zero(eligible, segments, codebook):
+    nobody = eligible.assign(share_dettol=0.0)
+    profiles = profile_segments(nobody, segments, codebook)
+    dettol = profiles[profiles["variable"] == "share_dettol"]
+    assert dettol["index_to_total"].isna().all()
+    assert dettol["mean"].tolist() == [0, 0, 0]
+
+
+def test_demographic_shares_are_of_those_who_state_the_field(eligible, members, segments, codebook):
+    table = tabulate_demographics(eligible, segments, codebook)
+    for row in table.sample(40, random_state=2).to_dict("records"):
+        own, everyone = members[row["segment"]][row["variable"]], eligible[row["variable"]]
+        households = (own == row["code"]).sum()
+        assert row["households"] == households
+        assert row["share"] == pytest.approx(households / own.notna().sum())
+        total_share = (everyone == row["code"]).sum() / everyone.notna().sum()
+        assert row["total_share"] == pytest.approx(total_share)
+        assert row["index_to_total"] == pytest.approx(100 * row["share"] / row["total_share"])
+        assert row["label"] == codebook.field(row["variable"]).codes[row["code"]]
+    sums = table.groupby(["segment", "variable"])[["share", "total_share"]].sum()
+    np.testing.assert_allclose(sums, 1)
+
+
+def test_demographics_leave_out_purchases_measurements_and_not_stated(eligible, segments, codebook):
+    table = tabulate_demographics(eligible, segments, codebook)
+    assert set(table["variable"]) == {
+        "socio_economic_class",
+        "food_habits",
+        "mother_tongue",
+        "homemaker_sex",
+        "homemaker_age",
+        "homemaker_education",
+        "children",
+        "television",
+    }
+    assert "not stated" not in set(table["label"])
+
+
+def test_descriptors_on_both_subsets(eligible, segments, codebook):
+    table = measure_descriptors(eligible, segments, codebook)
+    assert table.groupby("subset")["descriptor"].nunique().to_dict() == {
+        "all": 10,
+        "record_complete": 10,
+    }
+    is_blank = eligible["demographic_record_missing"]
+    stated = table.set_index(["subset", "descriptor"])["n"]
+    assert stated["all", "homemaker_age"] == len(eligible)
+    assert stated["record_complete", "homemaker_age"] == (~is_blank).sum()
+    assert stated["all", "television"] == eligible["television"].notna().sum()
+    assert set(table.loc[table["measure"] == "epsilon_squared", "descriptor"]) == {
+        "household_size",
+        "affluence_index",
+    }
+    assert table["effect"].between(0, 1).all()
+
+
+def test_cramers_v_by_hand_and_by_scipy():
+    codes = pd.Series([1] * 40 + [2] * 30 + [3] * 30)
+    segments = pd.Series((["a"] * 25 + ["b"] * 15) + (["a"] * 5 + ["b"] * 25) + ["a", "b"] * 15)
+    chi2 = chi2_contingency(pd.crosstab(codes, segments), correction=False).statistic
+    corrected = chi2 / 100 - 2 * 1 / 99
+    side = 2 - 1 / 99
+    assert cramers_v(codes, segments) == pytest.approx((corrected / (side - 1)) ** 0.5)
+
+
+def test_cramers_v_of_no_full_and_impossible_links():
+    halves = pd.Series([1, 1, 2, 2] * 50)
+    assert cramers_v(halves, pd.Series(["a", "b"] * 100)) == 0
+    assert cramers_v(halves, halves) == pytest.approx(1)
+    assert cramers_v(pd.Series([1] * 200), halves) == 0
+
+
+def test_epsilon_squared_follows_from_the_f_ratio():
+    generator = np.random.default_rng(1)
+    groups = [generator.normal(shift, 1, size) for shift, size in ((0, 20), (0.5, 30), (1, 25))]
+    values = pd.Series(np.concatenate(groups))
+    segments = pd.Series(np.repeat(["a", "b", "c"], [20, 30, 25]))
+    f, between, within = f_oneway(*groups).statistic, 2, 72
+    assert epsilon_squared(values, segments) == pytest.approx(
+        between * (f - 1) / (between * f + within)
+    )
+
+
+def test_epsilon_squared_of_no_and_constant_values():
+    segments = pd.Series(["a", "b"] * 10)
+    assert epsilon_squared(pd.Series(np.repeat(range(10), 2)), segments) == 0
+    assert epsilon_squared(pd.Series([4] * 20), segments) == 0
+
+
+def test_a_shuffled_descriptor_shows_no_link(eligible, segments, codebook):
+    by_household = segments.set_index("household_id")["segment"]
+    names = eligible["household_id"].map(by_household)
+    generator = np.random.default_rng(3)
+    effects = [
+        cramers_v(eligible["socio_economic_class"], pd.Series(generator.permutation(names)))
+        for _ in range(50)
+    ]
+    assert np.median(effects) < 0.03

@@ -1,0 +1,87 @@
+"""Errors of published segmentations of this panel; ours must not be able to repeat them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+
+from customer_segmentation.segments.segmenter import compute_scores, fit_segmenter
+
+
+def test_volume_does_not_decide_everything(segmenter, eligible, codebook):
+    """Unscaled k-means splits by volume alone; ours gives usage a third of the distance."""
+    raw = eligible[["brands_bought", "brand_runs", "total_volume", "promo_share"]].astype(float)
+    unscaled = KMeans(3, n_init=10, random_state=42).fit_predict(raw)
+    share = eligible["total_volume"].groupby(unscaled).transform("mean").var(ddof=0)
+    assert share / eligible["total_volume"].var(ddof=0) > 0.75
+    ours = eligible["total_volume"].groupby(segmenter.predict(eligible)).transform("mean")
+    assert ours.var(ddof=0) / eligible["total_volume"].var(ddof=0) < 0.10
+
+
+@pytest.mark.parametrize("factor", [0.001, 1000])
+def test_the_unit_of_volume_changes_nothing(segmenter, eligible, codebook, segmentation, factor):
+    other_unit = eligible.drop(columns="log_volume").assign(
+        total_volume=eligible["total_volume"] * factor
+    )
+    refitted = fit_segmenter(other_unit, codebook, segmentation)
+    assert list(refitted.predict(other_unit)) == list(segmenter.predict(eligible))
+
+
+@pytest.mark.parametrize(
+    ("variable", "scale"),
+    [
+        ("mother_tongue", "nominal"),
+        ("children", "nominal"),
+        ("food_habits", "nominal"),
+        ("homemaker_education", "ordinal"),
+        ("household_id", "identifier"),
+        ("thin_record", "flag"),
+    ],
+)
+def test_codes_and_identifiers_cannot_be_measured(change, codebook, variable, scale):
+    parameters = change(specification__constructs__1__scores__0__indicators__0__variable=variable)
+    with pytest.raises(ValueError, match=f"'{variable}' has the scale {scale}"):
+        parameters.check(codebook)
+
+
+def test_code_numbers_of_propositions_are_no_distance(segmenter, eligible, codebook, segmentation):
+    """Propositions are shares of their own; exchanging two of them changes no segment."""
+    propositions = codebook.columns_of("proposition_shares")
+    exchanged = eligible.copy()
+    exchanged[propositions] = eligible[propositions[::-1]].to_numpy()
+    refitted = fit_segmenter(exchanged, codebook, segmentation)
+    assert list(refitted.predict(exchanged)) == list(segmenter.predict(eligible))
+
+
+def test_households_loyal_to_different_brands_are_equally_loyal(segmenter, eligible, codebook):
+    """Raw brand shares in a distance would put a Lux-only and a Dettol-only household apart."""
+    brands = codebook.columns_of("brand_shares")
+    household = eligible.iloc[[0]].drop(columns=[variable.name for variable in codebook.derived])
+    only = [household.assign(**{**dict.fromkeys(brands, 0.0), brand: 1.0}) for brand in brands[:-1]]
+    scores = compute_scores(segmenter, pd.concat(only))
+    assert np.ptp(scores.to_numpy(), axis=0).max() == 0
+
+
+def test_loyalty_differs_between_households(segmenter, eligible):
+    """Loyalty as the maximum of a column would be one number for all."""
+    assert compute_scores(segmenter, eligible)["loyalty"].nunique() > 500
+
+
+def test_the_loyal_segment_is_the_loyal_one(segmenter, eligible):
+    """Names on k-means numbers once called the least loyal households Loyalists."""
+    names = segmenter.predict(eligible)
+    loyalty = eligible[["repeat_rate", "brand_loyalty_low", "brand_loyalty_high"]]
+    assert (loyalty.groupby(names).mean().idxmax() == "Loyalists").all()
+    promotion = eligible["promo_share"].groupby(names).mean()
+    assert promotion.idxmax() == "Promo Shoppers"
+
+
+@pytest.mark.parametrize("seed", [1, 7, 42])
+def test_another_seed_numbers_segments_differently_and_names_them_alike(
+    segmenter, eligible, codebook, change, seed
+):
+    refitted = fit_segmenter(eligible, codebook, change(random_state=seed))
+    same = refitted.predict(eligible) == segmenter.predict(eligible)
+    assert same.mean() > 0.97

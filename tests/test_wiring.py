@@ -1,0 +1,174 @@
+"""What joins the rooms: names, parameters, the catalog, and the purity of every node."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.parameters import Parameters
+from tests.conftest import PROJECT, ProjectRun, load_config, open_session
+
+SOURCE = PROJECT / "src" / "customer_segmentation"
+STAGES = ("data_processing", "segmentation", "modelling", "reporting")
+
+
+@pytest.fixture(scope="module")
+def registered(project: Path) -> dict[str, Pipeline]:
+    pipelines.set_requested(None)
+    return dict(pipelines)
+
+
+@pytest.fixture(scope="module")
+def nodes(registered: dict[str, Pipeline]) -> list[Node]:
+    return [node for name, stage in registered.items() if name in STAGES for node in stage.nodes]
+
+
+@pytest.fixture(scope="module")
+def catalog(project: Path) -> DataCatalog:
+    return DataCatalog.from_config(load_config()["catalog"])
+
+
+def data_of(names: set[str]) -> set[str]:
+    return {name for name in names if name != "parameters" and not name.startswith("params:")}
+
+
+def test_the_stages_are_all_there_and_make_up_the_default_run(registered):
+    assert set(registered) == {*STAGES, "__default__"}
+    assert set(registered["__default__"].nodes) == {n for s in STAGES for n in registered[s].nodes}
+
+
+def test_node_names_are_unique(nodes):
+    names = [node.name for node in nodes]
+    assert len(names) == len(set(names)) > len(STAGES)
+
+
+def test_a_node_is_named_after_its_function(nodes):
+    wrong = [n.name for n in nodes if n.name.rpartition(".")[2] != n.func.__name__]
+    assert wrong == []  # which no lambda can pass
+
+
+def test_a_node_with_several_inputs_takes_them_by_keyword(nodes):
+    wrong = [n.name for n in nodes if len(n.inputs) > 1 and not isinstance(n._inputs, dict)]
+    assert wrong == []
+
+
+def test_a_node_returns_something(nodes):
+    assert [node.name for node in nodes if not node.outputs] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_tag_and_a_name_mean_the_same_nodes(registered, stage):
+    assert set(registered["__default__"].only_nodes_with_tags(stage).nodes) == set(
+        registered[stage].nodes
+    )
+
+
+def crossing(registered: dict[str, Pipeline]) -> set[str]:
+    """What a stage reads and does not make itself."""
+    return set().union(*(data_of(registered[stage].inputs()) for stage in STAGES))
+
+
+def test_each_stage_runs_alone_because_what_it_reads_is_persisted(registered, catalog):
+    volatile = [
+        name
+        for name in sorted(crossing(registered))
+        if name not in catalog or isinstance(catalog[name], MemoryDataset)
+    ]
+    assert volatile == []
+
+
+def test_every_result_is_persisted(registered, catalog):
+    results = set().union(*(registered[stage].outputs() for stage in STAGES))
+    assert [name for name in sorted(results) if name not in catalog] == []
+
+
+def test_the_catalog_has_no_entry_that_nobody_uses(registered, catalog):
+    used = data_of(registered["__default__"].datasets())
+    assert [name for name in sorted(catalog.keys()) if name not in used] == []
+
+
+def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
+    for name in catalog.keys():  # noqa: SIM118 - a catalog is no plain mapping
+        dataset = catalog[name]
+        layer = dataset.metadata["kedro-viz"]["layer"]
+        if layer != "raw":  # the panel lies where its package is installed
+            folder = dataset._filepath.parent.name
+            assert re.fullmatch(rf"0\d_{layer}", folder), f"{name}: layer {layer} in {folder}"
+            assert (PROJECT / "data" / folder / ".gitkeep").exists()
+
+
+def test_declared_parameters_are_used_parameters(registered):
+    used = {
+        name.removeprefix("params:")
+        for name in registered["__default__"].inputs()
+        if name.startswith("params:")
+    }
+    assert used == set(load_config()["parameters"])  # whole keys: no node takes a leaf of one
+
+
+def test_a_run_may_replace_the_paths_that_the_catalog_asks_for():
+    text = "".join(file.read_text() for file in (PROJECT / "conf").rglob("*.yml"))
+    asked = set(re.findall(r"\$\{runtime_params:(\w+)", text))
+    optional = {n for n, field in Parameters.model_fields.items() if not field.is_required()}
+    assert asked == optional
+
+
+def strings_of(file: Path) -> Iterator[tuple[int, str]]:
+    """Every string literal of a module, docstrings aside."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    for literal in ast.walk(tree):
+        if isinstance(literal, ast.Constant) and id(literal) not in prose:
+            yield literal.lineno, str(literal.value)
+
+
+def column_literals(files: Iterator[Path], codebook: Codebook) -> list[str]:
+    names = {variable.name for variable in codebook.variables} - {codebook.identifier}
+    raw = {field.raw_name for field in codebook.fields}
+    forbidden = names | raw | {" ".join(name.split()) for name in raw}
+    return [
+        f"{file.name}:{line} {text!r}"
+        for file in files
+        for line, text in strings_of(file)
+        if text in forbidden
+    ]
+
+
+def test_no_string_in_the_code_is_a_column_name(codebook):
+    assert column_literals(SOURCE.rglob("*.py"), codebook) == []
+
+
+def test_a_column_name_in_the_code_would_be_found(codebook, tmp_path):
+    variable = codebook.derived[0].name
+    module = tmp_path / "module.py"
+    module.write_text(f'"""{variable}"""\ncolumn = table["{variable}"]\n')
+    assert column_literals(iter([module]), codebook) == [f"module.py:2 {variable!r}"]
+
+
+def test_no_node_changes_what_it_is_given(project_run: ProjectRun, nodes: list[Node]):
+    assert project_run.probe.changed == []
+    assert sorted(project_run.probe.nodes) == sorted(node.name for node in nodes)
+
+
+def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp_path: Path):
+    """Each stage alone, from files only, and a second run: equal to the byte."""
+    for stage in STAGES:
+        open_session("test", data_root=tmp_path.as_posix()).run(pipeline_names=[stage])
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    root = project_run.data_root
+    assert written == {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+    unequal = [
+        str(path)
+        for path in written
+        if (tmp_path / path).read_bytes() != (root / path).read_bytes()
+    ]
+    assert sorted(unequal) == []
