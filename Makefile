@@ -13,7 +13,7 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lineage lineage-static bench lock clean
+.PHONY: help run test check format lineage lineage-static bench docs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
 
 bench: $(VENV)/dev.stamp  ## Measure seconds per node and peak memory
 	$(BIN)/python tools/bench.py
+
+docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last full run
+	$(BIN)/python tools/docs.py
 
 lock: | $(BIN)/python  ## Choose versions anew and write both lock files
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<1'

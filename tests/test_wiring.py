@@ -101,7 +101,7 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
         dataset = catalog[name]
         layer = dataset.metadata["kedro-viz"]["layer"]
         if layer != "raw":  # the panel lies where its package is installed
-            folder = dataset._filepath.parent.name
+            folder = dataset._filepath.parts[1]
             assert re.fullmatch(rf"0\d_{layer}", folder), f"{name}: layer {layer} in {folder}"
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
 

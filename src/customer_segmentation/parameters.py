@@ -57,7 +57,7 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
         parameters = Parameters.model_validate(raw)
     except ValidationError as error:
         raise ParameterError(_explain(error)) from error
-    for key in ("data_processing", "segmentation", "modelling"):
+    for key in ("data_processing", "segmentation", "modelling", "reporting"):
         try:
             getattr(parameters, key).check(parameters.codebook)
         except ValueError as error:
@@ -69,7 +69,7 @@ def _explain(error: ValidationError) -> str:
     shown = error.errors(include_url=False)[:10]
     lines = [
         f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-        + ("" if problem["type"] == "missing" else f" (it is {_shorten(problem['input'])})")
+        + ("" if isinstance(problem["input"], dict) else f" (it is {_shorten(problem['input'])})")
         for problem in shown
     ]
     more = error.error_count() - len(shown)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, f_oneway
 
+from customer_segmentation.panel.codebook import Scale
 from customer_segmentation.segments.profiles import (
     cramers_v,
-    epsilon_squared,
+    epsilon,
     measure_descriptors,
     measure_sizes,
     profile_segments,
@@ -52,7 +53,8 @@ def test_profiles_equal_means_taken_one_by_one(eligible, members, segments, code
         assert row["median"] == pytest.approx(np.median(own))
         assert (row["q25"], row["q75"]) == pytest.approx(tuple(np.quantile(own, [0.25, 0.75])))
         assert row["total_mean"] == pytest.approx(everyone.mean())
-        assert row["index_to_total"] == pytest.approx(100 * own.mean() / everyone.mean())
+        if codebook[row["variable"]].scale != Scale.INTERVAL:
+            assert row["index_to_total"] == pytest.approx(100 * own.mean() / everyone.mean())
         distance = (own.mean() - everyone.mean()) / everyone.std(ddof=1)
         assert row["standardised_mean"] == pytest.approx(distance, abs=1e-12)
 
@@ -61,6 +63,13 @@ def test_profiles_hold_measurements_only(eligible, segments, codebook):
     variables = set(profile_segments(eligible, segments, codebook)["variable"])
     assert {"total_value", "share_lux", "promo_share", "affluence_index"} <= variables
     assert variables.isdisjoint({"mother_tongue", "homemaker_age", "household_id", "thin_record"})
+
+
+def test_logarithms_have_a_mean_but_no_index(eligible, segments, codebook):
+    profiles = profile_segments(eligible, segments, codebook).set_index("variable")
+    assert profiles.loc["log_volume", "index_to_total"].isna().all()
+    assert profiles.loc["log_volume", "mean"].notna().all()
+    assert profiles.loc["total_volume", "index_to_total"].notna().all()
 
 
 def test_the_index_is_missing_where_the_total_is_zero(eligible, segments, codebook):
@@ -101,22 +110,22 @@ def test_demographics_leave_out_purchases_measurements_and_not_stated(eligible, 
     assert "not stated" not in set(table["label"])
 
 
-def test_descriptors_on_both_subsets(eligible, segments, codebook):
-    table = measure_descriptors(eligible, segments, codebook)
-    assert table.groupby("subset")["descriptor"].nunique().to_dict() == {
-        "all": 10,
-        "record_complete": 10,
-    }
-    is_blank = eligible["demographic_record_missing"]
-    stated = table.set_index(["subset", "descriptor"])["n"]
-    assert stated["all", "homemaker_age"] == len(eligible)
-    assert stated["record_complete", "homemaker_age"] == (~is_blank).sum()
-    assert stated["all", "television"] == eligible["television"].notna().sum()
-    assert set(table.loc[table["measure"] == "epsilon_squared", "descriptor"]) == {
+def test_descriptors_leave_out_missing_records_and_what_is_not_stated(
+    eligible, members, segments, codebook
+):
+    table = measure_descriptors(eligible, segments, codebook).set_index("descriptor")
+    assert list(table.index) == codebook.columns_of("demographics")
+    present = eligible[~eligible["demographic_record_missing"]]
+    assert table.loc["homemaker_age", "n"] == len(present) < len(eligible)
+    assert table.loc["television", "n"] == present["television"].notna().sum() < len(present)
+    assert set(table.index[table["measure"].str.contains("epsilon")]) == {
         "household_size",
         "affluence_index",
     }
-    assert table["effect"].between(0, 1).all()
+    groups = [group["affluence_index"].dropna().astype(float) for group in members.values()]
+    f, n = f_oneway(*groups).statistic, sum(map(len, groups))
+    expected = (2 * (f - 1) / (2 * f + n - 3)) ** 0.5
+    assert table.loc["affluence_index", "effect"] == pytest.approx(expected)
 
 
 def test_cramers_v_by_hand_and_by_scipy():
@@ -135,21 +144,20 @@ def test_cramers_v_of_no_full_and_impossible_links():
     assert cramers_v(pd.Series([1] * 200), halves) == 0
 
 
-def test_epsilon_squared_follows_from_the_f_ratio():
+def test_epsilon_follows_from_the_f_ratio():
     generator = np.random.default_rng(1)
     groups = [generator.normal(shift, 1, size) for shift, size in ((0, 20), (0.5, 30), (1, 25))]
     values = pd.Series(np.concatenate(groups))
     segments = pd.Series(np.repeat(["a", "b", "c"], [20, 30, 25]))
     f, between, within = f_oneway(*groups).statistic, 2, 72
-    assert epsilon_squared(values, segments) == pytest.approx(
-        between * (f - 1) / (between * f + within)
-    )
+    squared = between * (f - 1) / (between * f + within)
+    assert epsilon(values, segments) == pytest.approx(squared**0.5)
 
 
-def test_epsilon_squared_of_no_and_constant_values():
+def test_epsilon_of_no_and_constant_values():
     segments = pd.Series(["a", "b"] * 10)
-    assert epsilon_squared(pd.Series(np.repeat(range(10), 2)), segments) == 0
-    assert epsilon_squared(pd.Series([4] * 20), segments) == 0
+    assert epsilon(pd.Series(np.repeat(range(10), 2)), segments) == 0
+    assert epsilon(pd.Series([4] * 20), segments) == 0
 
 
 def test_a_shuffled_descriptor_shows_no_link(eligible, segments, codebook):

@@ -35,14 +35,14 @@ def plot_shap_importance(
     sets = list(dict.fromkeys(importance["information_set"]))
     parts = [importance[importance["information_set"] == name] for name in sets]
     fields = [_first_fields(part, "mean_abs_shap", reporting.fields_shown) for part in parts]
-    height = 0.8 + sum(0.62 + 0.25 * len(names) for names in fields)
-    grid = {"nrows": len(sets), "sharex": True, "height_ratios": [len(f) + 1 for f in fields]}
+    height = 0.8 + sum(0.85 + 0.25 * len(names) for names in fields)
+    grid = {"nrows": len(sets), "height_ratios": [len(f) + 1 for f in fields]}
     with canvas(title, height, reporting, **grid) as (figure, panels):
         for axes, name, part, names in zip(panels, sets, parts, fields, strict=True):
             _draw_importance(axes, part, names, reporting)
             axes.set_yticks(range(len(names)), [codebook[field].title for field in names])
             axes.set_title(reporting.label(name))
-        panels[-1].set_xlim(0, None)
+            axes.set_xlim(0, None)
         panels[-1].set_xlabel("Mean absolute SHAP value (log-odds)")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
@@ -68,7 +68,7 @@ def plot_shap_beeswarm(
     fields = _first_fields(weights, "size", reporting.fields_shown)
     colours = reporting.colours(values["segment"])
     grid = {"ncols": len(colours), "sharex": True, "sharey": True}
-    with canvas(title, 1.3 + 0.36 * len(fields), reporting, **grid) as (figure, panels):
+    with canvas(title, 1.3 + 0.44 * len(fields), reporting, **grid) as (figure, panels):
         for axes, (segment, colour) in zip(panels, colours.items(), strict=True):
             _draw_swarms(axes, values[values["segment"] == segment], fields, codebook)
             axes.set_title(segment, color=colour)
@@ -98,7 +98,7 @@ def _draw_importance(
 def _draw_swarms(
     axes: Axes, values: pd.DataFrame, fields: list[str], codebook: Codebook
 ) -> None:
-    axes.axvline(0, color=INK, lw=1)
+    axes.axvline(0, color=INK, lw=1, zorder=0)
     for place, name in enumerate(fields):
         part = values[values["field"] == name]
         x = part["shap_value"].to_numpy()
@@ -106,8 +106,8 @@ def _draw_swarms(
         ordered = codebook[name].scale is not Scale.NOMINAL
         known = ranks.notna().to_numpy() & ordered
         y = place + _swarm(x)
-        axes.scatter(x[~known], y[~known], s=5, c="#9AA5B1", alpha=0.7, lw=0)
-        axes.scatter(x[known], y[known], s=5, c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, lw=0)
+        axes.scatter(x[~known], y[~known], s=8, c="#9AA5B1", alpha=0.8, lw=0)
+        axes.scatter(x[known], y[known], s=8, c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, lw=0)
 
 
 def _swarm(x: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ def _draw_models(
     axes.scatter(values[models], places, s=56, c=mark.colour, marker=mark.marker, zorder=2)
     for place, value in enumerate(values[models]):
         end = max(value, values[baseline] if value > values[baseline] - 0.15 else 0)
-        axes.text(end + 0.035, place, f"{value:.0%}", va="center", fontsize=9)
+        axes.text(end + 0.055, place, f"{value:.0%}", va="center", fontsize=9)
 
 
 def _draw_segment_scores(axes: Axes, part: pd.DataFrame, colours: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.figures.style import FAINT, INK, QUIET, ReportingParameters, canvas
+from customer_segmentation.figures.style import FAINT, INK, ReportingParameters, canvas
 from customer_segmentation.panel.codebook import Codebook, Scale, Variable
 
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ def plot_segment_amounts(
     shown = profiles[profiles["variable"].isin(names)]
     with canvas(title, 1.0 + 0.42 * len(names), reporting) as (figure, (axes,)):
         ends = shown.groupby("variable")["index_to_total"].agg(["min", "max"]).reindex(names)
-        axes.hlines(range(len(names)), ends["min"], ends["max"], color=FAINT, lw=4, zorder=1)
-        axes.axvline(100, color=INK, lw=1.2)
+        axes.hlines(range(len(names)), ends["min"], ends["max"], color=FAINT, lw=4, zorder=0.8)
+        axes.axvline(100, color=INK, lw=1.2, zorder=0.9)
         for segment, colour in reporting.colours(shown["segment"]).items():
             index = shown[shown["segment"] == segment].set_index("variable")["index_to_total"]
-            axes.scatter(index.reindex(names), range(len(names)), s=80, c=colour, label=segment, zorder=2)
+            axes.scatter(index.reindex(names), range(len(names)), s=85, c=colour, ec="white", label=segment)
         axes.set_yticks(range(len(names)), [codebook[name].title for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel("Segment mean as an index: 100 = mean of all eligible households")

@@ -22,7 +22,7 @@ INK = "#1F2933"
 QUIET = "#66727F"
 FAINT = "#DDE2E7"
 WIDTH = 6.6  # inches; narrow, so that the text of a figure can still be read on a phone
-CHARACTERS_PER_TITLE_LINE = 66
+TITLE_SIZE = 12  # points
 
 
 class ClaimStyle(BaseModel):
@@ -152,8 +152,8 @@ def canvas(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    lines = textwrap.wrap(title, CHARACTERS_PER_TITLE_LINE)
     with mpl.rc_context(_style(reporting)):
+        lines = _wrap(title)
         figure = Figure(
             figsize=(WIDTH, height + 0.24 * len(lines)),
             dpi=reporting.dots_per_inch,
@@ -162,8 +162,20 @@ def canvas(
         figure.suptitle("\n".join(lines), x=0.008, ha="left", linespacing=1.25)
         axes = figure.subplots(squeeze=False, **subplots)
         yield figure, list(axes.flat)
-        # Ticks are made when they are first drawn, so that must happen inside the style.
+        # Ticks are made when they are first drawn, so that must happen inside the style; the layout
+        # found on the way is kept, as finding it again when the file is written takes as long.
         figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
+def _wrap(title: str) -> list[str]:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    # Fonts differ in width by a fifth, so the line is filled by measure and not by count.
+    drawn = TextPath((0, 0), title, size=TITLE_SIZE, prop=FontProperties(weight="bold"))
+    points_per_character = drawn.get_extents().width / len(title)
+    return textwrap.wrap(title, int(0.95 * WIDTH * 72 / points_per_character))
 
 
 def _style(reporting: ReportingParameters) -> Mapping[str, Any]:
@@ -173,7 +185,7 @@ def _style(reporting: ReportingParameters) -> Mapping[str, Any]:
     return {
         "font.family": [font for font in reporting.fonts if font in installed] or ["sans-serif"],
         "font.size": 10.5,
-        "figure.titlesize": 12,
+        "figure.titlesize": TITLE_SIZE,
         "figure.titleweight": "bold",
         "axes.titlesize": 10.5,
         "axes.titleweight": "bold",

@@ -9,6 +9,7 @@ from customer_segmentation.findings.wording import (
     listing,
     lower_first,
     percent,
+    sample,
     two_decimals,
 )
 from customer_segmentation.panel.codebook import Codebook
@@ -47,8 +48,8 @@ def judge_links(descriptors: pd.DataFrame, codebook: Codebook) -> str:
     verb = "link is" if len(strongest) == 1 else "links are"
     row = descriptors.loc[descriptors["descriptor"] == strongest[0]].iloc[0]
     return (
-        f"{opening}: the strongest {verb} {names} (effect size {two_decimals(effects.max())} of at most 1, "
-        f"n = {row['n']:,} households)"
+        f"{opening}: the strongest {verb} {names} (effect size {two_decimals(effects.max())} of at most 1; "
+        f"{sample(row['n'])})"
     )
 
 
@@ -56,7 +57,7 @@ def count_by_strength(descriptors: pd.DataFrame) -> str:
     """Say how many descriptors have a strong, moderate, weak or negligible link."""
     words = descriptors["effect"].map(judge_effect).value_counts()
     parts = [f"{words[word]} {word}" for _, word in ASSOCIATION if word in words]
-    return f"Of {len(descriptors)} descriptors, the link of {listing(parts)} by Cohen's convention."
+    return f"Of {len(descriptors)} links, by Cohen's convention, {listing(parts)}."
 
 
 def rank_descriptors(
@@ -82,8 +83,10 @@ def find_largest_difference(demographics: pd.DataFrame, codebook: Codebook) -> s
     shown = demographics.reset_index(drop=True)
     row = shown.loc[(shown["share"] - shown["total_share"]).abs().idxmax()]
     about = codebook.field(row["variable"])
+    same = (shown["segment"] == row["segment"]) & (shown["variable"] == row["variable"])
+    stated = shown.loc[same, "households"].sum()
     return (
-        f"The largest gap: {percent(row['share'])} of {row['segment']} have {lower_first(about.title)} "
-        f"“{about.codes[int(row['code'])]}”, of all households {percent(row['total_share'])} "
-        f"(n = {row['households']:,.0f} of the segment)"
+        f"The largest gap: {lower_first(about.title)}, {about.codes[int(row['code'])]}, is "
+        f"{percent(row['share'])} of {row['segment']} ({row['households']:,} of {stated:,} households), "
+        f"{percent(row['total_share'])} of all"
     )

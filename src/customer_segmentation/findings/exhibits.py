@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -30,11 +30,13 @@ class Section:
 
     Attributes:
         sentences: Its findings, by the name under which the page places them.
+        lists: Findings of which there may be any number, likewise.
         charts: Its charts, by the name of the figure.
         tables: Other tables that its page or figures need, by name.
     """
 
     sentences: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     charts: Mapping[str, Chart] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 

@@ -19,21 +19,16 @@ from customer_segmentation.findings.wording import (
     lower_first,
     lowest,
     percent_1,
+    sample,
     two_decimals,
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.typing_tool.audit import Claim
 
 CLAIMS = [claim.value for claim in Claim]
-MAJORITY = "majority"
-BASELINES = (MAJORITY, "prior")
+MAJORITY, PRIOR = "majority", "prior"
+BASELINES = (MAJORITY, PRIOR)
 CLEAR = 2  # standard errors
-
-MEANINGS = {
-    Claim.ASSIGNMENT: "It sees what made the segments, so this measures how well it copies a rule.",
-    Claim.OVERLAP: "It sees columns of the same purchase record, so part of the answer is in the question.",
-    Claim.PREDICTION: "It sees no purchase at all: this alone is a prediction for a household never observed.",
-}
 
 
 def order_by_claim(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,18 +46,22 @@ def compare_with_majority(metrics: pd.DataFrame, protocol: str) -> pd.DataFrame:
 
     Returns:
         One row per information set, by claim: information_set, claim, model, n, accuracy,
-        balanced_accuracy, majority (accuracy of always naming the largest segment) and verdict (better,
-        unclear or no better). Better means by two standard errors of the accuracy.
+        balanced_accuracy, majority (accuracy of always naming the largest segment), skill (share of the
+        log loss of the bare segment shares that the model saves) and verdict (better, unclear or no
+        better). Better means by two standard errors of the accuracy.
     """
     table = metrics[metrics["protocol"] == protocol]
-    majority = table[table["model"] == MAJORITY].set_index("information_set")["accuracy"]
+    by_set = table.set_index("information_set")
+    majority = by_set.loc[by_set["model"] == MAJORITY, "accuracy"]
+    prior = by_set.loc[by_set["model"] == PRIOR, "log_loss"]
     models = table[~table["model"].isin(BASELINES)]
     best = models.sort_values("accuracy", ascending=False, kind="stable")
     best = best.drop_duplicates("information_set")
-    best = best.assign(majority=best["information_set"].map(majority))
+    sets = best["information_set"]
+    best = best.assign(majority=sets.map(majority), skill=1 - best["log_loss"] / sets.map(prior))
     best = best.assign(verdict=[_verdict(row) for _, row in best.iterrows()])
     columns = ["information_set", "claim", "model", "n", "accuracy", "balanced_accuracy"]
-    return order_by_claim(best)[[*columns, "majority", "verdict"]].reset_index(drop=True)
+    return order_by_claim(best)[[*columns, "majority", "skill", "verdict"]].reset_index(drop=True)
 
 
 def select_best(metrics: pd.DataFrame, compared: pd.DataFrame, protocol: str) -> pd.DataFrame:
@@ -92,14 +91,14 @@ def title_accuracy(compared: pd.DataFrame, labels: Mapping[str, str]) -> str:
         One title with n, without the full stop.
     """
     base = f"always naming the largest segment ({percent_1(compared['majority'].max())})"
-    size = f"n = {counted(compared['n'].max(), 'household')}"
+    size = sample(compared["n"].max())
     better = compared[compared["verdict"] == "better"]
     rest = compared[compared["verdict"] != "better"]
     if better.empty:
         return f"No information set clearly beats {base}: {_shown(rest, labels)}; {size}"
     if rest.empty:
         return f"Every information set beats {base}: {_shown(better, labels)}; {size}"
-    return f"Clearly above {base}: {_shown(better, labels)}; not so: {_shown(rest, labels)}; {size}"
+    return f"Clearly above {base}: {_shown(better, labels)}; not {_shown(rest, labels)}; {size}"
 
 
 def explain_claim(row: pd.Series, labels: Mapping[str, str]) -> str:
@@ -110,7 +109,7 @@ def explain_claim(row: pd.Series, labels: Mapping[str, str]) -> str:
         labels: Names of information sets and models.
 
     Returns:
-        Two sentences.
+        One or two sentences.
     """
     against = {
         "better": "clearly better than",
@@ -120,19 +119,30 @@ def explain_claim(row: pd.Series, labels: Mapping[str, str]) -> str:
     return (
         f"{labels.get(row['model'], row['model'])}, the most accurate model, is right for "
         f"{percent_1(row['accuracy'])} of {counted(row['n'], 'household')}: {against} the "
-        f"{percent_1(row['majority'])} of always naming the largest segment. {MEANINGS[row['claim']]}"
+        f"{percent_1(row['majority'])} of always naming the largest segment."
+        f"{_judge_skill(row['skill'])}"
     )
 
 
-def summarise_claims(compared: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    """Say in one sentence what the model figures are worth together."""
-    parts = [
-        f"{percent_1(row.accuracy)} from {lower_first(labels.get(row.information_set, row.information_set))}"
-        f" ({row.claim})"
-        for row in compared.itertuples()
-    ]
-    base = percent_1(compared["majority"].max())
-    return f"{_opening(compared)}: {listing(parts)}, where always naming the largest segment gives {base}."
+def judge_claims(compared: pd.DataFrame) -> str:
+    """Say in one sentence what the model figures are worth together.
+
+    Args:
+        compared: What `compare_with_majority` returned.
+
+    Returns:
+        One sentence.
+    """
+    blind = compared[compared["claim"] == Claim.PREDICTION]
+    informed = compared[compared["claim"] != Claim.PREDICTION]
+    if blind.empty:
+        return "No model was tried without purchase data, so nothing here is a prediction."
+    if (blind["verdict"] == "better").any():
+        return "Without any purchase, models beat always naming the largest segment."
+    if (informed["verdict"] == "better").any():
+        return "High accuracy comes from seeing the purchases; without them, models do not clearly beat " \
+            "always naming the largest segment."
+    return "No model clearly beats always naming the largest segment."
 
 
 def title_segment_metrics(metrics: pd.DataFrame, labels: Mapping[str, str]) -> str:
@@ -146,13 +156,14 @@ def title_segment_metrics(metrics: pd.DataFrame, labels: Mapping[str, str]) -> s
         One title, without the full stop.
     """
     weakest = order_by_claim(metrics)["information_set"].iloc[-1]
-    recall = metrics[metrics["information_set"] == weakest].set_index("segment")["recall"]
+    rows = metrics[metrics["information_set"] == weakest].set_index("segment")
+    recall, size = rows["recall"], sample(rows["support"].sum())
     name = labels.get(weakest, weakest)
     if percent_1(recall.max()) == percent_1(recall.min()):
-        return f"{name}: finds {percent_1(recall.max())} of every segment's households"
+        return f"{name}: finds {percent_1(recall.max())} of every segment's households; {size}"
     return (
         f"{name}: finds {percent_1(recall.max())} of {listing(highest(recall, percent_1))}, "
-        f"but {percent_1(recall.min())} of {listing(lowest(recall, percent_1))}"
+        f"but {percent_1(recall.min())} of {listing(lowest(recall, percent_1))}; {size}"
     )
 
 
@@ -167,12 +178,13 @@ def title_shap(importance: pd.DataFrame, codebook: Codebook, labels: Mapping[str
     Returns:
         One title, without the full stop.
     """
-    parts = []
+    strongest: dict[str, list[str]] = {}
     for name, part in importance.groupby("information_set", sort=False):
         sums = part.groupby("field")["mean_abs_shap"].sum()
-        fields = [codebook[field].title for field in highest(sums, two_decimals)]
-        parts.append(f"{labels.get(str(name), str(name))}: {lower_first(listing(fields))}")
-    return f"What moves the classifiers most. {'; '.join(parts)}"
+        fields = listing(codebook[field].label for field in highest(sums, two_decimals))
+        strongest.setdefault(lower_first(fields), []).append(labels.get(str(name), str(name)))
+    parts = [f"{what} ({listing(map(lower_first, names))})" for what, names in strongest.items()]
+    return f"Largest mean SHAP values: {'; '.join(parts)}"
 
 
 def title_beeswarm(values: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]) -> str:
@@ -189,10 +201,10 @@ def title_beeswarm(values: pd.DataFrame, codebook: Codebook, labels: Mapping[str
     sizes = values["shap_value"].abs().groupby(values["field"]).mean()
     field = codebook[highest(sizes, two_decimals)[0]].title
     name = labels.get(values["information_set"].iloc[0], values["information_set"].iloc[0])
-    households = counted(values["household_id"].nunique(), "household")
+    size = sample(values["household_id"].nunique())
     return (
         f"{name}: {lower_first(field)} moves a household most, on average by "
-        f"{two_decimals(sizes.max())} log-odds (n = {households})"
+        f"{two_decimals(sizes.max())} log-odds ({size})"
     )
 
 
@@ -301,22 +313,18 @@ def _verdict(row: pd.Series) -> str:
     return "better" if row["accuracy"] - row["majority"] >= CLEAR * error else "unclear"
 
 
-def _opening(compared: pd.DataFrame) -> str:
-    blind = compared[compared["claim"] == Claim.PREDICTION]
-    informed = compared[compared["claim"] != Claim.PREDICTION]
-    if blind.empty:
-        return "No model was tried without purchase data"
-    if (blind["verdict"] == "better").any():
-        return "Demographics alone predict the segments better than the majority does"
-    if (informed["verdict"] == "better").any():
-        return "High accuracy comes from the purchase record itself, not from predicting it"
-    return "No model clearly beats the majority"
+def _judge_skill(skill: float) -> str:
+    if pd.isna(skill):
+        return ""
+    if skill <= 0 or percent_1(skill) == percent_1(0):
+        return " Its probabilities fit no better than the bare segment shares."
+    return f" Its probabilities save {percent_1(skill)} of the log loss of the bare segment shares."
 
 
 def _shown(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return listing(
         f"{lower_first(labels.get(row.information_set, row.information_set))} "
-        f"({percent_1(row.accuracy)}, {row.claim})"
+        f"({percent_1(row.accuracy)})"
         for row in rows.itertuples()
     )
 

@@ -16,6 +16,7 @@ from customer_segmentation.findings.wording import (
     measured,
     percent,
     printer_of,
+    sample,
     two_decimals,
     upper_first,
     whole,
@@ -59,7 +60,7 @@ def summarise_sizes(sizes: pd.DataFrame) -> str:
         One sentence.
     """
     parts = [
-        f"{row.segment} ({percent(row.share)}, n = {row.households:,})"
+        f"{row.segment} ({percent(row.share)}, n\u00a0=\u00a0{row.households:,})"
         for row in sizes.sort_values("households", ascending=False, kind="stable").itertuples()
     ]
     total = counted(sizes["households"].sum(), "household")
@@ -74,10 +75,9 @@ def count_thin_records(sizes: pd.DataFrame) -> str:
     each = [
         f"{row.thin_households:.0f} as {row.segment}" for row in sizes.itertuples() if row.thin_households
     ]
-    kept = "keep" if thin > 1 else "keeps"
     return (
-        f"{counted(thin, 'household')} with a thin purchase record {kept} out of these counts: typed "
-        f"afterwards, {listing(each)}, and flagged."
+        f"Counted apart, because the purchase record is too thin to form segments: "
+        f"{counted(thin, 'household')}, typed afterwards ({listing(each)}) and flagged."
     )
 
 
@@ -98,11 +98,16 @@ def judge_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
     """
     row = chosen_candidate(candidates)
     verdict = "reproducible" if row["global_ari_q10"] >= steady_from else "not steady enough to rely on"
+    return f"The {row['k']} segments are {verdict}."
+
+
+def explain_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
+    """Give the numbers behind `judge_steadiness`, with the same arguments."""
+    row = chosen_candidate(candidates)
     return (
-        f"The {row['k']} segments are {verdict}: solutions from pairs of bootstrap samples agree with a "
-        f"median adjusted Rand index of {two_decimals(row['global_ari_median'])} (1 is full agreement); "
-        f"nine pairs in ten reach {two_decimals(row['global_ari_q10'])}, and the mark to pass is "
-        f"{two_decimals(steady_from)}."
+        f"Segments formed on two bootstrap samples agree with a median adjusted Rand index of "
+        f"{two_decimals(row['global_ari_median'])}, where 1 is full agreement; nine pairs in ten reach "
+        f"{two_decimals(row['global_ari_q10'])}, and {two_decimals(steady_from)} counts as reproducible."
     )
 
 
@@ -127,10 +132,9 @@ def compare_numbers_of_segments(candidates: pd.DataFrame) -> str:
     steady = highest(table["global_ari_median"], two_decimals)
     apart = highest(table["silhouette"], two_decimals)
     return (
-        f"From {table.index.min()} to {table.index.max()} segments, {listing(steady)} "
-        f"{'is' if len(steady) == 1 else 'are'} steadiest (median adjusted Rand index "
-        f"{two_decimals(table['global_ari_median'].max())}), {listing(apart)} best separated "
-        f"(silhouette {two_decimals(table['silhouette'].max())}); {row['k']} were chosen"
+        f"Of {table.index.min()} to {table.index.max()} segments, {row['k']} were chosen; steadiest: "
+        f"{listing(steady)} (median adjusted Rand index {two_decimals(table['global_ari_median'].max())}), "
+        f"best separated: {listing(apart)} (silhouette {two_decimals(table['silhouette'].max())})"
     )
 
 
@@ -150,10 +154,10 @@ def name_leaders(profiles: pd.DataFrame, variables: Sequence[str], codebook: Cod
         means = profiles[profiles["variable"] == name].set_index("segment")["mean"]
         leaders = highest(means, printer_of(codebook[name]))
         who = "all segments" if len(leaders) == len(means) else listing(leaders)
-        fact = f"{lower_first(codebook[name].title)} ({measured(means.max(), codebook[name])})"
+        fact = f"{lower_first(codebook[name].title)} {measured(means.max(), codebook[name])}"
         leads.setdefault(who, []).append(fact)
-    parts = [f"{who} in {listing(facts)}" for who, facts in leads.items()]
-    return f"Highest means: {'; '.join(parts)}; n = {whole(_households(profiles))} households"
+    parts = [f"{who} ({', '.join(facts)})" for who, facts in leads.items()]
+    return f"Highest on average: {'; '.join(parts)}; {sample(_households(profiles))}"
 
 
 def contrast(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str:
@@ -189,7 +193,7 @@ def find_largest_gap(profiles: pd.DataFrame, variables: Sequence[str], codebook:
     label = lower_first(codebook[row["variable"]].label)
     return (
         f"Farthest from the total: {row['segment']} in {label}, {percent(row['mean'])} against "
-        f"{percent(row['total_mean'])} (n = {whole(_households(profiles))} households)"
+        f"{percent(row['total_mean'])} ({sample(_households(profiles))})"
     )
 
 
@@ -246,15 +250,16 @@ def explain_rule(segment: str, naming: Naming, codebook: Codebook) -> str:
     for persona in naming.personas:
         if persona.name == segment:
             criteria = [_criterion(criterion, codebook) for criterion in persona.signature]
-            return f"Named so because its mean must have: {listing(criteria)}."
-    return "Numbered by size: no persona's rule was asked for or met."
+            return f"Rule of the name, in means: {'; '.join(criteria)}."
+    return "Numbered by size: the segments match no rule of a name."
 
 
 def _criterion(criterion: Criterion, codebook: Codebook) -> str:
     side = "above" if criterion.level == "high" else "below"
+    deviations = "standard deviation" if criterion.minimum == 1 else "standard deviations"
     beyond = f", {side} every other segment" if criterion.foremost else ""
     label = lower_first(codebook[criterion.variable].title)
-    return f"{label} at least {criterion.minimum:g} standard deviations {side} the total{beyond}"
+    return f"{label} at least {criterion.minimum:g} {deviations} {side} the total{beyond}"
 
 
 def _fact(row: pd.Series, codebook: Codebook) -> Fact:

@@ -40,6 +40,11 @@ def counted(number: float, noun: str) -> str:
     return f"{number:,.0f} {noun}" if number == 1 else f"{number:,.0f} {noun}s"
 
 
+def sample(number: float, noun: str = "household") -> str:
+    """The size of a sample, kept on one line: n = 543 households."""
+    return f"n = {counted(number, noun)}".replace(" ", "\u00a0")
+
+
 def listing(items: Iterable[str]) -> str:
     """Items as a list in a sentence: a, b and c."""
     *first, last = items

@@ -47,12 +47,16 @@ class Role(StrEnum):
 
 
 class Scale(StrEnum):
-    """How the values of a column may be used."""
+    """How the values of a column may be used.
+
+    Differences of interval values mean something, quotients do not, as with logarithms.
+    """
 
     IDENTIFIER = "identifier"
     NOMINAL = "nominal"
     ORDINAL = "ordinal"
     COUNT = "count"
+    INTERVAL = "interval"
     RATIO = "ratio"
     SHARE = "share"
     FLAG = "flag"

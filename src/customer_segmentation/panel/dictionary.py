@@ -1,16 +1,9 @@
-"""The data dictionary: the codebook as a page for people.
-
-`python -m customer_segmentation.panel.dictionary CODEBOOK PAGE` writes the page.
-"""
+"""The data dictionary: the codebook as a page for people."""
 
 from __future__ import annotations
 
 import inspect
-from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-
-import yaml
 
 from customer_segmentation.panel.codebook import Codebook, DerivedVariable, Field, Group, Variable
 from customer_segmentation.panel.contract import describe_expected
@@ -19,10 +12,7 @@ from customer_segmentation.panel.features import FORMULAS
 INTRODUCTION = """\
 # Data dictionary
 
-This page is generated from the codebook; change the codebook, not this page, then run
-
-    python -m customer_segmentation.panel.dictionary \\
-        conf/base/globals_codebook.yml docs/data-dictionary.md
+This page is generated: change `conf/base/globals_codebook.yml`, not this page, and run `make docs`.
 
 **{panel}** ({category}). {source}
 
@@ -142,18 +132,3 @@ def _write_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _write_list(items: Sequence[str]) -> list[str]:
     return ["\n".join(f"- {item}" for item in items) + "\n"] if items else []
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page from the command line."""
-    parser = ArgumentParser(description="Write the data dictionary of a panel.")
-    parser.add_argument("codebook", type=Path, help="a globals_codebook.yml")
-    parser.add_argument("page", type=Path, help="the Markdown file to write")
-    options = parser.parse_args(arguments)
-    settings = yaml.safe_load(options.codebook.read_text(encoding="utf-8"))
-    page = write_dictionary(Codebook.model_validate(settings["codebook"]))
-    options.page.write_text(page, encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main()

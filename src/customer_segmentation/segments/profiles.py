@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.panel.codebook import Codebook, Origin, Role
+from customer_segmentation.panel.codebook import Codebook, Origin, Role, Scale
 from customer_segmentation.segments.specification import MEASURED
 
-CRAMERS_V, EPSILON_SQUARED = "cramers_v", "epsilon_squared"
-ALL, RECORD_COMPLETE = "all", "record_complete"
+CRAMERS_V = "Cramér's V, bias-corrected"
+EPSILON = "correlation ratio, bias-corrected (epsilon)"
+RECORD_PRESENT = "eligible, demographic record present"
 
 
 def measure_sizes(household_segments: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
@@ -48,9 +49,10 @@ def profile_segments(
         codebook: The panel's codebook.
 
     Returns:
-        One row per segment x variable that is a count, ratio or share, in the variable's unit:
+        One row per segment x variable that is measured, in the variable's unit:
         `segment`, `variable`, `n` (households that state it), `mean`, `sd`, `q25`, `median`, `q75`,
-        `total_mean`, `total_sd`, `index_to_total` (100 = the mean of all; missing when that is 0)
+        `total_mean`, `total_sd`, `index_to_total` (100 = the mean of all; missing when that is 0
+        or the scale has no quotients)
         and `standardised_mean` (distance from the mean of all in standard deviations).
     """
     segments = _segments_of(eligible_households, household_segments, codebook)
@@ -62,7 +64,9 @@ def profile_segments(
     profiles["total_mean"] = total["mean"].to_numpy()
     profiles["total_sd"] = total["sd"].to_numpy()
     distance = profiles["mean"] - profiles["total_mean"]
-    profiles["index_to_total"] = 100 * _divide(profiles["mean"], profiles["total_mean"])
+    index = 100 * _divide(profiles["mean"], profiles["total_mean"])
+    scales = profiles["variable"].map({v.name: v.scale for v in codebook.variables})
+    profiles["index_to_total"] = index.mask(scales == Scale.INTERVAL)
     profiles["standardised_mean"] = _divide(distance, profiles["total_sd"])
     return profiles
 
@@ -127,9 +131,8 @@ def measure_descriptors(
 ) -> pd.DataFrame:
     """Measure how strongly each demographic descriptor is linked with the segments.
 
-    Codes are measured by the bias-corrected Cramér's V, counts by epsilon squared, the share of
-    their variance between the segments. Both run from 0 (no link) to 1 and are corrected for the
-    link that chance alone would show; a negative corrected value becomes 0.
+    Codes are measured by Cramér's V, counts by the correlation ratio. Both run from 0 (no link) to
+    1 and are corrected for the link that chance alone would show; a negative value becomes 0.
 
     Args:
         eligible_households: One row per household that formed the segments; not stated is missing.
@@ -137,28 +140,25 @@ def measure_descriptors(
         codebook: The panel's codebook.
 
     Returns:
-        One row per subset x descriptor: `descriptor`, `subset` (`all` eligible households, or those
-        whose demographic record is not missing: `record_complete`), `n` (households of the subset
-        that state the descriptor), `measure` (`cramers_v` or `epsilon_squared`) and `effect`.
+        One row per descriptor: `descriptor`, `subset` (which households), `n` (those of them that
+        state the descriptor), `measure` (name for people) and `effect`.
 
     References:
         Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T. Kelley (1935), An
         unbiased correlation ratio measure.
     """
-    segments = _segments_of(eligible_households, household_segments, codebook)
-    is_blank = eligible_households[codebook.column(Role.BLANK_RECORD)]
-    subsets = {ALL: eligible_households, RECORD_COMPLETE: eligible_households[~is_blank]}
+    present = eligible_households[~eligible_households[codebook.column(Role.BLANK_RECORD)]]
+    segments = _segments_of(present, household_segments, codebook)
     rows = [
-        {"descriptor": name, "subset": subset}
-        | _measure(households[name].dropna(), segments, coded=codebook[name].scale.is_coded)
-        for subset, households in subsets.items()
+        {"descriptor": name, "subset": RECORD_PRESENT}
+        | _measure(present[name].dropna(), segments, coded=codebook[name].scale.is_coded)
         for name in codebook.columns_from(Origin.DEMOGRAPHIC)
     ]
     return pd.DataFrame(rows)
 
 
 def _measure(stated: pd.Series, segments: pd.Series, *, coded: bool) -> dict[str, object]:
-    measure, effect = (CRAMERS_V, cramers_v) if coded else (EPSILON_SQUARED, epsilon_squared)
+    measure, effect = (CRAMERS_V, cramers_v) if coded else (EPSILON, epsilon)
     return {
         "n": len(stated),
         "measure": measure,
@@ -187,8 +187,11 @@ def cramers_v(codes: pd.Series, segments: pd.Series) -> float:
     return float(np.sqrt(corrected / (min(sides) - 1)))
 
 
-def epsilon_squared(values: pd.Series, segments: pd.Series) -> float:
-    """Compute the share of a measurement's variance that lies between segments, less chance.
+def epsilon(values: pd.Series, segments: pd.Series) -> float:
+    """Compute the bias-corrected correlation ratio of a measurement and a classification.
+
+    Its square is the share of the variance that lies between the segments, less what chance
+    explains.
 
     Args:
         values: One number per household, none missing.
@@ -204,7 +207,8 @@ def epsilon_squared(values: pd.Series, segments: pd.Series) -> float:
     if total == 0:
         return 0.0
     free_within = len(numbers) - segments.nunique()
-    return max(0.0, 1 - (within / free_within) / (total / (len(numbers) - 1)))
+    squared = 1 - (within / free_within) / (total / (len(numbers) - 1))
+    return float(np.sqrt(max(0.0, squared)))
 
 
 def _segments_of(

@@ -142,7 +142,7 @@ def _learn(X: pd.DataFrame, indicator: Indicator) -> dict[str, float]:
 
 
 def _refuse_constant(name: str, values: pd.Series) -> None:
-    if np.isclose(values.min(), values.max()):
+    if np.isclose(values.min(), values.max(), rtol=1e-12, atol=1e-12):
         raise SegmentationError(
             f"{name}, shrunk and capped as the parameters say, is {values.iloc[0]:g} for all "
             f"{len(values)} households that form the segments, so it cannot tell them apart. Use "
@@ -193,14 +193,14 @@ def fit_segmenter(
         household columns.
 
     Raises:
-        SegmentationError: There are not more households than segments, or a variable is
-            missing or constant.
+        SegmentationError: There are not more households than segments, or a variable is missing or
+            constant.
         SegmentNamingError: The segments do not match the personas, and may not be numbered.
     """
     specification = segmentation.specification
+    refuse_too_few(households, specification.segments, "specification.segments")
     features = HouseholdFeatures(codebook, specification.variables)
     scorer = ConstructScores(specification.scores)
-    refuse_too_few(households, specification.segments, "specification.segments")
     scores = Pipeline([(FEATURES, features), (SCORES, scorer)]).fit_transform(households)
     labels = partition_by_kmeans(
         scores.to_numpy(), specification.segments, specification.starts, segmentation.random_state

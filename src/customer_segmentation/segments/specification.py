@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.errors import ReadableError
 
-MEASURED = frozenset({Scale.COUNT, Scale.RATIO, Scale.SHARE})
+MEASURED = frozenset({Scale.COUNT, Scale.INTERVAL, Scale.RATIO, Scale.SHARE})
 
 
 class SegmentationError(ReadableError):

@@ -51,7 +51,8 @@ class LabelledClassifier(ClassifierMixin, BaseEstimator):
         """One row per household, one probability per label in the order of `classes_`."""
         probabilities = np.asarray(self.classifier_.predict_proba(X), dtype=float)
         # XGBoost answers in float32, whose rows sum to 1 only roughly.
-        return np.divide(probabilities, probabilities.sum(axis=1, keepdims=True))
+        sums: NDArray[np.float64] = probabilities.sum(axis=1, keepdims=True)
+        return probabilities / sums
 
     def predict(self, X: ArrayLike) -> NDArray[np.generic]:
         """The likeliest label of each household."""
@@ -136,7 +137,8 @@ def name_level(field: str, code: object) -> str:
 
 def field_of(encoded_column: str) -> str:
     """The field behind an encoded column."""
-    return encoded_column.partition("__")[2].partition("=")[0]
+    _, _, name = encoded_column.partition("__")  # the transformer's name comes before
+    return name.removeprefix("missingindicator_").partition("=")[0]
 
 
 def predict_segments(classifier: Pipeline, households: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
@@ -143,7 +142,8 @@ def cross_validate(
     marked = [
         table.assign(repeat=repeat) for (repeat, _), table in zip(groups, tables, strict=True)
     ]
-    return pd.concat(marked, ignore_index=True)
+    predictions: pd.DataFrame = pd.concat(marked, ignore_index=True)
+    return predictions
 
 
 def stack_tables(tables: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def _average_repeats(
     return table.groupby([*keys, *below], sort=False).mean().reset_index()
 
 
-def _measure_all(predictions: pd.DataFrame, segments: Sequence[object]) -> dict[str, float]:
+def _measure_all(predictions: pd.DataFrame, segments: list[Any]) -> dict[str, float]:
     each = _measure_each(predictions, segments)
     probabilities = predictions[list(map(probability_column, segments))]
     hits = predictions["predicted"] == predictions["segment"]
@@ -231,12 +231,12 @@ def _measure_all(predictions: pd.DataFrame, segments: Sequence[object]) -> dict[
     }
 
 
-def _measure_each(predictions: pd.DataFrame, segments: Sequence[object]) -> pd.DataFrame:
+def _measure_each(predictions: pd.DataFrame, segments: list[Any]) -> pd.DataFrame:
     figures = precision_recall_fscore_support(
         predictions["segment"], predictions["predicted"], labels=segments, zero_division=0
     )
     columns = ["precision", "recall", "f1", "support"]
-    return pd.DataFrame(np.transpose(figures), index=pd.Index(segments), columns=columns)
+    return pd.DataFrame(dict(zip(columns, figures, strict=True)), index=segments)
 
 
 def _fit_and_predict(
@@ -254,6 +254,6 @@ def _refuse_small_segments(segments: pd.Series, needed: int, key: str) -> None:
     sizes = segments.value_counts()
     if sizes.min() < needed:
         raise ValidationError(
-            f"Segment {sizes.idxmin()!r} has {sizes.min()} households, but modelling.{key} needs {needed}. "
-            "Change it, or form other segments."
+            f"Segment {sizes.idxmin()!r} has {sizes.min()} households, but modelling.{key} "
+            f"needs {needed}. Change it, or form other segments."
         )

@@ -73,7 +73,7 @@ def create_model_pipeline(model: str) -> Pipeline:
     ```
     classifiers ─┬─ cross_validate ──> cv_predictions
                  └─ fit_classifiers ──> fitted_classifiers
-                                        fitted_classifiers ── predict_hold_out ──> holdout_predictions
+    fitted_classifiers ── predict_hold_out ──> holdout_predictions
     cv_predictions, holdout_predictions ── join_protocols ──> predictions
     ```
 

@@ -28,13 +28,15 @@ from customer_segmentation.figures.segments import (
 )
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.exhibits import Section
-from customer_segmentation.findings.models import MAJORITY, order_by_claim
+from customer_segmentation.findings.models import MAJORITY, PRIOR, order_by_claim
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.specification import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+else:
+    Figure = Any  # Kedro reads the annotations at the start, and matplotlib is loaded late
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -200,7 +202,10 @@ def draw_model_accuracy(
     Returns:
         The figure.
     """
-    shown = classifier_metrics[classifier_metrics["protocol"] == reporting.protocol]
+    is_shown = (classifier_metrics["protocol"] == reporting.protocol) & (
+        classifier_metrics["model"] != PRIOR
+    )
+    shown = classifier_metrics[is_shown]
     title = models.charts["model_accuracy"].title
     return plot_model_accuracy(order_by_claim(shown), title, MAJORITY, reporting)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,24 +16,19 @@ from customer_segmentation.findings.exhibits import (
     print_shares,
     print_table,
 )
-from customer_segmentation.findings.wording import percent, percent_1, two_decimals, whole
-from customer_segmentation.panel.codebook import Codebook, Role, Scale
+from customer_segmentation.findings.wording import percent, percent_1, sample, two_decimals, whole
+from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.specification import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
-MODEL_HEADINGS = {
-    "information_set": "What the model sees",
-    "claim": "Claim",
-    "model": "Model",
-    "protocol": "Checked by",
-    "n": "Households",
-}
+MODEL_NAMES = {"information_set": "What the model sees", "claim": "Claim", "model": "Model"}
+MODEL_HEADINGS = {**MODEL_NAMES, "protocol": "Checked by", "n": "Households"}
 SCORES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
-    "precision_macro": "Precision, mean",
-    "recall_macro": "Recall, mean",
-    "f1_macro": "F1, mean",
+    "precision_macro": "Mean precision",
+    "recall_macro": "Mean recall",
+    "f1_macro": "Mean F1",
 }
 SEGMENT_SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
@@ -60,9 +56,12 @@ def write_summary(
         sentences={
             "sizes": segments.summarise_sizes(segment_sizes),
             "thin": segments.count_thin_records(segment_sizes),
-            "steadiness": segments.judge_steadiness(segmentation_candidates, reporting.steady_from),
+            "verdict": segments.judge_steadiness(segmentation_candidates, reporting.steady_from),
+            "steadiness": segments.explain_steadiness(
+                segmentation_candidates, reporting.steady_from
+            ),
             "separation": f"{segments.judge_separation(segmentation_candidates)}.",
-            "claims": models.summarise_claims(compared, reporting.labels),
+            "claims": models.judge_claims(compared),
         },
         tables={"sizes": ordered.reset_index(), "accuracies": compared},
     )
@@ -124,22 +123,24 @@ def write_behaviour(
     """
     trends, amounts = reporting.trend_variables, reporting.amount_variables
     shares = codebook.expand(reporting.profile_variables)
+    # The column of all brands that are not listed is no single thing that a title could name.
+    single = [name for name in shares if name != codebook.column(Role.OTHER_BRANDS_SHARE)]
     order = reporting.order(segment_sizes["segment"])
     titles = {
         "segment_trends": segments.name_leaders(segment_profiles, trends, codebook),
         "segment_amounts": segments.compare_amounts(segment_profiles, amounts, codebook),
-        "segment_profiles": segments.find_largest_gap(segment_profiles, shares, codebook),
+        "segment_profiles": segments.find_largest_gap(segment_profiles, single, codebook),
     }
     shown = {"segment_trends": trends, "segment_amounts": amounts, "segment_profiles": shares}
     charts = {
         name: Chart(title, print_profiles(segment_profiles, list(shown[name]), order, codebook))
         for name, title in titles.items()
     }
-    n = whole(segment_sizes["households"].sum())
+    size = sample(segment_sizes["households"].sum())
     separation = segments.judge_separation(segmentation_candidates)
-    charts["segment_map"] = Chart(f"{separation}; n = {n} households", _print_sizes(segment_sizes, order))
-    contrasts = {name: segments.contrast(segment_profiles, name, codebook) for name in trends}
-    return Section(sentences=contrasts, charts=charts)
+    charts["segment_map"] = Chart(f"{separation}; {size}", _print_sizes(segment_sizes, order))
+    contrasts = [segments.contrast(segment_profiles, name, codebook) for name in trends]
+    return Section(lists={"contrasts": contrasts}, charts=charts)
 
 
 def write_demographics(
@@ -169,9 +170,9 @@ def write_demographics(
     coded = list(dict.fromkeys(segment_demographics["variable"]))
     counts = [name for name in segment_descriptors["descriptor"] if name not in coded]
     return Section(
-        sentences={
-            "strength": demographics.count_by_strength(segment_descriptors),
-            **{name: segments.contrast(segment_profiles, name, codebook) for name in counts},
+        sentences={"strength": demographics.count_by_strength(segment_descriptors)},
+        lists={
+            "counts": [segments.contrast(segment_profiles, name, codebook) for name in counts]
         },
         charts={
             "demographic_links": Chart(
@@ -216,7 +217,9 @@ def write_evidence(
     title = segments.compare_numbers_of_segments(segmentation_candidates)
     return Section(
         sentences={
-            "steadiness": segments.judge_steadiness(segmentation_candidates, reporting.steady_from)
+            "steadiness": segments.explain_steadiness(
+                segmentation_candidates, reporting.steady_from
+            )
         },
         charts={"number_of_segments": Chart(title, table)},
     )
@@ -249,14 +252,14 @@ def write_models(
         },
         charts={
             "model_accuracy": Chart(
-                models.title_accuracy(compared, reporting.labels), _print_models(ordered, reporting)
+                models.title_accuracy(compared, reporting.labels), _print_models(ordered, reporting, MODEL_HEADINGS)
             ),
             "segment_metrics": Chart(
                 models.title_segment_metrics(best, reporting.labels),
                 _print_segment_metrics(segment_metrics, reporting),
             ),
         },
-        tables={"models": _print_models(shown, reporting), "claims": compared, "best": best},
+        tables={"models": _print_models(shown, reporting, MODEL_NAMES), "claims": compared, "best": best},
     )
 
 
@@ -340,7 +343,7 @@ def write_source_study(
         }
     reproduction = _print_reproduction(source_study_reproduction, reporting)
     tables = {"reproduction": reproduction, "steps": steps}
-    return Section(sentences, {"accuracy_ladder": chart}, tables)
+    return Section(sentences=sentences, charts={"accuracy_ladder": chart}, tables=tables)
 
 
 def write_quality(
@@ -363,11 +366,11 @@ def write_quality(
     stratum = codebook[codebook.column(Role.STRATUM)]
     sizes = households[stratum.name].value_counts()
     notes = quality.pick_notes(data_quality, reporting.quality_checks)
-    sentences = [*notes, quality.judge_strata(sizes, stratum.label)]
     headings = {"check": "Check", "rows": "Households", "share": "Share", "note": "Finding"}
     table = print_table(data_quality, headings, {"rows": whole, "share": percent_1})
     return Section(
-        sentences={str(number): sentence for number, sentence in enumerate(sentences)},
+        sentences={"strata": quality.judge_strata(sizes, stratum.label)},
+        lists={"notes": notes},
         tables={"checks": table},
     )
 
@@ -398,9 +401,11 @@ def _print_descriptors(descriptors: pd.DataFrame, codebook: Codebook) -> pd.Data
     return print_table(named, headings, {"effect": two_decimals})
 
 
-def _print_models(metrics: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+def _print_models(
+    metrics: pd.DataFrame, reporting: ReportingParameters, keys: Mapping[str, str]
+) -> pd.DataFrame:
     printers = dict.fromkeys(SCORES, percent_1) | {"log_loss": two_decimals, "n": whole}
-    headings = MODEL_HEADINGS | SCORES | {"log_loss": "Log loss"}
+    headings = {**keys, **SCORES, "log_loss": "Log loss"}
     return print_table(_with_names(metrics, reporting), headings, printers)
 
 

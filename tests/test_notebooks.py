@@ -1,0 +1,44 @@
+"""Every notebook runs from top to bottom on what the project wrote."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import PROJECT, ProjectRun
+
+NOTEBOOKS = sorted(PROJECT.glob("notebooks/*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(
+    path: Path, project_run: ProjectRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "test")
+    monkeypatch.setenv("DATA_ROOT", project_run.data_root.as_posix())
+    source = PROJECT / "src"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(source), os.getenv("PYTHONPATH", "")]))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    written = nbformat.read(path, as_version=4)
+    client = NotebookClient(written, timeout=120, resources={"metadata": {"path": path.parent}})
+    executed = client.execute()
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert [o["text"] for o in outputs if o.get("name") == "stderr"] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_without_results(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+def test_the_panel_is_explored() -> None:
+    assert "01-explore-the-panel" in [path.stem for path in NOTEBOOKS]
