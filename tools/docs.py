@@ -1,7 +1,7 @@
 """Write the generated parts of the docs, or check that they are up to date.
 
-The data dictionary comes from the codebook, the figures of the README from the tables of the last full
-run: no figure is typed by hand.
+The data dictionary comes from the codebook, the figures of the README from the tables of the last
+full run: no figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog
+from kedro.io import CatalogProtocol
+
+if TYPE_CHECKING:
+    from customer_segmentation.figures.style import ReportingParameters
 
 PROJECT = Path(__file__).parents[1]
 FIGURES = re.compile(r"(<!-- figures: .*? -->\n).*(<!-- end of figures -->)", re.DOTALL)
@@ -23,51 +27,49 @@ FIGURES = re.compile(r"(<!-- figures: .*? -->\n).*(<!-- end of figures -->)", re
 def write_pages() -> dict[Path, str]:
     """Write every page that is generated, whole or in part, without saving it."""
     bootstrap_project(PROJECT)
-    with KedroSession.create(PROJECT) as session:
-        context = session.load_context()
-        return {
-            PROJECT / "docs" / "data-dictionary.md": _dictionary(context.params),
-            PROJECT / "README.md": _readme(context.catalog, context.params),
-        }
-
-
-def _dictionary(params: dict[str, object]) -> str:
     from customer_segmentation.panel.dictionary import write_dictionary
     from customer_segmentation.parameters import check_parameters
 
-    return write_dictionary(check_parameters(params).codebook)
+    context = KedroSession.create(PROJECT).load_context()
+    parameters = check_parameters(context.config_loader["parameters"])
+    return {
+        PROJECT / "docs" / "data-dictionary.md": write_dictionary(parameters.codebook),
+        PROJECT / "README.md": _write_readme(context.catalog, parameters.reporting),
+    }
 
 
-def _readme(catalog: DataCatalog, params: dict[str, object]) -> str:
+def _write_readme(catalog: CatalogProtocol[Any, Any], reporting: ReportingParameters) -> str:
     page = (PROJECT / "README.md").read_text(encoding="utf-8")
-    figures = "\n".join(_figures(catalog, params))
+    figures = "\n".join(_list_figures(catalog, reporting))
     return FIGURES.sub(lambda found: f"{found[1]}{figures}\n{found[2]}", page)
 
 
-def _figures(catalog: DataCatalog, params: dict[str, object]) -> list[str]:
-    from customer_segmentation.findings import models, segments
-    from customer_segmentation.parameters import check_parameters
+def _list_figures(catalog: CatalogProtocol[Any, Any], reporting: ReportingParameters) -> list[str]:
+    from customer_segmentation.findings.models import compare_with_published
+    from customer_segmentation.pipelines.reporting.sections import write_summary
 
-    reporting = check_parameters(params).reporting
-    sizes, candidates = catalog.load("segment_sizes"), catalog.load("segmentation_candidates")
-    compared = models.compare_with_majority(catalog.load("classifier_metrics"), reporting.protocol)
+    tables = ("segment_sizes", "segmentation_candidates", "classifier_metrics")
+    summary = write_summary(**{name: catalog.load(name) for name in tables}, reporting=reporting)
     study = catalog.load("source_study_reproduction")
+    said = summary.sentences
+    protocol = reporting.label(reporting.protocol)
     return [
         "## What the last full run found\n",
-        f"- {segments.summarise_sizes(sizes)}",
-        f"- {segments.judge_steadiness(candidates, reporting.steady_from)}",
-        f"- {models.summarise_claims(compared, reporting.labels)}",
-        f"- {models.compare_with_published(study, reporting.published_accuracy)}\n",
-        f"The most accurate model of each information set, by {reporting.label(reporting.protocol)}:\n",
-        _table(compared, reporting.labels),
+        f"- {said['sizes']}",
+        f"- {said['verdict']} {said['steadiness']}",
+        f"- {said['separation']}",
+        f"- {said['claims']}",
+        f"- {compare_with_published(study, reporting.published_accuracy)}\n",
+        f"The most accurate model of each information set, by {protocol}:\n",
+        _write_table(summary.tables["accuracies"], reporting),
     ]
 
 
-def _table(compared: pd.DataFrame, labels: dict[str, str]) -> str:
+def _write_table(compared: pd.DataFrame, reporting: ReportingParameters) -> str:
     shown = {
-        "what the model sees": compared["information_set"].map(labels),
+        "what the model sees": compared["information_set"].map(reporting.label),
         "claim": compared["claim"],
-        "model": compared["model"].map(labels),
+        "model": compared["model"].map(reporting.label),
         "households": compared["n"],
         "accuracy": compared["accuracy"].map("{:.3f}".format),
         "balanced accuracy": compared["balanced_accuracy"].map("{:.3f}".format),

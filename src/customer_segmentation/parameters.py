@@ -50,8 +50,8 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
         The typed parameters.
 
     Raises:
-        ParameterError: A key is unknown or missing, a value has the wrong type or range, or a name is
-            not in the codebook; the message names key and value.
+        ParameterError: A key is unknown or missing, a value has the wrong type or range, or a name
+            is not in the codebook; the message names key and value.
     """
     try:
         parameters = Parameters.model_validate(raw)

@@ -1,8 +1,8 @@
 """The public tables: names, columns and ranges that other programs rely on.
 
-The catalog names one of these schemas as the `validator` of each public table, so a table that breaks
-its promise is refused before it is written. Columns beyond those named here are welcome. Tables of
-all codebook fields promise the identifier; their other columns are the codebook's.
+The catalog names one of these schemas as the `validator` of each public table, so a table that
+breaks its promise is refused before it is written. Columns beyond those named here are welcome.
+Tables of all codebook fields promise the identifier; their other columns are the codebook's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Table(pa.DataFrameModel):
         coerce = False
 
     @pa.dataframe_check
-    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: N805 - pandera passes the class
+    @classmethod
+    def has_rows(cls, table: pd.DataFrame) -> bool:
         """An empty table is a fault of the pipeline, not a result."""
         return len(table) > 0
 
@@ -120,7 +121,7 @@ class SegmentMetrics(_Evaluation):
 
 
 class ShapImportance(Table):
-    """One row per information set x segment x field; SHAP values in log-odds, rank 1 the largest."""
+    """One row per information set x segment x field; SHAP values in log-odds, rank 1 largest."""
 
     information_set: str
     segment: str

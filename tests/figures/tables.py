@@ -70,7 +70,9 @@ def segment_profiles(households: pd.DataFrame, features: pd.DataFrame) -> pd.Dat
     eligible = features.merge(households[~households["thin_record"]], on="household_id")
     names = [c for c in features if c != "household_id"]
     long = eligible.melt(id_vars="segment", value_vars=names)
-    table = long.groupby(["segment", "variable"])["value"].agg(["mean", "std", "size"]).reset_index()
+    table = (
+        long.groupby(["segment", "variable"])["value"].agg(["mean", "std", "size"]).reset_index()
+    )
     table = table.rename(columns={"std": "sd", "size": "n"})
     table["total_mean"] = table["variable"].map(eligible[names].mean())
     table["index_to_total"] = 100 * table["mean"] / table["total_mean"]
@@ -122,7 +124,15 @@ def classifier_metrics(accuracy=None) -> pd.DataFrame:
                 a = 0.58 if model == "majority" else accuracy[name] + 0.01 * i
                 b = 1 / 3 if model == "majority" else a - 0.1
                 rows.append((name, claim, model, protocol, 543, a, b, b, b, b, 1 - a))
-    columns = ["information_set", "claim", "model", "protocol", "n", "accuracy", "balanced_accuracy"]
+    columns = [
+        "information_set",
+        "claim",
+        "model",
+        "protocol",
+        "n",
+        "accuracy",
+        "balanced_accuracy",
+    ]
     columns += ["precision_macro", "recall_macro", "f1_macro", "log_loss"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -130,7 +140,9 @@ def classifier_metrics(accuracy=None) -> pd.DataFrame:
 def segment_metrics(segments=PERSONAS) -> pd.DataFrame:
     metrics = classifier_metrics()
     table = metrics[["information_set", "claim", "model", "protocol", "accuracy"]].merge(
-        pd.DataFrame({"segment": segments, "support": [300 // (i + 1) for i in range(len(segments))]}),
+        pd.DataFrame(
+            {"segment": segments, "support": [300 // (i + 1) for i in range(len(segments))]}
+        ),
         how="cross",
     )
     table["precision"] = table["accuracy"] - 0.05
@@ -143,7 +155,10 @@ def shap_importance(segments=PERSONAS) -> pd.DataFrame:
     rng = np.random.default_rng(5)
     book = codebook()
     people = book.columns_of("demographics")
-    fields = {"demographics": people, "source_study": [*people[:5], *book.columns_of("promotion_shares")]}
+    fields = {
+        "demographics": people,
+        "source_study": [*people[:5], *book.columns_of("promotion_shares")],
+    }
     fields["panel_record"] = [*people, *book.columns_of("purchase_behaviour")]
     rows = [
         (name, "xgboost", segment, field, rng.gamma(1, 0.2))
@@ -168,7 +183,15 @@ def shap_values(households: pd.DataFrame, segments=PERSONAS) -> pd.DataFrame:
 
 def source_study_reproduction() -> pd.DataFrame:
     rows = [
-        (model, protocol, segment, accuracy - (0.02 if protocol == "repeated_cv" else 0), 0.9, 0.85, n)
+        (
+            model,
+            protocol,
+            segment,
+            accuracy - (0.02 if protocol == "repeated_cv" else 0),
+            0.9,
+            0.85,
+            n,
+        )
         for model, accuracy in {"lr": 0.883, "rf": 0.9, "xgboost": 0.908}.items()
         for protocol in ("single_split", "repeated_cv")
         for segment, n in {0: 20, 1: 38, 2: 62}.items()
@@ -189,7 +212,13 @@ def circularity_audit() -> pd.DataFrame:
 def data_quality() -> pd.DataFrame:
     rows = [
         ("not stated", "food_habits", 69, 69 / 600, "Missing, not a fact."),
-        ("demographic record missing", "demographic_record_missing", 68, 68 / 600, "One missing record."),
+        (
+            "demographic record missing",
+            "demographic_record_missing",
+            68,
+            68 / 600,
+            "One missing record.",
+        ),
         ("thin record", "thin_record", 57, 57 / 600, "Fewer than 11 transactions."),
         ("identity not kept", "brands_bought", 2, 2 / 600, "Two households."),
     ]

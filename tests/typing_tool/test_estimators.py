@@ -46,7 +46,7 @@ def test_missing_codes_and_every_information_set_are_taken(build, labelled, mode
     names = sorted(labelled["segment"].unique())
     assert list(answers) == ["predicted", *map(probability_column, names)]
     probabilities = answers.drop(columns="predicted")
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-12)
     best = np.array(names)[probabilities.to_numpy().argmax(axis=1)]
     assert (best == answers["predicted"]).all()
 

@@ -1,1 +1,1 @@
-"""Figures: one function per figure, from a tidy table to a matplotlib figure; nothing is computed."""
+"""Figures: one function per figure, from a tidy table to a figure; nothing is computed."""

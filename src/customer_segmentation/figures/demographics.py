@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from customer_segmentation.figures.style import FAINT, INK, ReportingParameters, canvas
+from customer_segmentation.figures.style import (
+    FAINT,
+    INK,
+    ReportingParameters,
+    add_legend,
+    canvas,
+)
 from customer_segmentation.panel.codebook import Codebook
 
 if TYPE_CHECKING:
@@ -41,10 +47,12 @@ def plot_demographic_links(
         for place, effect in enumerate(ordered["effect"]):
             axes.text(effect + 0.012, place, f"{effect:.2f}", va="center", fontsize=9)
         names = [codebook[name].title for name in ordered["descriptor"]]
-        axes.set_yticks(places, [f"{n} (n = {k})" for n, k in zip(names, ordered["n"], strict=True)])
+        axes.set_yticks(
+            places, [f"{n} (n = {k})" for n, k in zip(names, ordered["n"], strict=True)]
+        )
         axes.set(ylim=(len(ordered) - 0.4, -0.6), xlim=(0, max(0.5, ordered["effect"].max() + 0.1)))
-        axes.set_xlabel("Effect size (0: no link, 1: the descriptor fixes the segment)")
-        figure.legend(loc="outside lower left", ncols=1)
+        axes.set_xlabel("Effect size (0: no link, 1: full link)")
+        add_legend(figure, axes)
     return figure
 
 
@@ -54,8 +62,8 @@ def plot_demographic_shares(
     """Show which part of each segment holds each code of a few descriptors.
 
     Args:
-        demographics: `segment_demographics` of the descriptors to show, in the order wanted; one row
-            per segment, variable and code.
+        demographics: `segment_demographics` of the descriptors to show, in the order wanted; one
+            row per segment, variable and code.
         title: The finding.
         codebook: Names of descriptors and codes.
         reporting: Colours, order and the smallest code shown.
@@ -70,11 +78,13 @@ def plot_demographic_shares(
     grid = {"nrows": len(names), "sharex": True, "height_ratios": [n + 0.4 for n in codes]}
     with canvas(title, height, reporting, **grid) as (figure, panels):
         for axes, name in zip(panels, names, strict=True):
-            _draw_codes(axes, shown[shown["variable"] == name], codebook.field(name).codes, reporting)
+            _draw_codes(
+                axes, shown[shown["variable"] == name], codebook.field(name).codes, reporting
+            )
             axes.set_title(codebook[name].title)
         panels[-1].xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         panels[-1].set_xlabel("Share of the segment's eligible households with a stated code")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        add_legend(figure, panels[0])
     return figure
 
 
@@ -88,6 +98,8 @@ def _draw_codes(
     for segment, colour in reporting.colours(shares["segment"]).items():
         part = shares[shares["segment"] == segment].set_index("code")["share"].reindex(held)
         axes.scatter(part, range(len(held)), s=50, c=colour, alpha=0.9, label=segment, zorder=2)
-    axes.plot(total, range(len(held)), ls="", marker="|", ms=13, mew=2, c=INK, label="Total", zorder=3)
+    axes.plot(
+        total, range(len(held)), ls="", marker="|", ms=13, mew=2, c=INK, label="Total", zorder=3
+    )
     axes.set_yticks(range(len(held)), [codes[code] for code in held])
     axes.set_ylim(len(held) - 0.4, -0.6)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from customer_segmentation.figures.style import FAINT, INK, QUIET, ReportingParameters, canvas
+from customer_segmentation.figures.style import (
+    FAINT,
+    INK,
+    QUIET,
+    ReportingParameters,
+    add_legend,
+    canvas,
+    hide_unused,
+    panel_grid,
+)
 from customer_segmentation.panel.codebook import Codebook, Scale
 
 if TYPE_CHECKING:
@@ -44,7 +55,7 @@ def plot_shap_importance(
             axes.set_title(reporting.label(name))
             axes.set_xlim(0, None)
         panels[-1].set_xlabel("Mean absolute SHAP value (log-odds)")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        add_legend(figure, panels[0])
     return figure
 
 
@@ -67,13 +78,15 @@ def plot_shap_beeswarm(
     weights = values.assign(size=values["shap_value"].abs())
     fields = _first_fields(weights, "size", reporting.fields_shown)
     colours = reporting.colours(values["segment"])
-    grid = {"ncols": len(colours), "sharex": True, "sharey": True}
-    with canvas(title, 1.3 + 0.44 * len(fields), reporting, **grid) as (figure, panels):
-        for axes, (segment, colour) in zip(panels, colours.items(), strict=True):
+    grid = panel_grid(len(colours))
+    height = grid["nrows"] * (1.3 + 0.4 * len(fields))
+    with canvas(title, height, reporting, **grid) as (figure, panels):
+        for axes, (segment, colour) in zip(panels, colours.items(), strict=False):
             _draw_swarms(axes, values[values["segment"] == segment], fields, codebook)
-            axes.set_title(segment, color=colour)
+            axes.set_title(textwrap.fill(segment, 13), color=colour)
         panels[0].set_yticks(range(len(fields)), [codebook[field].title for field in fields])
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
+        hide_unused(panels, len(colours))
         figure.supxlabel("SHAP value (log-odds): right of 0 speaks for the segment", fontsize=10)
         _value_scale(figure, panels)
     return figure
@@ -90,14 +103,14 @@ def _draw_importance(
     ends = part.groupby("field")["mean_abs_shap"].agg(["min", "max"]).reindex(fields)
     axes.hlines(range(len(fields)), ends["min"], ends["max"], color=FAINT, lw=3, zorder=1)
     for segment, colour in reporting.colours(part["segment"]).items():
-        values = part[part["segment"] == segment].set_index("field")["mean_abs_shap"].reindex(fields)
+        values = (
+            part[part["segment"] == segment].set_index("field")["mean_abs_shap"].reindex(fields)
+        )
         axes.scatter(values, range(len(fields)), s=50, c=colour, alpha=0.9, label=segment, zorder=2)
     axes.set_ylim(len(fields) - 0.4, -0.6)
 
 
-def _draw_swarms(
-    axes: Axes, values: pd.DataFrame, fields: list[str], codebook: Codebook
-) -> None:
+def _draw_swarms(axes: Axes, values: pd.DataFrame, fields: list[str], codebook: Codebook) -> None:
     axes.axvline(0, color=INK, lw=1, zorder=0)
     for place, name in enumerate(fields):
         part = values[values["field"] == name]
@@ -110,20 +123,23 @@ def _draw_swarms(
         axes.scatter(x[known], y[known], s=8, c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, lw=0)
 
 
-def _swarm(x: np.ndarray) -> np.ndarray:
+def _swarm(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Spread the points of one line up and down, wider where many share a place."""
     if len(x) == 0:
         return x
     cells = pd.Series(np.digitize(x, np.linspace(x.min(), x.max() + 1e-9, 40)))
     order = cells.groupby(cells).cumcount().to_numpy()
     side = np.where(order % 2, 1, -1) * ((order + 1) // 2)
-    return side * WIDEST / max(1, np.abs(side).max())
+    spread: npt.NDArray[np.float64] = side * WIDEST / max(1, np.abs(side).max())
+    return spread
 
 
 def _value_scale(figure: Figure, panels: list[Axes]) -> None:
     from matplotlib.cm import ScalarMappable
 
-    bar = figure.colorbar(ScalarMappable(cmap=COLOURS), ax=panels, aspect=30, pad=0.02, ticks=[0, 1])
+    bar = figure.colorbar(
+        ScalarMappable(cmap=COLOURS), ax=panels, aspect=30, pad=0.02, ticks=[0, 1]
+    )
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label("Value of the field (grey: no order, or not stated)", color=QUIET, fontsize=9)
     bar.outline.set_visible(False)

@@ -13,6 +13,7 @@ from customer_segmentation.figures.style import (
     QUIET,
     ClaimStyle,
     ReportingParameters,
+    add_legend,
     canvas,
 )
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_accuracy_ladder(
-    steps: pd.DataFrame, title: str, reporting: ReportingParameters
-) -> Figure:
+def plot_accuracy_ladder(steps: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
     """Show how accuracy falls as knowledge of what made the segments is taken away.
 
     Args:
@@ -40,13 +39,18 @@ def plot_accuracy_ladder(
         colours = [reporting.claims[claim].colour for claim in steps["claim"]]
         axes.barh(places, steps["accuracy"], height=0.56, color=colours)
         axes.vlines(
-            steps["majority"], [p - 0.38 for p in places], [p + 0.38 for p in places], color=INK, lw=2.5
+            steps["majority"],
+            [p - 0.38 for p in places],
+            [p + 0.38 for p in places],
+            color=INK,
+            lw=2.5,
         )
-        for place, row in enumerate(steps.itertuples()):
-            end = max(row.accuracy, row.majority) + 0.015
-            axes.text(end, place, f"{row.accuracy:.1%}", va="center", weight="bold")
-        names = [f"{textwrap.fill(row.step, 26)}\nn = {row.n:,}" for row in steps.itertuples()]
-        axes.set_yticks(places, names)
+        ends = steps[["accuracy", "majority"]].max(axis=1) + 0.015
+        for place, end, accuracy in zip(places, ends, steps["accuracy"], strict=True):
+            axes.text(end, place, f"{accuracy:.1%}", va="center", weight="bold")
+        names = [textwrap.fill(step, 26) for step in steps["step"]]
+        sizes = [f"{name}\nn = {n:,}" for name, n in zip(names, steps["n"], strict=True)]
+        axes.set_yticks(places, sizes)
         axes.set_ylim(len(steps) - 0.5, -0.5)
         _percent_axis(axes, "Households typed correctly")
         _claim_legend(figure, list(dict.fromkeys(steps["claim"])), reporting)
@@ -77,7 +81,7 @@ def plot_model_accuracy(
             part = metrics[metrics["information_set"] == name].set_index("model")
             for axes, measure in zip(panels[2 * row :], measures, strict=False):
                 _draw_models(axes, part[measure], models, baseline, reporting.claims[claim])
-            panels[2 * row].set_title(f"{reporting.label(name)} ({claim})")
+            panels[2 * row].set_title(f"{reporting.label(str(name))} ({claim})")
         for axes, label in zip(panels[-2:], measures.values(), strict=True):
             _percent_axis(axes, label)
         panels[0].set_yticks(range(len(models)), [reporting.label(model) for model in models])
@@ -100,17 +104,18 @@ def plot_segment_metrics(
     Returns:
         The figure; a short line marks the segment's share, the precision of a blind guess.
     """
-    sets = metrics.drop_duplicates("information_set")
+    sets = metrics.drop_duplicates("information_set").to_dict("records")
     colours = reporting.colours(metrics["segment"])
     height = 0.8 + len(sets) * (0.5 + 0.34 * len(colours))
     with canvas(title, height, reporting, nrows=len(sets), sharex=True) as (figure, panels):
-        for axes, row in zip(panels, sets.itertuples(), strict=True):
-            part = metrics[metrics["information_set"] == row.information_set].set_index("segment")
-            _draw_segment_scores(axes, part, colours)
-            name = f"{reporting.label(row.information_set)} ({row.claim}), {reporting.label(row.model)}"
-            axes.set_title(name, color=reporting.claims[row.claim].colour)
+        for axes, row in zip(panels, sets, strict=True):
+            part = metrics[metrics["information_set"] == row["information_set"]]
+            _draw_segment_scores(axes, part.set_index("segment"), colours)
+            seen, model = reporting.label(row["information_set"]), reporting.label(row["model"])
+            colour = reporting.claims[row["claim"]].colour
+            axes.set_title(f"{seen} ({row['claim']}), {model}", color=colour)
         _percent_axis(panels[-1], "Share of households")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        add_legend(figure, panels[0])
     return figure
 
 
@@ -156,5 +161,7 @@ def _claim_legend(figure: Figure, claims: list[str], reporting: ReportingParamet
         for claim, mark in reporting.claims.items()
         if claim in claims
     ]
-    guess = Line2D([], [], ls="", marker="|", ms=13, mew=2.5, c=INK, label="always the largest segment")
+    guess = Line2D(
+        [], [], ls="", marker="|", ms=13, mew=2.5, c=INK, label="always the largest segment"
+    )
     figure.legend(handles=[*handles, guess], loc="outside lower center", ncols=4)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.figures.style import FAINT, INK, ReportingParameters, canvas
+from customer_segmentation.figures.style import (
+    FAINT,
+    INK,
+    ReportingParameters,
+    add_legend,
+    canvas,
+    hide_unused,
+    panel_grid,
+)
 from customer_segmentation.panel.codebook import Codebook, Scale, Variable
 
 if TYPE_CHECKING:
@@ -18,9 +26,7 @@ GOLDEN = 0.6180339887498949  # steps of the golden ratio spread points evenly, w
 PALE = 0.35
 
 
-def plot_segment_map(
-    points: pd.DataFrame, title: str, reporting: ReportingParameters
-) -> Figure:
+def plot_segment_map(points: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
     """Scatter the households over two segmentation scores.
 
     Args:
@@ -41,7 +47,7 @@ def plot_segment_map(
         axes.set(xlabel=f"{reporting.label(x)} (standard deviations)")
         axes.set(ylabel=f"{reporting.label(y)} (standard deviations)")
         axes.grid(visible=True, axis="both")
-        figure.legend(loc="outside lower center", ncols=3, markerscale=1.6)
+        add_legend(figure, axes)
     return figure
 
 
@@ -74,10 +80,11 @@ def plot_segment_trends(
             _draw_means(axes, profiles[profiles["variable"] == name], list(colours), codebook[name])
             axes.set_title(codebook[name].title)
             axes.set_xlabel(_unit(codebook[name]))
-        for axes in panels[len(variables) :]:
-            axes.set_visible(False)
+        hide_unused(panels, len(variables))
         counts = households["segment"].value_counts()
-        panels[0].set_yticks(range(len(colours)), [f"{name}\nn = {counts[name]}" for name in colours])
+        panels[0].set_yticks(
+            range(len(colours)), [f"{name}\nn = {counts[name]}" for name in colours]
+        )
         panels[0].set_ylim(len(colours) - 0.45, -0.6)
     return figure
 
@@ -104,11 +111,13 @@ def plot_segment_amounts(
         axes.axvline(100, color=INK, lw=1.2, zorder=0.9)
         for segment, colour in reporting.colours(shown["segment"]).items():
             index = shown[shown["segment"] == segment].set_index("variable")["index_to_total"]
-            axes.scatter(index.reindex(names), range(len(names)), s=85, c=colour, ec="white", label=segment)
+            axes.scatter(
+                index.reindex(names), range(len(names)), s=85, c=colour, ec="white", label=segment
+            )
         axes.set_yticks(range(len(names)), [codebook[name].title for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel("Segment mean as an index: 100 = mean of all eligible households")
-        figure.legend(loc="outside lower center", ncols=3)
+        add_legend(figure, axes)
     return figure
 
 
@@ -131,23 +140,22 @@ def plot_segment_profiles(
     names = codebook.expand(reporting.profile_variables)
     places = _places(names, codebook)
     colours = reporting.colours(profiles["segment"])
-    height = 0.7 + 0.21 * max(places.values())
-    grid = {"ncols": len(colours), "sharex": True, "sharey": True}
+    grid = panel_grid(len(colours))
+    height = 0.7 + 0.21 * max(places.values()) * grid["nrows"]
     with canvas(title, height, reporting, **grid) as (figure, panels):
-        for axes, (segment, colour) in zip(panels, colours.items(), strict=True):
+        for axes, (segment, colour) in zip(panels, colours.items(), strict=False):
             part = profiles[profiles["segment"] == segment].set_index("variable").reindex(names)
             _draw_profile(axes, part, list(places.values()), colour, reporting.marked_difference)
             axes.set_title(f"{segment}\nn = {part['n'].iloc[0]:.0f}", color=colour)
         panels[0].set_yticks(list(places.values()), [codebook[name].title for name in names])
         panels[0].set_ylim(max(places.values()) + 0.8, -0.8)
         panels[0].xaxis.set_major_formatter(_percent)
+        hide_unused(panels, len(colours))
         figure.supxlabel("Mean share (bar: segment, dot: all eligible households)", fontsize=10)
     return figure
 
 
-def _draw_strips(
-    axes: Axes, households: pd.DataFrame, name: str, colours: dict[str, str]
-) -> None:
+def _draw_strips(axes: Axes, households: pd.DataFrame, name: str, colours: dict[str, str]) -> None:
     for place, (segment, colour) in enumerate(colours.items()):
         values = households.loc[households["segment"] == segment, name].sort_values()
         spread = (np.arange(len(values)) * GOLDEN % 1 - 0.5) * 0.62

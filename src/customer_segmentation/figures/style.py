@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +21,10 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 INK = "#1F2933"
 QUIET = "#66727F"
 FAINT = "#DDE2E7"
-WIDTH = 6.6  # inches; narrow, so that the text of a figure can still be read on a phone
+WIDTH = 6.0  # inches; narrow, so that the text of a figure can still be read on a phone
 TITLE_SIZE = 12  # points
+CHARACTERS_IN_LEGEND = 72
+MOST_COLUMNS = 4
 
 
 class ClaimStyle(BaseModel):
@@ -119,7 +121,9 @@ class ReportingParameters(BaseModel):
         """The colour of each segment, in the order in which segments are shown."""
         ordered = self.order(segments)
         others = [name for name in ordered if name not in self.segment_colours]
-        spare = {name: self.other_colours[i % len(self.other_colours)] for i, name in enumerate(others)}
+        spare = {
+            name: self.other_colours[i % len(self.other_colours)] for i, name in enumerate(others)
+        }
         return {name: self.segment_colours.get(name) or spare[name] for name in ordered}
 
     def label(self, name: str) -> str:
@@ -168,6 +172,25 @@ def canvas(
         figure.set_layout_engine("none")
 
 
+def add_legend(figure: Figure, axes: Axes) -> None:
+    """Put the labelled marks of some axes below the figure, in as many columns as find room."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, CHARACTERS_IN_LEGEND // (max(map(len, labels)) + 5))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
+
+
+def panel_grid(panels: int) -> dict[str, Any]:
+    """How panels with the same axes stand side by side: at most four in a row."""
+    columns = min(panels, MOST_COLUMNS)
+    return {"nrows": -(-panels // columns), "ncols": columns, "sharex": True, "sharey": True}
+
+
+def hide_unused(panels: list[Axes], used: int) -> None:
+    """Hide the panels of a grid that hold nothing."""
+    for axes in panels[used:]:
+        axes.set_visible(False)
+
+
 def _wrap(title: str) -> list[str]:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
@@ -178,7 +201,7 @@ def _wrap(title: str) -> list[str]:
     return textwrap.wrap(title, int(0.95 * WIDTH * 72 / points_per_character))
 
 
-def _style(reporting: ReportingParameters) -> Mapping[str, Any]:
+def _style(reporting: ReportingParameters) -> Any:
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())
@@ -209,8 +232,9 @@ def _style(reporting: ReportingParameters) -> Mapping[str, Any]:
         "ytick.labelcolor": INK,
         "ytick.major.size": 0,
         "legend.frameon": False,
+        "legend.fontsize": 10,
         "legend.handletextpad": 0.3,
-        "legend.columnspacing": 1.4,
+        "legend.columnspacing": 1.2,
         "figure.constrained_layout.h_pad": 0.07,
         "figure.constrained_layout.w_pad": 0.06,
     }

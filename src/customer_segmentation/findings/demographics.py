@@ -25,7 +25,7 @@ OPENINGS = {
 
 
 def judge_effect(effect: float) -> str:
-    """The conventional word for an effect size between 0 and 1; what prints as 0.10 counts as 0.10."""
+    """The conventional word for an effect size in [0, 1]; what prints as 0.10 counts as 0.10."""
     return next(word for least, word in ASSOCIATION if float(two_decimals(effect)) >= least)
 
 
@@ -48,8 +48,8 @@ def judge_links(descriptors: pd.DataFrame, codebook: Codebook) -> str:
     verb = "link is" if len(strongest) == 1 else "links are"
     row = descriptors.loc[descriptors["descriptor"] == strongest[0]].iloc[0]
     return (
-        f"{opening}: the strongest {verb} {names} (effect size {two_decimals(effects.max())} of at most 1; "
-        f"{sample(row['n'])})"
+        f"{opening}: the strongest {verb} {names} (effect size "
+        f"{two_decimals(effects.max())} of at most 1; {sample(row['n'])})"
     )
 
 
@@ -60,11 +60,11 @@ def count_by_strength(descriptors: pd.DataFrame) -> str:
     return f"Of {len(descriptors)} links, by Cohen's convention, {listing(parts)}."
 
 
-def rank_descriptors(
-    descriptors: pd.DataFrame, codebook: Codebook, number: int
-) -> list[str]:
+def rank_descriptors(descriptors: pd.DataFrame, codebook: Codebook, number: int) -> list[str]:
     """The descriptors with codes that go with the segments most, the strongest first."""
-    coded = [name in codebook and codebook[name].scale.is_coded for name in descriptors["descriptor"]]
+    coded = [
+        name in codebook and codebook[name].scale.is_coded for name in descriptors["descriptor"]
+    ]
     effects = descriptors[coded].groupby("descriptor")["effect"].max()
     return list(effects.sort_values(ascending=False, kind="stable").index[:number])
 
@@ -80,13 +80,15 @@ def find_largest_difference(demographics: pd.DataFrame, codebook: Codebook) -> s
     Returns:
         One title with n, without the full stop.
     """
-    shown = demographics.reset_index(drop=True)
-    row = shown.loc[(shown["share"] - shown["total_share"]).abs().idxmax()]
+    gaps = (demographics["share"] - demographics["total_share"]).abs()
+    row = demographics.iloc[int(gaps.argmax())]
+    if percent(gaps.max()) == percent(0):
+        return "No code is held by a larger share of one segment than of another"
     about = codebook.field(row["variable"])
-    same = (shown["segment"] == row["segment"]) & (shown["variable"] == row["variable"])
-    stated = shown.loc[same, "households"].sum()
+    same = (demographics["segment"] == row["segment"]) & (demographics["variable"] == about.name)
+    stated = demographics.loc[same, "households"].sum()
     return (
         f"The largest gap: {lower_first(about.title)}, {about.codes[int(row['code'])]}, is "
-        f"{percent(row['share'])} of {row['segment']} ({row['households']:,} of {stated:,} households), "
-        f"{percent(row['total_share'])} of all"
+        f"{percent(row['share'])} of {row['segment']} ({row['households']:,} of {stated:,} "
+        f"households), {percent(row['total_share'])} of all"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -76,12 +77,14 @@ def print_profiles(
     Returns:
         One row of text per variable: Variable, Unit, one column per segment, All.
     """
-    means = profiles.pivot_table(index="variable", columns="segment", values="mean")
+    means = profiles.pivot_table(index="variable", columns="segment", values="mean").to_dict(
+        "index"
+    )
     totals = profiles.drop_duplicates("variable").set_index("variable")["total_mean"]
     rows = []
     for name in variables:
         show = printer_of(codebook[name])
-        values = [show(means.loc[name, segment]) for segment in segments]
+        values = [show(means[name][segment]) for segment in segments]
         rows.append([codebook[name].label, codebook[name].unit, *values, show(totals[name])])
     return pd.DataFrame(rows, columns=["Variable", "Unit", *segments, "All"], dtype="str")
 
@@ -100,16 +103,19 @@ def print_shares(
     Returns:
         One row of text per code: Descriptor, Code, one column per segment, All.
     """
-    shares = demographics.pivot_table(index=["variable", "code"], columns="segment", values="share")
-    totals = demographics.groupby(["variable", "code"])["total_share"].first()
+    keys = ["variable", "code"]
+    shares = demographics.pivot_table(index=keys, columns="segment", values="share").to_dict(
+        "index"
+    )
+    totals = demographics.groupby(keys)["total_share"].first()
     rows = []
     for name in variables:
         about = codebook.field(name)
-        for code in [code for code in about.codes if (name, code) in shares.index]:
-            values = [percent(shares.loc[(name, code), segment]) for segment in segments]
+        for code in [code for code in about.codes if (name, code) in shares]:
+            values = [percent(shares[name, code][segment]) for segment in segments]
             rows.append([about.label, about.codes[code], *values, percent(totals[name, code])])
     return pd.DataFrame(rows, columns=["Descriptor", "Code", *segments, "All"], dtype="str")
 
 
-def _cell(value: object, printer: Printer) -> str:
+def _cell(value: Any, printer: Printer) -> str:
     return "–" if pd.isna(value) else printer(value)

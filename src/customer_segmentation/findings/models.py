@@ -1,8 +1,8 @@
 """What the tables say about the classifiers, claim by claim.
 
-Three words say what a classifier's figures are worth. *Assignment*: it sees what made the segments and
-only copies a rule. *Overlap*: it sees other columns of the same purchase record. *Prediction*: it sees
-no purchase at all.
+Three words say what a classifier's figures are worth. *Assignment*: it sees what made the segments
+and only copies a rule. *Overlap*: it sees other columns of the same purchase record. *Prediction*:
+it sees no purchase at all.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def compare_with_majority(metrics: pd.DataFrame, protocol: str) -> pd.DataFrame:
 
     Returns:
         One row per information set, by claim: information_set, claim, model, n, accuracy,
-        balanced_accuracy, majority (accuracy of always naming the largest segment), skill (share of the
-        log loss of the bare segment shares that the model saves) and verdict (better, unclear or no
-        better). Better means by two standard errors of the accuracy.
+        balanced_accuracy, majority (accuracy of always naming the largest segment), skill (share of
+        the log loss of the bare segment shares that the model saves) and verdict (better, unclear
+        or no better). Better means by two standard errors of the accuracy.
     """
     table = metrics[metrics["protocol"] == protocol]
     by_set = table.set_index("information_set")
@@ -140,8 +140,10 @@ def judge_claims(compared: pd.DataFrame) -> str:
     if (blind["verdict"] == "better").any():
         return "Without any purchase, models beat always naming the largest segment."
     if (informed["verdict"] == "better").any():
-        return "High accuracy comes from seeing the purchases; without them, models do not clearly beat " \
-            "always naming the largest segment."
+        return (
+            "High accuracy comes from seeing the purchases; without them, models do not clearly "
+            "beat always naming the largest segment."
+        )
     return "No model clearly beats always naming the largest segment."
 
 
@@ -224,8 +226,8 @@ def compare_with_published(reproduction: pd.DataFrame, published: float | None) 
     claimed = "" if published is None else f" (the study reports {percent_1(published)})"
     return (
         f"Run again, the published protocol is right for {_range(accuracy)} of "
-        f"{counted(support.sum(), 'test household')}{claimed}; always naming its largest cluster is "
-        f"right for {percent_1(support.max() / support.sum())}."
+        f"{counted(support.sum(), 'test household')}{claimed}; always naming its largest cluster "
+        f"is right for {percent_1(support.max() / support.sum())}."
     )
 
 
@@ -235,19 +237,25 @@ def count_shared_fields(fields: Sequence[str], codebook: Codebook) -> str:
     if not shared:
         return f"None of the {len(fields)} fields stands in the purchase record."
     return (
-        f"{len(shared)} of the {len(fields)} fields stand in the purchase record that also made the "
-        f"segments: {listing(shared)}."
+        f"{len(shared)} of the {len(fields)} fields stand in the purchase record that also made "
+        f"the segments: {listing(shared)}. An accuracy reached with them mostly reads the "
+        "purchases back; it is no forecast."
     )
 
 
-def count_contained_scores(audit: pd.DataFrame, information_set: str, labels: Mapping[str, str]) -> str:
+def count_contained_scores(
+    audit: pd.DataFrame, information_set: str, labels: Mapping[str, str]
+) -> str:
     """Say how many of the scores that made the segments an information set contains whole."""
     rows = audit[audit["information_set"] == information_set]
-    inside = [lower_first(labels.get(row.score, _plain(row.score))) for row in rows.itertuples() if row.contained]
+    inside = [
+        lower_first(labels.get(score, _plain(score)))
+        for score in rows.loc[rows["contained"], "score"]
+    ]
     what = f" ({listing(inside)})" if inside else ""
     return (
-        f"Every input of {len(inside)} of the {len(rows)} scores that made the segments{what} is among "
-        f"these fields, so the claim is {rows['claim'].iloc[0]}."
+        f"Every input of {len(inside)} of the {len(rows)} scores that made the segments{what} is "
+        f"among these fields, so the claim is {rows['claim'].iloc[0]}."
     )
 
 
@@ -307,7 +315,10 @@ def build_ladder(
 
 
 def _verdict(row: pd.Series) -> str:
-    if percent_1(row["accuracy"]) == percent_1(row["majority"]) or row["accuracy"] < row["majority"]:
+    if (
+        percent_1(row["accuracy"]) == percent_1(row["majority"])
+        or row["accuracy"] < row["majority"]
+    ):
         return "no better"
     error = np.sqrt(row["accuracy"] * (1 - row["accuracy"]) / row["n"])
     return "better" if row["accuracy"] - row["majority"] >= CLEAR * error else "unclear"
@@ -323,9 +334,8 @@ def _judge_skill(skill: float) -> str:
 
 def _shown(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return listing(
-        f"{lower_first(labels.get(row.information_set, row.information_set))} "
-        f"({percent_1(row.accuracy)})"
-        for row in rows.itertuples()
+        f"{lower_first(labels.get(name, name))} ({percent_1(accuracy)})"
+        for name, accuracy in zip(rows["information_set"], rows["accuracy"], strict=True)
     )
 
 

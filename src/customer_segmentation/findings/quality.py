@@ -33,12 +33,11 @@ def judge_strata(sizes: pd.Series, label: str) -> str:
     Returns:
         One sentence.
     """
-    if sizes.nunique() == 1:
-        return (
-            f"The sample holds {sizes.iloc[0]:,} households of each {lower_first(label)}, whatever their "
-            "number in the population: segment sizes are shares of this sample, not market shares."
-        )
+    if sizes.min() == sizes.max():
+        held = f"{sizes.iloc[0]:,} households of each {lower_first(label)}, whatever their number"
+    else:
+        held = f"{sizes.min():,} to {sizes.max():,} households per {lower_first(label)}, whatever their number"
     return (
-        f"The sample holds {sizes.min():,} to {sizes.max():,} households per {lower_first(label)}: segment "
-        "sizes are shares of this sample, not market shares."
+        f"The sample holds {held} in the population: segment sizes are shares of this sample, not "
+        "market shares."
     )

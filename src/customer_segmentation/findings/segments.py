@@ -60,8 +60,10 @@ def summarise_sizes(sizes: pd.DataFrame) -> str:
         One sentence.
     """
     parts = [
-        f"{row.segment} ({percent(row.share)}, n\u00a0=\u00a0{row.households:,})"
-        for row in sizes.sort_values("households", ascending=False, kind="stable").itertuples()
+        f"{row['segment']} ({percent(row['share'])}, n\u00a0=\u00a0{row['households']:,})"
+        for row in sizes.sort_values("households", ascending=False, kind="stable").to_dict(
+            "records"
+        )
     ]
     total = counted(sizes["households"].sum(), "household")
     return f"{total} fall into {counted(len(sizes), 'segment')}: {listing(parts)}."
@@ -73,7 +75,9 @@ def count_thin_records(sizes: pd.DataFrame) -> str:
     if not thin:
         return "Every household has enough purchases to show a buying style."
     each = [
-        f"{row.thin_households:.0f} as {row.segment}" for row in sizes.itertuples() if row.thin_households
+        f"{row['thin_households']:.0f} as {row['segment']}"
+        for row in sizes.to_dict("records")
+        if row["thin_households"]
     ]
     return (
         f"Counted apart, because the purchase record is too thin to form segments: "
@@ -97,7 +101,9 @@ def judge_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
         One sentence.
     """
     row = chosen_candidate(candidates)
-    verdict = "reproducible" if row["global_ari_q10"] >= steady_from else "not steady enough to rely on"
+    verdict = (
+        "reproducible" if row["global_ari_q10"] >= steady_from else "not steady enough to rely on"
+    )
     return f"The {row['k']} segments are {verdict}."
 
 
@@ -105,9 +111,10 @@ def explain_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
     """Give the numbers behind `judge_steadiness`, with the same arguments."""
     row = chosen_candidate(candidates)
     return (
-        f"Segments formed on two bootstrap samples agree with a median adjusted Rand index of "
-        f"{two_decimals(row['global_ari_median'])}, where 1 is full agreement; nine pairs in ten reach "
-        f"{two_decimals(row['global_ari_q10'])}, and {two_decimals(steady_from)} counts as reproducible."
+        "Segments formed on two bootstrap samples agree with a median adjusted Rand index of "
+        f"{two_decimals(row['global_ari_median'])}, where 1 is full agreement; nine pairs in ten "
+        f"reach {two_decimals(row['global_ari_q10'])}, and {two_decimals(steady_from)} counts as "
+        "reproducible."
     )
 
 
@@ -131,10 +138,11 @@ def compare_numbers_of_segments(candidates: pd.DataFrame) -> str:
     table = candidates[candidates["specification"] == row["specification"]].set_index("k")
     steady = highest(table["global_ari_median"], two_decimals)
     apart = highest(table["silhouette"], two_decimals)
+    best_ari, best_silhouette = table["global_ari_median"].max(), table["silhouette"].max()
     return (
-        f"Of {table.index.min()} to {table.index.max()} segments, {row['k']} were chosen; steadiest: "
-        f"{listing(steady)} (median adjusted Rand index {two_decimals(table['global_ari_median'].max())}), "
-        f"best separated: {listing(apart)} (silhouette {two_decimals(table['silhouette'].max())})"
+        f"Of {table.index.min()} to {table.index.max()} segments, {row['k']} were chosen; "
+        f"steadiest: {listing(steady)} (median adjusted Rand index {two_decimals(best_ari)}), best separated: "
+        f"{listing(apart)} (silhouette {two_decimals(best_silhouette)})"
     )
 
 
@@ -188,8 +196,11 @@ def find_largest_gap(profiles: pd.DataFrame, variables: Sequence[str], codebook:
     Returns:
         One title, without the full stop.
     """
-    shown = profiles[profiles["variable"].isin(variables)].reset_index(drop=True)
-    row = shown.loc[(shown["mean"] - shown["total_mean"]).abs().idxmax()]
+    shown = profiles[profiles["variable"].isin(variables)]
+    gaps = (shown["mean"] - shown["total_mean"]).abs()
+    row = shown.iloc[int(gaps.argmax())]
+    if percent(gaps.max()) == percent(0):
+        return f"No share differs from the total ({sample(_households(profiles))})"
     label = lower_first(codebook[row["variable"]].label)
     return (
         f"Farthest from the total: {row['segment']} in {label}, {percent(row['mean'])} against "
@@ -209,8 +220,9 @@ def compare_amounts(profiles: pd.DataFrame, variables: Sequence[str], codebook: 
     if whole(index.max()) == whole(index.min()):
         return f"{label} does not differ between the segments (index {whole(index.max())})"
     return (
-        f"{label}: {listing(highest(index, whole))} {whole(index.max())}, {listing(lowest(index, whole))} "
-        f"{whole(index.min())}, where 100 is the mean of {whole(_households(profiles))} households"
+        f"{label}: {listing(highest(index, whole))} {whole(index.max())}, "
+        f"{listing(lowest(index, whole))} {whole(index.min())}, where 100 is the mean of "
+        f"{counted(_households(profiles), 'household')}"
     )
 
 

@@ -1,7 +1,7 @@
 """Numbers, names and lists in words.
 
-Sentences compare numbers as they are printed: two shares that both print as 43% are a tie, so that no
-sentence calls one larger than another that looks the same.
+Sentences compare numbers as they are printed: two shares that both print as 43% are a tie, so that
+no sentence calls one larger than another that looks the same.
 """
 
 from __future__ import annotations

@@ -26,6 +26,13 @@ from customer_segmentation.typing_tool.validation import assign_folds
 
 MODELS = (*CLASSIFIERS, *BASELINES)
 
+CODEBOOK = {"codebook": "params:codebook"}
+PARAMETERS = {"modelling": "params:modelling"}
+HOUSEHOLDS = {
+    "labelled_households": "labelled_households",
+    "validation_folds": "validation_folds",
+}
+
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     """Build, test and explain classifiers, and decide what their accuracy is evidence of.
@@ -86,31 +93,23 @@ def create_model_pipeline(model: str) -> Pipeline:
     Returns:
         Four nodes, from `<model>_classifiers` to `<model>_predictions`.
     """
-    households = {
-        "labelled_households": "labelled_households",
-        "validation_folds": "validation_folds",
-    }
     return Pipeline(
         [
             Node(
                 cross_validate,
-                inputs={
-                    "classifiers": f"{model}_classifiers",
-                    **households,
-                    "modelling": "params:modelling",
-                },
+                inputs={"classifiers": f"{model}_classifiers", **HOUSEHOLDS, **PARAMETERS},
                 outputs=f"{model}_cv_predictions",
                 name="cross_validate",
             ),
             Node(
                 fit_classifiers,
-                inputs={"classifiers": f"{model}_classifiers", **households},
+                inputs={"classifiers": f"{model}_classifiers", **HOUSEHOLDS},
                 outputs=f"{model}_fitted_classifiers",
                 name="fit_classifiers",
             ),
             Node(
                 predict_hold_out,
-                inputs={"fitted_classifiers": f"{model}_fitted_classifiers", **households},
+                inputs={"fitted_classifiers": f"{model}_fitted_classifiers", **HOUSEHOLDS},
                 outputs=f"{model}_holdout_predictions",
                 name="predict_hold_out",
             ),
@@ -134,11 +133,7 @@ def _prepare() -> Pipeline:
         [
             Node(
                 audit_claims,
-                inputs={
-                    "segmenter": "segmenter",
-                    "codebook": "params:codebook",
-                    "modelling": "params:modelling",
-                },
+                inputs={"segmenter": "segmenter", **CODEBOOK, **PARAMETERS},
                 outputs="circularity_audit",
                 name="audit_claims",
             ),
@@ -153,16 +148,13 @@ def _prepare() -> Pipeline:
             ),
             Node(
                 assign_folds,
-                inputs={
-                    "labelled_households": "labelled_households",
-                    "modelling": "params:modelling",
-                },
+                inputs={"labelled_households": "labelled_households", **PARAMETERS},
                 outputs="validation_folds",
                 name="assign_folds",
             ),
             Node(
                 build_classifiers,
-                inputs={"codebook": "params:codebook", "modelling": "params:modelling"},
+                inputs={**CODEBOOK, **PARAMETERS},
                 outputs={model: f"{model}_classifiers" for model in MODELS},
                 name="build_classifiers",
             ),
@@ -197,11 +189,7 @@ def _measure() -> Pipeline:
             ),
             Node(
                 reproduce_source_study,
-                inputs={
-                    "households": "households",
-                    "codebook": "params:codebook",
-                    "modelling": "params:modelling",
-                },
+                inputs={"households": "households", **CODEBOOK, **PARAMETERS},
                 outputs="source_study_reproduction",
                 name="reproduce_source_study",
             ),
@@ -214,11 +202,7 @@ def _explain() -> Pipeline:
         [
             Node(
                 explain_predictions,
-                inputs={
-                    "fitted_classifiers": "xgboost_fitted_classifiers",
-                    "labelled_households": "labelled_households",
-                    "validation_folds": "validation_folds",
-                },
+                inputs={"fitted_classifiers": "xgboost_fitted_classifiers", **HOUSEHOLDS},
                 outputs="shap_values",
                 name="explain_predictions",
             ),

@@ -1,4 +1,4 @@
-"""Nodes that draw the figures under the titles their sections found, and the page that holds all."""
+"""Nodes that draw the figures under their sections' titles, and render the page that holds all."""
 
 from __future__ import annotations
 
@@ -295,8 +295,8 @@ def render_report(
         segmentation: Settings that the method section prints.
         modelling: Likewise.
         reporting: Names, colours and marks.
-        **parts: The sections, and the figures as the bytes of PNG files, by the names under which the
-            template places them.
+        **parts: The sections, and the figures as the bytes of PNG files, by the names under which
+            the template places them.
 
     Returns:
         The page, which asks for nothing from the network.

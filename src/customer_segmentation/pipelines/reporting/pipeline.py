@@ -51,9 +51,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     )
 
 
-def _step(
-    function: Callable[..., Any], output: str, *datasets: str, **parameters: str
-) -> Node:
+def _step(function: Callable[..., Any], output: str, *datasets: str, **parameters: str) -> Node:
     # Every argument has the name of the dataset that fills it.
     inputs = {name: name for name in datasets} | parameters | REPORTING
     return node(function, inputs=inputs, outputs=output, name=function.__name__)

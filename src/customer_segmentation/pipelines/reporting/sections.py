@@ -88,17 +88,17 @@ def write_personas(
     """
     variables = codebook.expand(reporting.card_variables)
     number = reporting.facts_on_card
-    sizes = segment_sizes.set_index("segment")
+    sizes = segment_sizes.set_index("segment").to_dict("index")
     return [
         {
             "segment": name,
-            "households": whole(sizes.loc[name, "households"]),
-            "share": percent(sizes.loc[name, "share"]),
-            "thin": whole(sizes.loc[name, "thin_households"]),
+            "households": whole(sizes[name]["households"]),
+            "share": percent(sizes[name]["share"]),
+            "thin": whole(sizes[name]["thin_households"]),
             "facts": segments.set_apart(segment_profiles, name, variables, codebook, number),
             "rule": segments.explain_rule(name, segmentation.naming, codebook),
         }
-        for name in reporting.order(sizes.index)
+        for name in reporting.order(segment_sizes["segment"])
     ]
 
 
@@ -171,9 +171,7 @@ def write_demographics(
     counts = [name for name in segment_descriptors["descriptor"] if name not in coded]
     return Section(
         sentences={"strength": demographics.count_by_strength(segment_descriptors)},
-        lists={
-            "counts": [segments.contrast(segment_profiles, name, codebook) for name in counts]
-        },
+        lists={"counts": [segments.contrast(segment_profiles, name, codebook) for name in counts]},
         charts={
             "demographic_links": Chart(
                 demographics.judge_links(segment_descriptors, codebook),
@@ -238,8 +236,8 @@ def write_models(
         reporting: Names and the protocol.
 
     Returns:
-        The section: a sentence per information set, the charts model_accuracy and segment_metrics, and
-        the table of the models.
+        The section: a sentence per information set, the charts model_accuracy and segment_metrics,
+        and the table of the models.
     """
     compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
     best = models.select_best(segment_metrics, compared, reporting.protocol)
@@ -252,14 +250,19 @@ def write_models(
         },
         charts={
             "model_accuracy": Chart(
-                models.title_accuracy(compared, reporting.labels), _print_models(ordered, reporting, MODEL_HEADINGS)
+                models.title_accuracy(compared, reporting.labels),
+                _print_models(ordered, reporting, MODEL_HEADINGS),
             ),
             "segment_metrics": Chart(
                 models.title_segment_metrics(best, reporting.labels),
                 _print_segment_metrics(segment_metrics, reporting),
             ),
         },
-        tables={"models": _print_models(shown, reporting, MODEL_NAMES), "claims": compared, "best": best},
+        tables={
+            "models": _print_models(shown, reporting, MODEL_NAMES),
+            "claims": compared,
+            "best": best,
+        },
     )
 
 
@@ -304,7 +307,7 @@ def write_source_study(
     modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write what the published study claims, what it reaches when run again, and what it is made of.
+    """Write what the published study claims, what it reaches again, and what it is made of.
 
     Args:
         source_study_reproduction: One row per model, protocol and cluster of the study.
@@ -431,9 +434,7 @@ def _print_importance(
     return print_table(ordered, headings | segment_headings, printers)
 
 
-def _print_reproduction(
-    reproduction: pd.DataFrame, reporting: ReportingParameters
-) -> pd.DataFrame:
+def _print_reproduction(reproduction: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
     headings = {
         "model": "Model",
         "protocol": "Checked by",
