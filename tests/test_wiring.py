@@ -106,6 +106,25 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
 
 
+def layers_of(catalog: DataCatalog) -> dict[str, str]:
+    """Each dataset's layer, with its number in front; the raw panel comes before all."""
+    folders = {name: catalog[name]._filepath.parts[1] for name in catalog.keys()}  # noqa: SIM118
+    raw = {n for n in folders if catalog[n].metadata["kedro-viz"]["layer"] == "raw"}
+    return {name: "01_raw" if name in raw else folder for name, folder in folders.items()}
+
+
+def test_data_never_flow_back_to_an_earlier_layer(registered, catalog):
+    # Kedro-viz shows no layers at all if they cannot be put in order.
+    layers, reached = layers_of(catalog), dict[str, str]()
+    for node in registered["__default__"].nodes:
+        before = max((reached.get(name, "") for name in node.inputs), default="")
+        for name in node.outputs:
+            reached[name] = layers.get(name, before)
+            assert reached[name] >= before, f"{node.name} leads back to {name}"
+        for name in set(node.inputs) & set(layers):
+            reached.setdefault(name, layers[name])
+
+
 def test_declared_parameters_are_used_parameters(registered):
     used = {
         name.removeprefix("params:")

@@ -140,3 +140,9 @@ class SourceStudyReproduction(Table):
     precision: float = _share()
     recall: float = _share()
     support: int = pa.Field(ge=0)
+
+    @pa.dataframe_check
+    @classmethod
+    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: ARG003
+        """Without rows it says that the parameters switch the reproduction off."""
+        return True

@@ -72,14 +72,14 @@ def test_the_largest_difference_names_segment_code_and_base(codebook):
             "segment": ["A", "A", "B", "B"],
             "variable": "television",
             "code": [1, 2, 1, 2],
-            "households": [30, 10, 45, 15],
+            "households": [8, 32, 42, 18],
             "share": [0.2, 0.8, 0.7, 0.3],
-            "total_share": [0.5, 0.5, 0.5, 0.5],
+            "total_share": [0.51, 0.5, 0.51, 0.5],
         }
     )
     text = demographics.find_largest_difference(table, codebook)
     assert text == (
-        "The largest gap: television at home, yes, is 20% of A (30 of 40 households), 50% of all"
+        "The largest gap: television at home, yes, is 20% of A (8 of 40 households), 51% of all"
     )
-    same = table.assign(share=0.5)
+    same = table.assign(share=0.5, total_share=0.5)
     assert demographics.find_largest_difference(same, codebook).startswith("No code is held")

@@ -16,4 +16,6 @@ def test_notes_come_in_the_order_asked_and_only_where_something_was_found():
 
 def test_equal_strata_are_called_equal_and_others_are_not():
     assert "150 households of each class" in quality.judge_strata(pd.Series([150, 150]), "Class")
-    assert "100 to 200 households per class" in quality.judge_strata(pd.Series([100, 200]), "Class")
+    assert "100 to 200 households of each class" in quality.judge_strata(
+        pd.Series([100, 200]), "Class"
+    )

@@ -86,6 +86,7 @@ def plot_shap_beeswarm(
             axes.set_title(textwrap.fill(segment, 13), color=colour)
         panels[0].set_yticks(range(len(fields)), [codebook[field].title for field in fields])
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
+        panels[0].locator_params(axis="x", nbins=3)
         hide_unused(panels, len(colours))
         figure.supxlabel("SHAP value (log-odds): right of 0 speaks for the segment", fontsize=10)
         _value_scale(figure, panels)

@@ -33,11 +33,9 @@ def judge_strata(sizes: pd.Series, label: str) -> str:
     Returns:
         One sentence.
     """
-    if sizes.min() == sizes.max():
-        held = f"{sizes.iloc[0]:,} households of each {lower_first(label)}, whatever their number"
-    else:
-        held = f"{sizes.min():,} to {sizes.max():,} households per {lower_first(label)}, whatever their number"
+    low, high = sizes.min(), sizes.max()
+    number = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     return (
-        f"The sample holds {held} in the population: segment sizes are shares of this sample, not "
-        "market shares."
+        f"The sample holds {number} households of each {lower_first(label)}, whatever their number "
+        "in the population: segment sizes are shares of this sample, not market shares."
     )

@@ -141,8 +141,8 @@ def compare_numbers_of_segments(candidates: pd.DataFrame) -> str:
     best_ari, best_silhouette = table["global_ari_median"].max(), table["silhouette"].max()
     return (
         f"Of {table.index.min()} to {table.index.max()} segments, {row['k']} were chosen; "
-        f"steadiest: {listing(steady)} (median adjusted Rand index {two_decimals(best_ari)}), best separated: "
-        f"{listing(apart)} (silhouette {two_decimals(best_silhouette)})"
+        f"steadiest: {listing(steady)} (median adjusted Rand index {two_decimals(best_ari)}), "
+        f"best separated: {listing(apart)} (silhouette {two_decimals(best_silhouette)})"
     )
 
 
@@ -244,8 +244,8 @@ def set_apart(
     """
     own = profiles[(profiles["segment"] == segment) & profiles["variable"].isin(variables)]
     distance = own["standardised_mean"].abs()
-    order = distance.sort_values(ascending=False, kind="stable").index[:number]
-    return [_fact(own.loc[i], codebook) for i in order]
+    ordered = own.assign(distance=distance).sort_values("distance", ascending=False, kind="stable")
+    return [_fact(row, codebook) for _, row in ordered.head(number).iterrows()]
 
 
 def explain_rule(segment: str, naming: Naming, codebook: Codebook) -> str:

@@ -53,7 +53,7 @@ def listing(items: Iterable[str]) -> str:
 
 def lower_first(text: str) -> str:
     """A label inside a sentence; a word in capitals keeps them."""
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def upper_first(text: str) -> str:

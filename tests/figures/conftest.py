@@ -1,0 +1,31 @@
+"""Made-up tables for any segments, as fixtures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from tests.figures import tables
+
+NUMBERED = tuple(f"Segment {number}" for number in range(1, 9))
+
+
+@pytest.fixture(params=[tables.PERSONAS, ("Segment 1", "Segment 2"), NUMBERED], ids=len)
+def segments(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Names of segments: the personas, two numbers, eight numbers."""
+    return request.param
+
+
+@pytest.fixture
+def members(segments: tuple[str, ...]) -> pd.DataFrame:
+    """The eligible households with segment and features."""
+    households = tables.household_segments(segments)
+    eligible = households[~households["thin_record"]]
+    return eligible.merge(tables.household_features(households), on="household_id")
+
+
+@pytest.fixture
+def profiles(segments: tuple[str, ...]) -> pd.DataFrame:
+    """Profiles of the same households."""
+    households = tables.household_segments(segments)
+    return tables.segment_profiles(households, tables.household_features(households))

@@ -1,0 +1,246 @@
+"""Every figure shows the numbers of its table, for personas and for numbered segments."""
+
+from __future__ import annotations
+
+import copy
+from itertools import combinations
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from customer_segmentation.figures import (
+    demographics,
+    evidence,
+    explanations,
+    models,
+    segments as plots,
+)
+from tests.figures import tables
+
+TITLE = "A finding with its number (n = 200 households)"
+
+
+@pytest.fixture(scope="module")
+def reporting():
+    return tables.reporting()
+
+
+def texts(figure: Figure) -> list[Any]:
+    found = [text for axes in figure.axes if axes.get_visible() for text in axes.texts]
+    ticks = [t for axes in figure.axes if axes.get_visible() for t in axes.get_yticklabels()]
+    return [text for text in (*found, *ticks, figure._suptitle) if text.get_text()]
+
+
+def assert_well_drawn(figure: Figure) -> None:
+    """The title is there, no visible panel is empty, tick labels neither collide nor are cut."""
+    assert figure._suptitle.get_text().replace("\n", " ") == TITLE
+    for axes in figure.axes:
+        assert not axes.get_visible() or axes.has_data()
+    frame = figure.bbox.padded(2)
+    for text in texts(figure):
+        box = text.get_window_extent()
+        assert frame.x0 <= box.x0, text
+        assert box.x1 <= frame.x1, text
+    for legend in figure.legends:
+        assert legend.get_window_extent().x0 >= frame.x0
+        assert legend.get_window_extent().x1 <= frame.x1
+    for axes in figure.axes:
+        labels = [t.get_window_extent() for t in axes.get_yticklabels() if t.get_text()]
+        assert not any(a.overlaps(b) for a, b in combinations(labels, 2) if axes.get_visible())
+
+
+def offsets(axes: Any) -> np.ndarray:
+    return np.vstack(
+        [
+            np.ma.filled(part.get_offsets(), np.nan)
+            for part in axes.collections
+            if len(part.get_offsets()) and hasattr(part, "get_sizes")
+        ]
+    )
+
+
+def test_the_map_shows_every_household_once(segments, reporting):
+    households = tables.household_segments(segments)
+    points = households.merge(tables.segment_scores(households), on="household_id")
+    figure = plots.plot_segment_map(points, TITLE, reporting)
+    assert_well_drawn(figure)
+    shown = offsets(figure.axes[0])
+    wanted = points[list(reporting.map_scores)].to_numpy()
+    np.testing.assert_allclose(np.sort(shown, axis=0), np.sort(wanted, axis=0))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == [
+        f"{s} (n = {(points['segment'] == s).sum()})" for s in reporting.order(segments)
+    ]
+
+
+def test_trends_show_households_and_means(segments, members, profiles, codebook, reporting):
+    figure = plots.plot_segment_trends(members, profiles, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    for axes, name in zip(figure.axes, reporting.trend_variables, strict=True):
+        strips, diamonds = axes.collections[:-1], axes.collections[-1]
+        assert sum(len(strip.get_offsets()) for strip in strips) == len(members)
+        own = profiles[profiles["variable"] == name].set_index("segment")["mean"]
+        np.testing.assert_allclose(diamonds.get_offsets()[:, 0], own.loc[reporting.order(segments)])
+
+
+def test_a_persona_has_one_colour_in_all_figures(members, profiles, segments, codebook, reporting):
+    trends = plots.plot_segment_trends(members, profiles, TITLE, codebook, reporting)
+    amounts = plots.plot_segment_amounts(profiles, TITLE, codebook, reporting)
+    wanted = list(reporting.colours(segments).values())
+
+    def colours(parts):
+        return [mpl.colors.to_hex(part.get_facecolor()[0]).upper() for part in parts]
+
+    assert colours(trends.axes[0].collections[:-1]) == wanted
+    assert colours(amounts.axes[0].collections[1:]) == wanted
+
+
+def test_amounts_show_the_index(segments, profiles, codebook, reporting):
+    figure = plots.plot_segment_amounts(profiles, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    wide = profiles.pivot_table(index="variable", columns="segment", values="index_to_total")
+    wanted = wide.loc[list(reporting.amount_variables), reporting.order(segments)]
+    shown = [part.get_offsets()[:, 0] for part in figure.axes[0].collections[1:]]
+    np.testing.assert_allclose(np.column_stack(shown), wanted)
+
+
+def test_the_profile_plot_has_bars_for_segments_and_dots_for_the_total(
+    segments, profiles, codebook, reporting
+):
+    figure = plots.plot_segment_profiles(profiles, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    names = codebook.expand(reporting.profile_variables)
+    for axes, segment in zip(figure.axes, reporting.order(segments), strict=False):
+        own = profiles[profiles["segment"] == segment].set_index("variable").loc[names]
+        np.testing.assert_allclose([bar.get_width() for bar in axes.patches], own["mean"])
+        np.testing.assert_allclose(axes.lines[0].get_xdata(), own["total_mean"])
+        far = (own["mean"] - own["total_mean"]).abs() >= reporting.marked_difference
+        assert [bar.get_alpha() == 1 for bar in axes.patches] == far.tolist()
+
+
+@pytest.mark.parametrize("chosen", [2, 3, 8])
+def test_the_evidence_marks_the_chosen_number(chosen, reporting):
+    table = tables.segmentation_candidates(chosen)
+    figure = evidence.plot_number_of_segments(
+        table.sample(frac=1, random_state=0), TITLE, reporting
+    )
+    assert_well_drawn(figure)
+    for axes, column in zip(figure.axes, ("silhouette", "global_ari_median"), strict=True):
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), table[column])
+        marked = axes.collections[-1].get_offsets()[0]
+        np.testing.assert_allclose(marked, [chosen, table.set_index("k")[column][chosen]])
+
+
+def test_a_negative_rand_index_stays_in_sight(reporting):
+    table = tables.segmentation_candidates()
+    table.loc[0, "global_ari_q10"] = -0.3
+    figure = evidence.plot_number_of_segments(table, TITLE, reporting)
+    assert figure.axes[1].get_ylim()[0] < -0.3
+
+
+def test_links_are_sorted_and_shown_by_their_effect(codebook, reporting):
+    table = tables.segment_descriptors()
+    figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    shown = {round(y): x for x, y in offsets(figure.axes[0])}
+    assert [shown[i] for i in range(len(table))] == pytest.approx(sorted(table["effect"])[::-1])
+
+
+def test_a_strong_link_stays_in_sight(codebook, reporting):
+    table = tables.segment_descriptors().assign(effect=0.95)
+    figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
+    assert figure.axes[0].get_xlim()[1] > 1
+
+
+def test_shares_leave_out_rare_codes_only(segments, codebook, reporting):
+    table = tables.segment_demographics(segments)
+    table = table[table["variable"].isin(codebook.columns_of("demographics")[:3])]
+    figure = demographics.plot_demographic_shares(table, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    shown = table[table["total_share"] >= reporting.smallest_code_share]
+    drawn = np.concatenate([offsets(axes)[:, 0] for axes in figure.axes])
+    np.testing.assert_allclose(np.sort(drawn), np.sort(shown["share"]))
+
+
+def test_every_model_is_drawn_with_the_mark_of_its_claim(reporting):
+    table = tables.classifier_metrics().query("protocol == 'repeated_cv'")
+    figure = models.plot_model_accuracy(table, TITLE, "majority", reporting)
+    assert_well_drawn(figure)
+    for row, (name, claim) in enumerate(tables.SETS.items()):
+        own = table[(table["information_set"] == name) & (table["model"] != "majority")]
+        marks = figure.axes[2 * row].collections[-1]
+        np.testing.assert_allclose(marks.get_offsets()[:, 0], own["accuracy"])
+        hue = mpl.colors.to_hex(marks.get_facecolor()[0]).upper()
+        assert hue == reporting.claims[claim].colour.upper()
+        assert figure.axes[2 * row].lines[0].get_xdata()[0] == pytest.approx(0.58)
+
+
+def test_precision_and_recall_stand_on_the_row_of_their_segment(segments, reporting):
+    table = tables.segment_metrics(segments)
+    best = table[(table["protocol"] == "holdout") & (table["model"] == "rf")]
+    best = best.assign(recall=np.linspace(0, 1, len(best)))
+    figure = models.plot_segment_metrics(best, TITLE, reporting)
+    assert_well_drawn(figure)
+    for axes, (_, own) in zip(
+        figure.axes, best.groupby("information_set", sort=False), strict=True
+    ):
+        ordered = own.set_index("segment").loc[reporting.order(segments)]
+        np.testing.assert_allclose(axes.collections[-1].get_offsets()[:, 0], ordered["recall"])
+        np.testing.assert_allclose(axes.collections[-2].get_offsets()[:, 0], ordered["precision"])
+
+
+def test_the_ladder_has_a_bar_and_a_baseline_per_step(reporting):
+    steps = pd.DataFrame(
+        {
+            "step": ["The published protocol, on the study's own segments", "People"],
+            "claim": ["overlap", "prediction"],
+            "accuracy": [0.9, 0.5],
+            "majority": [0.55, 0.6],
+            "n": [120, 543],
+        }
+    )
+    figure = models.plot_accuracy_ladder(steps, TITLE, reporting)
+    assert_well_drawn(figure)
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [0.9, 0.5]
+    labels = {text.get_text(): text.get_position()[0] for text in figure.axes[0].texts}
+    assert labels["50.0%"] > 0.6  # right of the baseline that it would cover otherwise
+
+
+def test_importance_shows_the_strongest_fields_of_each_set(segments, codebook, reporting):
+    table = tables.shap_importance(segments)
+    figure = explanations.plot_shap_importance(table, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    for axes, (_, part) in zip(
+        figure.axes, table.groupby("information_set", sort=False), strict=True
+    ):
+        strongest = part.groupby("field")["mean_abs_shap"].sum().nlargest(reporting.fields_shown)
+        shown = [label.get_text() for label in axes.get_yticklabels()]
+        assert shown == [codebook[name].title for name in strongest.index]
+
+
+def test_the_beeswarm_shows_every_household(segments, codebook, reporting):
+    households = tables.household_segments(segments, n=60)
+    table = tables.shap_values(households, segments)
+    table.loc[table.index[::7], "field_value"] = np.nan
+    figure = explanations.plot_shap_beeswarm(table, TITLE, codebook, reporting)
+    assert_well_drawn(figure)
+    panels = [axes for axes in figure.axes[: len(segments)] if axes.get_visible()]
+    assert len(panels) == len(segments)
+    for axes, segment in zip(panels, reporting.order(segments), strict=True):
+        own = table[table["segment"] == segment]
+        strongest = table["shap_value"].abs().groupby(table["field"]).sum()
+        shown = own[own["field"].isin(strongest.nlargest(reporting.fields_shown).index)]
+        np.testing.assert_allclose(np.sort(offsets(axes)[:, 0]), np.sort(shown["shap_value"]))
+
+
+def test_a_figure_changes_no_table(codebook, reporting):
+    tables_in = [tables.segment_descriptors(), tables.shap_importance()]
+    before = copy.deepcopy(tables_in)
+    demographics.plot_demographic_links(tables_in[0], TITLE, codebook, reporting)
+    explanations.plot_shap_importance(tables_in[1], TITLE, codebook, reporting)
+    for table, old in zip(tables_in, before, strict=True):
+        pd.testing.assert_frame_equal(table, old)
