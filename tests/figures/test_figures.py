@@ -32,12 +32,12 @@ def reporting():
 def texts(figure: Figure) -> list[Any]:
     found = [text for axes in figure.axes if axes.get_visible() for text in axes.texts]
     ticks = [t for axes in figure.axes if axes.get_visible() for t in axes.get_yticklabels()]
-    return [text for text in (*found, *ticks, figure._suptitle) if text.get_text()]
+    return [text for text in (*found, *ticks, *figure.texts) if text.get_text()]
 
 
 def assert_well_drawn(figure: Figure) -> None:
     """The title is there, no visible panel is empty, tick labels neither collide nor are cut."""
-    assert figure._suptitle.get_text().replace("\n", " ") == TITLE
+    assert figure.get_suptitle().replace("\n", " ") == TITLE
     for axes in figure.axes:
         assert not axes.get_visible() or axes.has_data()
     frame = figure.bbox.padded(2)

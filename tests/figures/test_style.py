@@ -72,7 +72,7 @@ def test_a_long_title_stays_inside_the_figure(reporting):
     title = "Accuracy falls from 96.1% to 57.6%; always naming the largest segment gives 58.6% " * 3
     with canvas(title.strip(), 2, reporting) as (figure, _):
         pass
-    box = figure._suptitle.get_window_extent()
+    box = figure.texts[0].get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.width
-    assert figure._suptitle.get_text().split() == title.split()
+    assert figure.get_suptitle().split() == title.split()

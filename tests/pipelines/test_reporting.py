@@ -6,11 +6,11 @@ import re
 import struct
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.pipelines.reporting import nodes, sections
 from customer_segmentation.pipelines.reporting.pipeline import create_pipeline
 from customer_segmentation.segments.specification import Naming
@@ -137,7 +137,7 @@ def test_the_report_is_equal_to_the_byte_when_written_again(kedro, project_run, 
     assert project_run.load("segmentation_report") == html
 
 
-def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Section]:
+def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
     """Every section, from made-up tables of segments with these names."""
     households = tables.household_segments(names)
     profiles = tables.segment_profiles(households, tables.household_features(households))
@@ -195,7 +195,7 @@ def test_numbered_segments_get_a_whole_report(codebook, parameters, count):
         )
     )
     assert f"fall into {count} segments" in page.words
-    assert [card["segment"] for card in parts["personas"]] == list(names)
+    assert [card.segment for card in parts["personas"]] == list(names)
     for persona in parameters.segmentation.naming.personas:
         assert persona.name not in page.words
 
@@ -219,5 +219,5 @@ def test_a_title_under_a_picture_is_the_title_in_the_picture(codebook, parameter
     figure = nodes.draw_number_of_segments(
         tables.segmentation_candidates(), section, parameters.reporting
     )
-    drawn = figure._suptitle.get_text().replace("\n", " ")
+    drawn = figure.get_suptitle().replace("\n", " ")
     assert drawn == section.charts["number_of_segments"].title

@@ -23,7 +23,9 @@ QUIET = "#66727F"
 FAINT = "#DDE2E7"
 WIDTH = 6.0  # inches; narrow, so that the text of a figure can still be read on a phone
 TITLE_SIZE = 12  # points
-CHARACTERS_IN_LEGEND = 72
+LEGEND_SIZE = 10
+POINTS = 72 * WIDTH
+POINTS_PER_MARK = 36  # a mark in a legend, with the space around it
 MOST_COLUMNS = 4
 
 
@@ -175,7 +177,8 @@ def canvas(
 def add_legend(figure: Figure, axes: Axes) -> None:
     """Put the labelled marks of some axes below the figure, in as many columns as find room."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = max(1, CHARACTERS_IN_LEGEND // (max(map(len, labels)) + 5))
+    widest = max(_measure(label, LEGEND_SIZE, "normal") for label in labels)
+    columns = max(1, int(POINTS / (widest + POINTS_PER_MARK)))
     figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
 
 
@@ -192,13 +195,17 @@ def hide_unused(panels: list[Axes], used: int) -> None:
 
 
 def _wrap(title: str) -> list[str]:
+    points_per_character = _measure(title, TITLE_SIZE, "bold") / len(title)
+    return textwrap.wrap(title, int(0.95 * POINTS / points_per_character))
+
+
+def _measure(text: str, size: float, weight: str) -> float:
+    """Width of a line in points; fonts differ by a fifth, so counting characters is not enough."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    # Fonts differ in width by a fifth, so the line is filled by measure and not by count.
-    drawn = TextPath((0, 0), title, size=TITLE_SIZE, prop=FontProperties(weight="bold"))
-    points_per_character = drawn.get_extents().width / len(title)
-    return textwrap.wrap(title, int(0.95 * WIDTH * 72 / points_per_character))
+    drawn = TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight))
+    return float(drawn.get_extents().width)
 
 
 def _style(reporting: ReportingParameters) -> Any:
@@ -232,7 +239,7 @@ def _style(reporting: ReportingParameters) -> Any:
         "ytick.labelcolor": INK,
         "ytick.major.size": 0,
         "legend.frameon": False,
-        "legend.fontsize": 10,
+        "legend.fontsize": LEGEND_SIZE,
         "legend.handletextpad": 0.3,
         "legend.columnspacing": 1.2,
         "figure.constrained_layout.h_pad": 0.07,

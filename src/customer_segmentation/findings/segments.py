@@ -50,6 +50,27 @@ class Fact:
     higher: bool
 
 
+@dataclass(frozen=True)
+class Card:
+    """What a reader should remember of one segment.
+
+    Attributes:
+        segment: Its name.
+        households: How many formed it, as text.
+        share: Their share of all that formed segments, as text.
+        thin: How many households with a thin record were assigned to it, as text.
+        facts: What sets it apart, the most telling first.
+        rule: The rule that named it, in words.
+    """
+
+    segment: str
+    households: str
+    share: str
+    thin: str
+    facts: Sequence[Fact]
+    rule: str
+
+
 def summarise_sizes(sizes: pd.DataFrame) -> str:
     """Say into which segments the eligible households fall, the largest first.
 

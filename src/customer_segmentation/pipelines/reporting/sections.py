@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -73,7 +72,7 @@ def write_personas(
     codebook: Codebook,
     segmentation: SegmentationParameters,
     reporting: ReportingParameters,
-) -> list[dict[str, Any]]:
+) -> list[segments.Card]:
     """Write a card per segment: its size, what sets it apart and the rule that named it.
 
     Args:
@@ -84,20 +83,20 @@ def write_personas(
         reporting: Order and which variables a card may name.
 
     Returns:
-        One card per segment: segment, households, share, thin, facts, rule.
+        One card per segment, in the order in which segments are shown.
     """
     variables = codebook.expand(reporting.card_variables)
     number = reporting.facts_on_card
     sizes = segment_sizes.set_index("segment").to_dict("index")
     return [
-        {
-            "segment": name,
-            "households": whole(sizes[name]["households"]),
-            "share": percent(sizes[name]["share"]),
-            "thin": whole(sizes[name]["thin_households"]),
-            "facts": segments.set_apart(segment_profiles, name, variables, codebook, number),
-            "rule": segments.explain_rule(name, segmentation.naming, codebook),
-        }
+        segments.Card(
+            segment=name,
+            households=whole(sizes[name]["households"]),
+            share=percent(sizes[name]["share"]),
+            thin=whole(sizes[name]["thin_households"]),
+            facts=segments.set_apart(segment_profiles, name, variables, codebook, number),
+            rule=segments.explain_rule(name, segmentation.naming, codebook),
+        )
         for name in reporting.order(segment_sizes["segment"])
     ]
 
