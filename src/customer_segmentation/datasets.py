@@ -122,10 +122,11 @@ class FigureDataset(_FileDataset):
 
     def save(self, data: Figure) -> None:
         """Write the figure, then close it."""
-        from matplotlib import pyplot as plt
+        from matplotlib import pyplot as plt, rc_context
 
-        with replacing(self._filepath) as draft:
-            # No version of matplotlib in the file: equal figures are equal to the byte.
+        # Hinting bends small digits out of shape. No version of matplotlib goes into the file: equal
+        # figures are equal to the byte.
+        with replacing(self._filepath) as draft, rc_context({"text.hinting": "none"}):
             data.savefig(draft, format="png", metadata={"Software": None})
         plt.close(data)
 

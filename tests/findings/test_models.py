@@ -136,7 +136,7 @@ def importance(codebook, sizes: dict[str, list[float]]) -> pd.DataFrame:
 
 def test_the_strongest_field_of_each_set_is_named_and_ties_too(codebook):
     table = importance(codebook, {"people": [0.3, 0.1], "part": [0.2, 0.2]})
-    text = models.title_shap(table, codebook, LABELS)
+    text = models.title_shap(table, 109, codebook, LABELS)
     assert "socio-economic class (people only)" in text
     assert "socio-economic class and Amount paid (a part)" in text
 

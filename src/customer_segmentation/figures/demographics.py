@@ -43,7 +43,8 @@ def plot_demographic_links(
         axes.hlines(places, 0, ordered["effect"], color=FAINT, lw=3, zorder=1)
         for shade, (measure, part) in zip(SHADES, ordered.groupby("measure"), strict=False):
             y = places[part["descriptor"]]
-            axes.scatter(part["effect"], y, s=60, c=shade, label=str(measure), zorder=2)
+            label = str(measure)
+            axes.scatter(part["effect"], y, s=60, c=shade, label=label, zorder=2, clip_on=False)
         for place, effect in enumerate(ordered["effect"]):
             axes.text(effect + 0.012, place, f"{effect:.2f}", va="center", fontsize=9)
         names = [codebook[name].title for name in ordered["descriptor"]]

@@ -107,7 +107,16 @@ def _draw_importance(
         values = (
             part[part["segment"] == segment].set_index("field")["mean_abs_shap"].reindex(fields)
         )
-        axes.scatter(values, range(len(fields)), s=50, c=colour, alpha=0.9, label=segment, zorder=2)
+        axes.scatter(
+            values,
+            range(len(fields)),
+            s=50,
+            c=colour,
+            alpha=0.9,
+            label=segment,
+            zorder=2,
+            clip_on=False,
+        )
     axes.set_ylim(len(fields) - 0.4, -0.6)
 
 

@@ -238,6 +238,7 @@ def _style(reporting: ReportingParameters) -> Any:
         "xtick.major.size": 0,
         "ytick.labelcolor": INK,
         "ytick.major.size": 0,
+        "ytick.major.pad": 7,  # a mark at zero must not touch its label
         "legend.frameon": False,
         "legend.fontsize": LEGEND_SIZE,
         "legend.handletextpad": 0.3,

@@ -169,16 +169,19 @@ def title_segment_metrics(metrics: pd.DataFrame, labels: Mapping[str, str]) -> s
     )
 
 
-def title_shap(importance: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]) -> str:
+def title_shap(
+    importance: pd.DataFrame, households: int, codebook: Codebook, labels: Mapping[str, str]
+) -> str:
     """Say which field moves the classifier of each information set most.
 
     Args:
         importance: `shap_importance`; one row per information set, segment and field.
+        households: How many households the SHAP values were computed for.
         codebook: Names of fields.
         labels: Names of information sets.
 
     Returns:
-        One title, without the full stop.
+        One title with n and unit, without the full stop.
     """
     strongest: dict[str, list[str]] = {}
     for name, part in importance.groupby("information_set", sort=False):
@@ -186,7 +189,8 @@ def title_shap(importance: pd.DataFrame, codebook: Codebook, labels: Mapping[str
         fields = listing(codebook[field].label for field in highest(sums, two_decimals))
         strongest.setdefault(lower_first(fields), []).append(labels.get(str(name), str(name)))
     parts = [f"{what} ({listing(map(lower_first, names))})" for what, names in strongest.items()]
-    return f"Largest mean SHAP values: {'; '.join(parts)}"
+    size = f"n = {counted(households, 'household')}"
+    return f"Largest mean SHAP values, in log-odds: {'; '.join(parts)}; {size}"
 
 
 def title_beeswarm(values: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]) -> str:

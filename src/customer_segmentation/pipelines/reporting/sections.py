@@ -284,10 +284,11 @@ def write_explanations(
     """
     beeswarm = shap_values[shap_values["information_set"] == reporting.beeswarm_information_set]
     own = shap_importance[shap_importance["information_set"] == reporting.beeswarm_information_set]
+    explained = shap_values[codebook.identifier].nunique()
     return Section(
         charts={
             "shap_importance": Chart(
-                models.title_shap(shap_importance, codebook, reporting.labels),
+                models.title_shap(shap_importance, explained, codebook, reporting.labels),
                 _print_importance(shap_importance, codebook, reporting),
             ),
             "shap_beeswarm": Chart(
