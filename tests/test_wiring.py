@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kedro.framework.project import pipelines
@@ -108,8 +109,9 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
 
 def layers_of(catalog: DataCatalog) -> dict[str, str]:
     """Each dataset's layer, with its number in front; the raw panel comes before all."""
-    folders = {name: catalog[name]._filepath.parts[1] for name in catalog.keys()}  # noqa: SIM118
-    raw = {n for n in folders if catalog[n].metadata["kedro-viz"]["layer"] == "raw"}
+    entries: dict[str, Any] = {name: catalog[name] for name in catalog.keys()}  # noqa: SIM118
+    folders = {name: entry._filepath.parts[1] for name, entry in entries.items()}
+    raw = {n for n in folders if entries[n].metadata["kedro-viz"]["layer"] == "raw"}
     return {name: "01_raw" if name in raw else folder for name, folder in folders.items()}
 
 

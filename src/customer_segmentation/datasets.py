@@ -124,8 +124,8 @@ class FigureDataset(_FileDataset):
         """Write the figure, then close it."""
         from matplotlib import pyplot as plt, rc_context
 
-        # Hinting bends small digits out of shape. No version of matplotlib goes into the file: equal
-        # figures are equal to the byte.
+        # Hinting bends small digits out of shape. No version of matplotlib goes into the file, so
+        # that equal figures are equal to the byte.
         with replacing(self._filepath) as draft, rc_context({"text.hinting": "none"}):
             data.savefig(draft, format="png", metadata={"Software": None})
         plt.close(data)
