@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ PROJECT = Path(__file__).parents[1]
 
 def load_config(env: str | None = None, **runtime_params: str) -> OmegaConfigLoader:
     """The project's configuration, as Kedro reads it in an environment."""
-    return OmegaConfigLoader(
+    return settings.CONFIG_LOADER_CLASS(
         str(PROJECT / "conf"), env, runtime_params, **settings.CONFIG_LOADER_ARGS
     )
 
@@ -110,6 +111,12 @@ def kedro(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return kedro_run_with
 
 
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """A copy of the project's configuration; the test may spoil it."""
+    return Path(shutil.copytree(PROJECT / "conf", tmp_path / "conf"))
+
+
 def fingerprint(value: Any) -> str:
     """A digest that changes with any visible part of a node's input."""
     if isinstance(value, BaseModel):  # its caches are no part of it
@@ -157,9 +164,13 @@ class ProjectRun:
         return self.catalog.load(name)
 
 
-def open_session(env: str | None = None, **runtime_params: Any) -> KedroSession:
+def open_session(
+    env: str | None = None, conf_source: str | None = None, **runtime_params: Any
+) -> KedroSession:
     """A session of the project, as `kedro run --env ... --params ...` opens one."""
-    return KedroSession.create(PROJECT, env=env, runtime_params=runtime_params)
+    return KedroSession.create(
+        PROJECT, env=env, conf_source=conf_source, runtime_params=runtime_params
+    )
 
 
 @pytest.fixture(scope="session")

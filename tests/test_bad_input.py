@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,3 +141,16 @@ def test_a_refused_file_leaves_earlier_results_as_they_are(
     assert len(before) == 3
     assert kedro_run(write(table[:40] + table[39:], tmp_path / "bad.csv"), *only).exit_code == 1
     assert contents(tmp_path / "data") == before
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_cleaning_spares_the_panel_that_a_person_put_there(project: Path, tmp_path: Path) -> None:
+    mine, written = tmp_path / "data/01_raw/mine.csv", tmp_path / "data/03_primary/a.parquet"
+    for file in (mine, written, written.with_name(".gitkeep")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for folder in ("src", "tests", "tools"):
+        (tmp_path / folder).mkdir()
+    subprocess.run(["make", "-f", str(project / "Makefile"), "clean"], check=True, cwd=tmp_path)
+    assert mine.exists()
+    assert [path.name for path in written.parent.iterdir()] == [".gitkeep"]

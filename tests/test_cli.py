@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.cli.project import run as kedro_run
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 
 from customer_segmentation.cli import MAX_LINES, ReadableCommand, cli, message_for, run
 from customer_segmentation.panel.codebook import Codebook, Role
@@ -119,6 +119,9 @@ def test_a_bad_parameter_stops_every_pipeline_by_its_key(
         (("--nodes", "no_such_node"), "no_such_node"),
         (("--env", "no_such_env"), "no_such_env"),
         (("--runner", "NoSuchRunner"), "NoSuchRunner"),
+        (("--runner", "no_such_package.Runner"), "no_such_package"),
+        (("--runner", ".Runner"), "'.Runner'"),
+        (("--runner", "pandas.DataFrame"), "no runner"),
         (("--pipelines", "reporting"), "kedro run"),  # what it reads was not written yet
     ],
 )
@@ -126,7 +129,71 @@ def test_a_request_that_cannot_be_met_is_one_message(kedro, tmp_path, arguments,
     assert_refused(kedro(*arguments), tmp_path, expected)
 
 
-def test_the_shell_sees_one_message_and_a_failure(project, tmp_path):
+@pytest.mark.parametrize("blocked", ["a_file", "a_file/below", "/dev/null/x", "/proc/nope"])
+def test_an_output_folder_that_cannot_be_is_one_message(kedro, tmp_path, blocked):
+    (tmp_path / "a_file").write_text("mine")
+    data_root = str(tmp_path / blocked)  # the last two are absolute
+    result = kedro("--pipelines", "data_processing", data_root=data_root)
+    assert_refused(result, tmp_path, data_root, "could not be written", "data_root=FOLDER")
+    assert (tmp_path / "a_file").read_text() == "mine"
+
+
+SPOILT_FILES = {
+    "an open bracket": ("parameters_x.yml", b"a: [1, 2", "expected ',' or ']'"),
+    "a tab": ("catalog_x.yml", b"a:\n\tb: 1\n", "'\\t'"),
+    "a key twice": ("parameters_x.yml", b"a: 1\na: 2\n", "duplicate key a"),
+    "an unknown alias": ("catalog_x.yml", b"a: *b\n", "undefined alias 'b'"),
+    "a list": ("parameters_x.yml", b"- a\n", "holds a list"),
+    "a list of globals": ("globals_x.yml", b"- a\n", "holds a list"),
+    "no utf-8": ("parameters_x.yml", b"a: \xff\xfe\n", "can't decode byte 0xff"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), SPOILT_FILES.values(), ids=SPOILT_FILES)
+def test_a_damaged_configuration_is_refused_by_its_file(
+    kedro, tmp_path, conf, name, content, reason
+):
+    file = conf / "base" / name
+    file.write_bytes(content)
+    assert_refused(kedro("--conf-source", str(conf)), tmp_path, str(file), reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "parts"),
+    [
+        (
+            *("globals.yml", "dmba,", "no_such_package,"),
+            ("Error: The configuration asks for", "'no_such_package', but it is not installed"),
+        ),
+        ("catalog_data_processing.yml", "globals:data_root", "globals:rot", ("'rot'", "filepath")),
+    ],
+)
+def test_a_value_that_leads_nowhere_is_told(kedro, tmp_path, conf, name, old, new, parts):
+    file = conf / "base" / name
+    file.write_text(file.read_text().replace(old, new))
+    assert_refused(kedro("--conf-source", str(conf)), tmp_path, *parts)
+
+
+def test_a_damaged_file_of_arguments_is_one_message(kedro, tmp_path):
+    file = tmp_path / "arguments.yml"
+    file.write_text("run: [")
+    assert_refused(kedro("--config", str(file)), tmp_path, "arguments.yml")
+
+
+def test_a_table_that_breaks_its_schema_is_told_by_dataset_and_column():
+    table = {"type": "MemoryDataset", "validator": "customer_segmentation.tables.Households"}
+    catalog = DataCatalog.from_config({"households": table})
+    repeated = pd.DataFrame({"household_id": [1, 1]})
+    command = ReadableCommand("run", callback=lambda: catalog.save("households", repeated))
+    result = CliRunner().invoke(command)
+    assert result.exit_code == 1
+    assert "dataset 'households'" in result.stderr
+    assert "household_id" in result.stderr
+    assert len(result.stderr.splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("folder", [".", "src"])
+def test_the_shell_sees_one_message_and_a_failure(project, tmp_path, folder):
     """The same from outside: exit code, streams and logging as a person meets them."""
     file = tmp_path / "empty.csv"
     file.touch()
@@ -137,7 +204,7 @@ def test_the_shell_sees_one_message_and_a_failure(project, tmp_path):
         ],
         capture_output=True,
         check=False,
-        cwd=project,
+        cwd=project / folder,
         env={**os.environ, "DO_NOT_TRACK": "1"},
         text=True,
     )
@@ -180,6 +247,13 @@ def test_a_disk_that_is_full_is_a_message():
     assert result.exit_code == 1
     assert "No space left" in result.stderr
     assert "a.parquet" in result.stderr
+
+
+def test_an_error_that_was_handled_on_the_way_is_not_the_reason():
+    reason = OSError(30, "Read-only file system")
+    reason.__context__ = FileNotFoundError(2, "No such file or directory")
+    result = CliRunner().invoke(raising(DatasetError("Failed while saving"), reason))
+    assert result.stderr == "Error: [Errno 30] Read-only file system\n"
 
 
 def test_a_long_message_is_cut():

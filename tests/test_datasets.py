@@ -21,6 +21,7 @@ from customer_segmentation.datasets import (
     HtmlDataset,
     MissingFileError,
     PanelFileDataset,
+    UnwritableFileError,
     replacing,
 )
 
@@ -66,32 +67,75 @@ def test_saving_again_writes_equal_bytes(tmp_path, name):
 
 
 class HalfDataset(AbstractDataset[str, str]):
-    """Writes half of the text, then the disk is full."""
+    """Writes half of the text, then the system refuses."""
 
-    def __init__(self, filepath: str) -> None:
+    def __init__(self, filepath: str, number: int = errno.ENOSPC) -> None:
         self._path = Path(filepath)
+        self._number = number
 
     def load(self) -> str:
         return self._path.read_text()
 
     def save(self, data: str) -> None:
         self._path.write_text(data[: len(data) // 2])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(self._number, os.strerror(self._number))
 
     def _describe(self) -> dict[str, str]:
         return {"filepath": str(self._path)}
 
 
 @pytest.mark.parametrize("before", [None, "the old text"])
-def test_a_full_disk_leaves_what_was_there_before(tmp_path, before):
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "No space left"),
+        (errno.EFBIG, "larger than the system allows"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.ENOTDIR, "a file, not a folder"),  # Kedro does not wrap it
+    ],
+)
+def test_what_the_system_refuses_is_told_and_leaves_what_was_there(
+    tmp_path, before, number, reason
+):
     target = tmp_path / "text.txt"
     if before is not None:
         target.write_text(before)
-    dataset = AtomicDataset(filepath=str(target), dataset={"type": HalfDataset})
-    with pytest.raises(DatasetError, match="No space left"):
-        dataset.save("the new text, which is longer")
+    config = {"type": HalfDataset, "number": number}
+    with pytest.raises(DatasetError) as caught:
+        AtomicDataset(filepath=str(target), dataset=config).save("the new text, which is longer")
+    told = caught.value.__cause__
+    assert isinstance(told, UnwritableFileError)
+    assert f"{target} could not be written: " in str(told)
+    assert reason in str(told)
     assert [path.name for path in tmp_path.iterdir()] == ([] if before is None else ["text.txt"])
     assert before is None or target.read_text() == before
+
+
+def test_a_bug_while_saving_stays_a_bug(tmp_path):
+    with pytest.raises(DatasetError) as caught:
+        atomic(tmp_path).save("no table")
+    causes = [caught.value, caught.value.__cause__]
+    assert not any(isinstance(cause, UnwritableFileError) for cause in causes)
+
+
+def test_who_reads_the_old_file_keeps_it_whole(tmp_path):
+    target = tmp_path / "text.txt"
+    target.write_text("old")
+    with target.open() as reader:
+        with replacing(target) as draft:
+            draft.write_text("new")
+        assert reader.read() == "old"
+    assert target.read_text() == "new"
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    ours, others = (tmp_path / f".{name}.kolzdh5p" for name in ("a[1].txt", "b.txt"))
+    for folder in (ours, others):
+        folder.mkdir()
+        (folder / "half").write_text("ha")
+    with replacing(tmp_path / "a[1].txt") as draft:
+        draft.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, "a[1].txt"]
 
 
 def test_an_interruption_leaves_what_was_there_before(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from kedro.framework.project import pipelines
+from kedro.framework.project import LOGGING, pipelines
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
@@ -34,6 +34,37 @@ def test_a_bad_parameter_is_refused_by_key_and_value(project, parameters, key, v
         open_session(**parameters).load_context()
     assert key in str(caught.value)
     assert value in str(caught.value)
+
+
+@pytest.mark.parametrize("env", ["base", "mine"])
+def test_a_global_that_nothing_uses_is_refused(project, conf, env):
+    (conf / "mine").mkdir()
+    (conf / env / "globals_typo.yml").write_text("data_roots: elsewhere\n")
+    with pytest.raises(ParameterError, match=r"data_roots\..* data_root,"):
+        open_session("mine", conf_source=str(conf)).load_context()
+
+
+def test_a_global_of_an_environment_is_known_when_its_files_use_it(project, conf):
+    (conf / "mine").mkdir()
+    (conf / "mine" / "globals.yml").write_text("panel_years: 2\n")
+    (conf / "mine" / "catalog.yaml").write_text(
+        "x: {type: MemoryDataset, data: '${globals:panel_years}'}\n"
+    )
+    assert open_session("mine", conf_source=str(conf)).load_context().env == "mine"
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, True), ("my_logging.yml", False)])
+def test_the_logging_of_the_project_is_found_from_anywhere(
+    project, tmp_path, monkeypatch, chosen, expected
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KEDRO_LOGGING_CONFIG", raising=False)
+    if chosen:
+        monkeypatch.setenv("KEDRO_LOGGING_CONFIG", chosen)
+    configured = []
+    monkeypatch.setattr(type(LOGGING), "configure", lambda _, config: configured.append(config))
+    open_session().load_context()
+    assert [config["root"]["handlers"] for config in configured] == [["console"]] * expected
 
 
 def test_the_check_needs_no_pipeline(project, monkeypatch):

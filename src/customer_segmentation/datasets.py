@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,27 +24,66 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Where the system's own words mislead: they tell of a step on the way, not of the file.
+REASONS = {
+    errno.EEXIST: "a part of its path is a file, not a folder",
+    errno.EFBIG: "it would be larger than the system allows a file to be",
+    errno.ENOENT: "its folder cannot be made",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+}
+
+
 class MissingFileError(ReadableError):
     """A file that another pipeline writes is not there yet."""
+
+
+class UnwritableFileError(ReadableError):
+    """A file that the system does not let us write."""
+
+    def __init__(self, target: Path, error: OSError) -> None:
+        words = os.strerror(error.errno) if error.errno else str(error)
+        super().__init__(
+            f"{target} could not be written: {REASONS.get(error.errno or 0, words)}. "
+            "Put that right, or write to another folder: `kedro run --params data_root=FOLDER`. "
+            "Nothing was changed at that path."
+        )
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Give a path to write to; what is written takes the target's place only when whole.
 
+    What an earlier run left beside the target when it was killed is removed. Two runs must not
+    write the same target at the same time.
+
     Args:
         target: The file to write or to replace; its folder is made when missing.
 
     Yields:
         A path with the target's name in a temporary folder beside it.
+
+    Raises:
+        UnwritableFileError: The system refuses, for example because the disk is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        draft = Path(folder, target.name)
-        yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale_drafts(target)
+        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            draft = Path(folder, target.name)
+            yield draft
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            draft.replace(target)
+    except (OSError, DatasetError) as error:
+        cause = error.__cause__ if isinstance(error, DatasetError) else error
+        if isinstance(cause, OSError):
+            raise UnwritableFileError(target, cause) from error
+        raise
+
+
+def _remove_stale_drafts(target: Path) -> None:
+    for folder in target.parent.glob(f".{escape(target.name)}.????????"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _FileDataset(AbstractDataset[Any, Any]):
@@ -104,7 +146,11 @@ class AtomicDataset(_FileDataset):
         return self._dataset.load()
 
     def save(self, data: Any) -> None:
-        """Write the whole file as the inner dataset does, or leave the old one."""
+        """Write the whole file as the inner dataset does, or leave the old one.
+
+        Raises:
+            UnwritableFileError: The system refuses, for example because the disk is full.
+        """
         with replacing(self._filepath) as draft:
             self._dataset_at(draft).save(data)
 
@@ -121,7 +167,11 @@ class FigureDataset(_FileDataset):
         return self._existing_file().read_bytes()
 
     def save(self, data: Figure) -> None:
-        """Write the figure, then close it."""
+        """Write the figure, then close it.
+
+        Raises:
+            UnwritableFileError: The system refuses, for example because the disk is full.
+        """
         from matplotlib import pyplot as plt, rc_context
 
         # Hinting bends small digits out of shape. No version of matplotlib goes into the file, so
@@ -147,7 +197,11 @@ class HtmlDataset(_FileDataset):
         return self._existing_file().read_text(encoding="utf-8")
 
     def save(self, data: str) -> None:
-        """Write the page."""
+        """Write the page.
+
+        Raises:
+            UnwritableFileError: The system refuses, for example because the disk is full.
+        """
         with replacing(self._filepath) as draft:
             draft.write_text(data, encoding="utf-8", newline="\n")
 

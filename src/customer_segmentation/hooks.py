@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter
 
+import yaml
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import LOGGING
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 logger = logging.getLogger(__name__)
+
+BASE_ENV = "base"
+CONFIG_SUFFIXES = (".yml", ".yaml", ".json")
+GLOBAL_IN_USE = re.compile(r"\$\{globals:\s*(\w+)")
+
+
+def config_files(loader: AbstractConfigLoader) -> Iterator[Path]:
+    """List the files of the base environment and of the one that is run.
+
+    Args:
+        loader: The loader of a run; an archive of configuration has no files here.
+
+    Yields:
+        Each file once.
+    """
+    for env in sorted({BASE_ENV, loader.env or BASE_ENV}):
+        for file in sorted(Path(loader.conf_source, env).rglob("*")):
+            if file.suffix in CONFIG_SUFFIXES:
+                yield file
+
+
+class ProjectLogging:
+    """Takes the project's own logging wherever the run is started from."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read conf/logging.yml; Kedro itself looks for it only below the working folder."""
+        file = Path(context.project_path, "conf", "logging.yml")
+        elsewhere = Path.cwd() != Path(context.project_path)
+        if elsewhere and file.is_file() and "KEDRO_LOGGING_CONFIG" not in os.environ:
+            LOGGING.configure(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
 class ParameterCheck:
@@ -21,11 +59,28 @@ class ParameterCheck:
         """Refuse unknown keys and bad values; Kedro itself looks only at the keys that nodes use.
 
         Raises:
-            ParameterError: As `parameters.check_parameters`.
+            ParameterError: As `parameters.check_parameters`; or the globals hold a key that no
+                file of the configuration uses.
         """
         from customer_segmentation.parameters import check_parameters
 
+        _check_globals(context.config_loader)
         check_parameters(context.config_loader["parameters"])
+
+
+def _check_globals(loader: AbstractConfigLoader) -> None:
+    from customer_segmentation.parameters import ParameterError
+
+    # A file in another encoding is refused by the loader, which names it.
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in config_files(loader)]
+    in_use = {key for text in texts for key in GLOBAL_IN_USE.findall(text)}
+    unknown = set(loader["globals"]) - in_use
+    if texts and unknown:
+        raise ParameterError(
+            f"Nothing uses these keys of the globals: {', '.join(sorted(unknown))}. Correct them "
+            f"in the globals files below {loader.conf_source}; in use are "
+            f"{', '.join(sorted(in_use))}."
+        )
 
 
 class RunReport:

@@ -5,39 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.tables import HouseholdSegments
 from customer_segmentation.typing_tool.parameters import ModellingParameters
+
+# Read from the schema, because they are columns.
+PUBLIC_NAMES = [name for name in HouseholdSegments.to_schema().columns if name != "segment"]
 
 
 class ParameterError(ReadableError):
     """A parameter that is unknown, has a wrong value, or names what the codebook does not have."""
 
 
-class Parameters(BaseModel):
+class Parameters(Configured):
     """The top-level keys of the parameter files, and the paths that a run may replace.
 
     Attributes:
         codebook: What a household record is; from `globals_codebook.yml`.
         data_processing, segmentation, modelling, reporting: One key per pipeline.
-        data_root: Folder that the run writes to; used by the catalog.
-        panel_file: Path of the panel file that the run reads; used by the catalog.
+        data_root: Folder that the run writes to, for the catalog; empty leaves it to `globals.yml`.
+        panel_file: Panel file that the run reads, likewise.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     codebook: Codebook
     data_processing: DataProcessingParameters
     segmentation: SegmentationParameters
     modelling: ModellingParameters
     reporting: ReportingParameters
-    data_root: str | None = None
-    panel_file: str | None = None
+    data_root: str = Field(default="", min_length=1)
+    panel_file: str = Field(default="", min_length=1)
 
 
 def check_parameters(raw: Mapping[str, Any]) -> Parameters:
@@ -51,7 +54,8 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
 
     Raises:
         ParameterError: A key is unknown or missing, a value has the wrong type or range, or a name
-            is not in the codebook; the message names key and value.
+            is not in the codebook or not in the parameters that must declare it; the message names
+            key and value.
     """
     try:
         parameters = Parameters.model_validate(raw)
@@ -62,7 +66,38 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
             getattr(parameters, key).check(parameters.codebook)
         except ValueError as error:
             raise ParameterError(f"parameter {key}: {error}") from error
+    _refuse_other_public_names(parameters.codebook)
+    _refuse_undeclared(parameters)
     return parameters
+
+
+def _refuse_other_public_names(codebook: Codebook) -> None:
+    """The identifier and the thin-record flag stand in public tables, under these names."""
+    for role, name in zip((Role.IDENTIFIER, Role.THIN_RECORD), PUBLIC_NAMES, strict=True):
+        if codebook.column(role) != name:
+            raise ParameterError(
+                f"parameter codebook: the column with the role {role.value!r} is called "
+                f"{codebook.column(role)!r}; public tables call it {name!r}, so rename it"
+            )
+
+
+def _refuse_undeclared(parameters: Parameters) -> None:
+    """The report names what other pipelines declare."""
+    segmentation, reporting = parameters.segmentation, parameters.reporting
+    scores = [score.name for score in segmentation.specification.scores]
+    personas = [persona.name for persona in segmentation.naming.personas]
+    sets = [each.name for each in parameters.modelling.information_sets]
+    declared = (
+        ("map_scores", reporting.map_scores, scores),
+        ("beeswarm_information_set", [reporting.beeswarm_information_set], sets),
+        ("segment_colours", reporting.segment_colours if personas else (), personas),
+    )
+    for key, names, known in declared:
+        if unknown := [name for name in names if name not in known]:
+            raise ParameterError(
+                f"parameter reporting.{key}: {unknown[0]!r} is not declared; "
+                f"choose from {', '.join(known)}"
+            )
 
 
 def _explain(error: ValidationError) -> str:

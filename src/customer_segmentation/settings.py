@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
-from customer_segmentation.hooks import ParameterCheck, RunReport
+from customer_segmentation.hooks import (
+    BASE_ENV,
+    ParameterCheck,
+    ProjectLogging,
+    RunReport,
+    config_files,
+)
 from customer_segmentation.panel.errors import ReadableError
 
 
@@ -40,12 +49,62 @@ def installed_file(package: str, path: str) -> str:
     return found.as_posix()
 
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+class ConfigurationError(ReadableError):
+    """A file of the configuration that cannot be read, or a value in it that leads nowhere."""
+
+
+class ReadableConfigLoader(OmegaConfigLoader):
+    """Kedro's loader of configuration; its errors name the file, or the key."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Load one kind of configuration, as Kedro does.
+
+        Args:
+            key: `parameters`, `catalog`, `globals` or `credentials`.
+
+        Returns:
+            The merged and resolved files of that kind.
+
+        Raises:
+            MissingConfigException, KeyError: There is nothing of that kind; Kedro knows what to do.
+            ConfigurationError: A file is damaged, or a value cannot be resolved.
+        """
+        try:
+            return super().__getitem__(key)
+        except (MissingConfigException, KeyError):
+            raise
+        except Exception as error:
+            raise ConfigurationError(self._explain(error)) from error
+
+    def _explain(self, error: Exception) -> str:
+        # omegaconf keeps what a resolver raised as the context of its own error only.
+        told = next((link for link in _contexts(error) if isinstance(link, ReadableError)), None)
+        damages = filter(None, map(_damage, config_files(self)))
+        return str(told or next(damages, f"The configuration cannot be read: {error}"))
+
+
+def _contexts(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+def _damage(file: Path) -> str | None:
+    try:
+        content = OmegaConf.load(file)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        return f"The configuration file {file} cannot be read: {error}"
+    if isinstance(content, DictConfig):
+        return None
+    return f"The configuration file {file} holds a list; it must hold keys with values."
+
+
+CONFIG_LOADER_CLASS = ReadableConfigLoader
 CONFIG_LOADER_ARGS: dict[str, Any] = {
-    "base_env": "base",
-    "default_run_env": "base",  # so that nobody needs a conf/local
+    "base_env": BASE_ENV,
+    "default_run_env": BASE_ENV,  # so that nobody needs a conf/local
     "config_patterns": {"globals": ["globals*"]},  # the codebook is a file of its own
     "merge_strategy": {"parameters": "soft"},  # an environment may change one number of a key
     "custom_resolvers": {"installed_file": installed_file},
 }
-HOOKS = (ParameterCheck(), RunReport())
+HOOKS = (ParameterCheck(), RunReport(), ProjectLogging())  # the last one is called first

@@ -99,7 +99,11 @@ class _Evaluation(Table):
 
 
 class ClassifierMetrics(_Evaluation):
-    """One row per information set x model x protocol; n counts households."""
+    """One row per information set x model x protocol; n counts households.
+
+    Gain (accuracy less that of the majority) and skill (part of the prior's log loss saved) come
+    with standard errors over households. All four are missing for the two baselines.
+    """
 
     n: int = pa.Field(gt=0)
     accuracy: float = _share()
@@ -108,6 +112,10 @@ class ClassifierMetrics(_Evaluation):
     recall_macro: float = _share()
     f1_macro: float = _share()
     log_loss: float = pa.Field(ge=0)
+    gain_over_majority: float = pa.Field(ge=-1, le=1, nullable=True)
+    gain_se: float = pa.Field(ge=0, nullable=True)
+    log_loss_skill: float = pa.Field(le=1, nullable=True)
+    skill_se: float = pa.Field(ge=0, nullable=True)
 
 
 class SegmentMetrics(_Evaluation):
@@ -121,9 +129,13 @@ class SegmentMetrics(_Evaluation):
 
 
 class ShapImportance(Table):
-    """One row per information set x segment x field; SHAP values in log-odds, rank 1 largest."""
+    """One row per information set x model x segment x field; rank 1 is the largest.
+
+    The unit of SHAP values is the model's score before softmax, its margin.
+    """
 
     information_set: str
+    model: str
     segment: str
     field: str
     mean_abs_shap: float = pa.Field(ge=0)

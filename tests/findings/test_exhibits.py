@@ -19,9 +19,18 @@ def test_profiles_stand_side_by_side_in_the_order_asked(codebook):
     rate = codebook.column(Role.REPEAT_RATE)
     profiles = pd.DataFrame(
         {"segment": ["A", "B"], "variable": rate, "mean": [0.2, 0.7], "total_mean": 0.5}
-    )
+    ).assign(n=10, mean_low=0.0, mean_high=1.0)
     printed = print_profiles(profiles, [rate], ["B", "A"], codebook)
     assert printed.iloc[0].tolist() == ["Repeat rate", "share of purchases", "70%", "20%", "50%"]
+
+
+def test_what_lies_between_bounds_is_printed_as_a_range(codebook):
+    partly = next(variable for variable in codebook.derived if variable.bounds)
+    rows = zip((*partly.bounds, partly.name), (0.2, 0.7, 0.45), strict=True)
+    profiles = pd.DataFrame(rows, columns=["variable", "mean"]).assign(segment="A", n=10)
+    profiles = profiles.assign(total_mean=profiles["mean"] + 0.1, mean_low=0.0, mean_high=1.0)
+    printed = print_profiles(profiles, [partly.name], ["A"], codebook)
+    assert printed.iloc[0].tolist()[2:] == ["20% to 70%", "30% to 80%"]
 
 
 def test_shares_are_printed_for_the_codes_that_occur(codebook):

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
 from customer_segmentation.findings import models
 from customer_segmentation.panel.codebook import Role
+from customer_segmentation.typing_tool.audit import Claim, claim_between
 
 LABELS = {"everything": "Everything", "part": "A part", "people": "People only", "rf": "Forest"}
 CLAIMS = {"people": "prediction", "part": "overlap", "everything": "assignment"}
 
 
-def metrics(accuracy: dict[str, float], majority: float = 0.6, n: int = 400) -> pd.DataFrame:
+def metrics(accuracy: dict[str, float], majority: float = 0.6, skill: float = 0.1) -> pd.DataFrame:
     rows = []
     for name, best in accuracy.items():
-        for model, value, loss in (
-            ("lr", best - 0.01, 0.95),
-            ("rf", best, 0.9),
-            ("majority", majority, 20.0),
-            ("prior", majority, 1.0),
-        ):
-            rows.append((name, CLAIMS[name], model, "repeated_cv", n, value, value, loss))
-    columns = ["information_set", "claim", "model", "protocol", "n", "accuracy"]
-    table = pd.DataFrame(rows, columns=[*columns, "balanced_accuracy", "log_loss"])
-    return pd.concat([table, table.assign(protocol="holdout", accuracy=1.0)])
+        for model, value, saved in (("lr", best - 0.01, -0.05), ("rf", best, skill)):
+            rows.append((name, CLAIMS[name], model, value, value - majority, saved))
+        baselines = ("majority", "prior")
+        rows += [(name, CLAIMS[name], model, majority, math.nan, math.nan) for model in baselines]
+    columns = ["information_set", "claim", "model", "accuracy", "gain_over_majority"]
+    table = pd.DataFrame(rows, columns=[*columns, "log_loss_skill"])
+    table = table.assign(balanced_accuracy=0.5, n=400, gain_se=0.02, skill_se=0.03)
+    shown = table.assign(protocol="repeated_cv")
+    return pd.concat([shown, table.assign(protocol="holdout", accuracy=1.0)])
 
 
 def compared(**accuracy: float) -> pd.DataFrame:
@@ -37,15 +39,16 @@ def test_the_best_model_stands_beside_the_majority_in_the_order_of_the_claims():
     assert table["model"].unique().tolist() == ["rf"]
     assert table["accuracy"].tolist() == [0.95, 0.8, 0.59]
     assert table["majority"].unique().tolist() == [0.6]
-    assert table["skill"].round(6).unique().tolist() == [0.1]
+    assert table["lowest"].round(6).tolist() == [0.94, 0.79, 0.58]
+    assert table["models"].unique().tolist() == [2]
 
 
 @pytest.mark.parametrize(
     ("accuracy", "verdict"),
-    [(0.55, "no better"), (0.6004, "no better"), (0.64, "unclear"), (0.66, "better")],
+    [(0.55, "no better"), (0.6004, "no better"), (0.635, "unclear"), (0.645, "better")],
 )
-def test_better_means_by_two_standard_errors(accuracy, verdict):
-    # The standard error of .6 in 400 households is about .024.
+def test_better_means_by_two_paired_standard_errors(accuracy, verdict):
+    # The standard error of the gain is .02; that of .6 in 400 households alone would be .024.
     assert compared(people=accuracy)["verdict"].tolist() == [verdict]
 
 
@@ -69,7 +72,7 @@ def test_the_headline_says_when_nothing_works_or_nothing_was_predicted():
 
 def test_the_title_parts_those_that_beat_the_majority_from_those_that_do_not():
     text = models.title_accuracy(compared(people=0.59, part=0.8), LABELS)
-    assert "(60.0%): a part (80.0%); not people only (59.0%)" in text
+    assert "(60.0%): a part (79.0% to 80.0%); not people only (58.0% to 59.0%)" in text
     none = models.title_accuracy(compared(people=0.5, part=0.5), LABELS)
     assert none.startswith("No information set clearly beats")
     all_of_them = models.title_accuracy(compared(people=0.9, part=0.9), LABELS)
@@ -78,24 +81,23 @@ def test_the_title_parts_those_that_beat_the_majority_from_those_that_do_not():
 
 @pytest.mark.parametrize(
     ("accuracy", "words"),
-    [(0.59, ": no better than the 60.0%"), (0.62, ": not clearly"), (0.9, ": clearly better")],
+    [(0.59, "is no better than"), (0.62, "is not clearly"), (0.9, "is clearly better")],
 )
-def test_a_claim_is_explained_with_its_verdict(accuracy, words):
+def test_a_claim_is_told_for_all_models_with_its_verdict_and_error(accuracy, words):
     text = models.explain_claim(compared(people=accuracy).iloc[0], LABELS)
     assert text.startswith(
-        f"Forest, the most accurate model, is right for {accuracy:.1%} of 400 house"
+        f"The 2 models are right for {accuracy - 0.01:.1%} to {accuracy:.1%} of 400 households. "
+        f"The most accurate, named after the fact, forest, {words}"
     )
-    assert words in text
-    assert "save 10.0% of the log loss" in text
+    gain = f"{100 * (accuracy - 0.6):+.1f}".replace("-", "\u2212")
+    assert text.endswith(f"(60.0%): {gain} points, standard error 2.0.")
 
 
-def test_no_skill_is_not_called_skill():
-    row = compared(people=0.59).iloc[0]
-    assert "fit no better" in models.explain_claim(row.replace(row["skill"], -0.2), LABELS)
-    without = models.compare_with_majority(
-        metrics({"people": 0.59}).query("model != 'prior'"), "repeated_cv"
-    )
-    assert models.explain_claim(without.iloc[0], LABELS).endswith("the largest segment.")
+def test_every_model_tells_its_skill_with_its_error():
+    told = models.tell_skill(metrics({"people": 0.59, "part": 0.8}), "repeated_cv", LABELS)
+    assert list(told) == ["people", "part"]
+    text = told["people"].replace("\u00a0", " ")
+    assert text.endswith("lr \u22125.0% ± 3.0 and forest +10.0% ± 3.0.")
 
 
 def segment_metrics(recall: list[float]) -> pd.DataFrame:
@@ -108,9 +110,9 @@ def test_found_and_missed_segments_are_named_from_the_weakest_set():
     strong = segment_metrics([1.0, 1.0]).assign(information_set="part", claim="overlap")
     both = pd.concat([segment_metrics([0.9, 0.1]), strong])
     text = models.title_segment_metrics(both, LABELS)
-    assert text.startswith("People only: finds 90.0% of A, but 10.0% of B")
+    assert text.startswith("People only, forest: finds 90.0% of A, but 10.0% of B")
     even = models.title_segment_metrics(segment_metrics([0.5, 0.5]), LABELS)
-    assert even.startswith("People only: finds 50.0% of every segment's households")
+    assert even.startswith("People only, forest: finds 50.0% of every segment's households")
 
 
 def test_only_the_best_model_of_the_protocol_is_kept():
@@ -131,7 +133,7 @@ def importance(codebook, sizes: dict[str, list[float]]) -> pd.DataFrame:
             for field, size in zip(fields, both, strict=True)
         ],
         columns=["information_set", "segment", "field", "mean_abs_shap"],
-    )
+    ).assign(model="rf")
 
 
 def test_the_strongest_field_of_each_set_is_named_and_ties_too(codebook):
@@ -139,6 +141,8 @@ def test_the_strongest_field_of_each_set_is_named_and_ties_too(codebook):
     text = models.title_shap(table, 109, codebook, LABELS)
     assert "socio-economic class (people only)" in text
     assert "socio-economic class and Amount paid (a part)" in text
+    assert text.startswith("Forest, largest mean SHAP values, in score before softmax: ")
+    assert text.endswith("109\u00a0households")
 
 
 def test_the_beeswarm_names_its_strongest_field_and_households(codebook):
@@ -146,8 +150,20 @@ def test_the_beeswarm_names_its_strongest_field_and_households(codebook):
         columns={"mean_abs_shap": "shap_value"}
     )
     text = models.title_beeswarm(table.assign(household_id=[1, 1]), codebook, LABELS)
-    assert "amount paid moves a household most, on average by 0.50 log-odds" in text
+    assert text.startswith("People only, Forest: amount paid moves a household most, on average by")
+    assert "by 0.50 in score before softmax" in text
     assert "1\u00a0household)" in text
+
+
+@pytest.mark.parametrize(("skill", "clear"), [(0.1, True), (0.05, False), (-0.1, False)])
+def test_an_explained_model_that_fits_no_better_than_the_shares_is_named(codebook, skill, clear):
+    table = importance(codebook, {"people": [0.3, 0.1]})
+    text = models.doubt_explanations(
+        table, metrics({"people": 0.59, "part": 0.8}, skill=skill), "repeated_cv", LABELS
+    )
+    assert text.startswith("Each explained model clearly saves") is clear
+    assert ("forest on people only (" in text) is not clear
+    assert "a part" not in text  # not explained
 
 
 def reproduction() -> pd.DataFrame:
@@ -157,7 +173,10 @@ def reproduction() -> pd.DataFrame:
             ("lr", "single_split", 1, 0.8, 70),
             ("rf", "single_split", 0, 0.9, 30),
             ("rf", "single_split", 1, 0.9, 70),
-            ("rf", "repeated_cv", 0, 0.5, 600),
+            ("lr", "repeated_cv", 0, 0.85, 150),
+            ("lr", "repeated_cv", 1, 0.85, 450),
+            ("rf", "repeated_cv", 0, 0.82, 150),
+            ("rf", "repeated_cv", 1, 0.82, 450),
         ],
         columns=["model", "protocol", "segment", "accuracy", "support"],
     )
@@ -165,51 +184,73 @@ def reproduction() -> pd.DataFrame:
 
 def test_the_published_claim_stands_beside_its_reproduction():
     text = models.compare_with_published(reproduction(), 0.89)
-    assert "right for 80.0% to 90.0% of 100 test households (the study reports 89.0%)" in text
-    assert text.endswith("always naming its largest cluster is right for 70.0%.")
+    assert "right for 80.0% to 90.0% of the 100 households in its one test split (the study" in text
+    assert "(the study reports 89.0%), and by repeated" in text
+    assert "cross-validation for 82.0% to 85.0% of 600 households" in text
+    assert text.endswith("always naming its largest cluster is right for 75.0% of these.")
     assert "the study reports" not in models.compare_with_published(reproduction(), None)
 
 
-def test_shared_fields_are_counted_by_provenance(codebook):
-    people = codebook.columns_of("demographics")
-    promotions = codebook.columns_of("promotion_shares")
-    text = models.count_shared_fields([*people[:2], *promotions], codebook)
-    assert text.startswith("3 of the 5 fields stand in the purchase record")
-    assert models.count_shared_fields(people, codebook).startswith("None of the 10 fields")
+@pytest.mark.parametrize(
+    ("fields", "seen", "worth"),
+    [
+        (["demographics"], "0 of the 2", "so its accuracy is a forecast."),
+        (["demographics", "total_value"], "1 of the 2", "so its accuracy is no forecast."),
+        (["total_value", "brand_runs"], "2 of the 2", "copy the rule that made its clusters."),
+    ],
+)
+def test_the_study_is_judged_by_what_made_its_own_clusters(codebook, fields, seen, worth):
+    variables = [codebook.column(Role.VALUE), codebook.column(Role.BRAND_RUNS)]
+    claim = claim_between(variables, fields, codebook)
+    text = models.judge_study(variables, fields, claim, codebook)
+    assert text.startswith(f"The study's fields tell {seen} variables that made its own clusters")
+    assert f"the claim is {claim.value}. " in text
+    assert text.endswith(worth)
 
 
-def test_contained_scores_are_named():
-    audit = pd.DataFrame(
-        {
-            "information_set": "part",
-            "score": ["one_score", "two"],
-            "contained": [True, False],
-            "claim": "overlap",
-        }
-    )
+@pytest.mark.parametrize(
+    ("contained", "told"),
+    [
+        ([True, False], "1 of the 2 scores whole (one score)"),
+        ([False, False], "none of the 2 scores whole"),
+    ],
+)
+def test_contained_scores_are_named(contained, told):
+    audit = pd.DataFrame({"score": ["one_score", "two"], "contained": contained})
+    audit = audit.assign(information_set="part", claim="overlap")
     text = models.count_contained_scores(audit, "part", {})
-    assert text.startswith("Every input of 1 of the 2 scores that made the segments (one score) is")
-    assert text.endswith("so the claim is overlap.")
-
-
-def test_the_ladder_puts_the_study_before_its_own_fields():
-    steps = models.build_ladder(
-        compared(people=0.59, part=0.8, everything=0.95), reproduction(), "part", LABELS
+    assert text == (
+        f"Of the segments of this report the same fields tell {told}; the claim is overlap."
     )
-    assert steps["claim"].tolist() == ["assignment", "overlap", "overlap", "prediction"]
-    assert steps["accuracy"].tolist() == [0.95, 0.9, 0.8, 0.59]
-    assert steps["n"].tolist() == [400, 100, 400, 400]
-    assert steps["majority"].tolist() == [0.6, 0.7, 0.6, 0.6]
+
+
+def test_the_ladder_takes_the_study_by_cross_validation_with_a_claim_of_its_own():
+    steps = models.build_ladder(
+        compared(people=0.59, part=0.8, everything=0.95),
+        reproduction(),
+        "part",
+        Claim.ASSIGNMENT,
+        LABELS,
+    )
+    assert steps["claim"].tolist() == ["assignment", "assignment", "overlap", "prediction"]
+    assert steps["accuracy"].tolist() == [0.85, 0.95, 0.8, 0.59]
+    assert steps["n"].tolist() == [600, 400, 400, 400]
+    assert steps["majority"].tolist() == [0.75, 0.6, 0.6, 0.6]
 
 
 def test_the_ladder_has_no_step_for_a_study_that_is_switched_off():
     steps = models.build_ladder(
-        compared(people=0.59, part=0.8), reproduction().head(0), None, LABELS
+        compared(people=0.59, part=0.8), reproduction().head(0), None, None, LABELS
     )
     assert steps["step"].tolist() == ["A part", "People only"]
 
 
 def test_the_ladder_says_whether_accuracy_falls():
-    steps = models.build_ladder(compared(people=0.59, part=0.8), reproduction(), None, LABELS)
-    assert models.title_ladder(steps).startswith("Accuracy falls from 80.0% (overlap) to 59.0%")
-    assert models.title_ladder(steps[::-1]).startswith("Accuracy does not fall")
+    table = compared(people=0.59, part=0.8)
+    steps = models.build_ladder(table, reproduction(), None, None, LABELS)
+    text = models.title_ladder(steps)
+    assert text.startswith("The best accuracy falls from 80.0% (overlap) to 59.0% (prediction)")
+    assert text.endswith("400\u00a0households")
+    assert models.title_ladder(steps[::-1]).startswith("The best accuracy does not fall")
+    mixed = models.title_ladder(steps.assign(n=[600, 400]))
+    assert mixed.endswith("400\u00a0to\u00a0600 households")

@@ -18,18 +18,34 @@ def sizes(counts: dict[str, int], thin: int = 0) -> pd.DataFrame:
     return table.assign(thin_households=[thin, *[0] * (len(counts) - 1)])
 
 
-def profiles(variable: str, means: dict[str, float], total: float, n: int = 100) -> pd.DataFrame:
+def profiles(
+    variable: str, means: dict[str, float], total: float, n: int = 100, error: float = 0.0
+) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "segment": list(means),
             "variable": variable,
             "n": n,
             "mean": list(means.values()),
+            "mean_low": [mean - error for mean in means.values()],
+            "mean_high": [mean + error for mean in means.values()],
             "total_mean": total,
             "index_to_total": [100 * mean / total for mean in means.values()],
             "standardised_mean": [mean - total for mean in means.values()],
         }
     )
+
+
+def loyalty(codebook, low: dict[str, float], high: dict[str, float]) -> pd.DataFrame:
+    """Profiles of a variable that lies between two others; the total lies between .4 and .5."""
+    middle = {name: (low[name] + high[name]) / 2 for name in low}
+    bounds = codebook.column(Role.LOYALTY_LOW), codebook.column(Role.LOYALTY_HIGH)
+    parts = zip((*bounds, between(codebook)), (low, high, middle), (0.4, 0.5, 0.45), strict=True)
+    return pd.concat([profiles(*part) for part in parts])
+
+
+def between(codebook) -> str:
+    return next(variable.name for variable in codebook.derived if variable.bounds)
 
 
 def candidates(chosen: int, ari: dict[int, float], q10: float, silhouette: float) -> pd.DataFrame:
@@ -70,26 +86,31 @@ def test_steadiness_reverses_with_the_quantile():
 
 @pytest.mark.parametrize(
     ("silhouette", "words"),
-    [(0.8, "lie far apart"), (0.6, "lie apart"), (0.3, "without clear gaps"), (-0.1, "no gaps")],
+    [
+        (0.71, "a strong structure has been found"),
+        (0.70, "a reasonable structure has been found"),
+        (0.256, "the structure is weak and could be artificial"),
+        (0.25, "no substantial structure has been found"),
+    ],
 )
-def test_separation_has_the_words_of_its_authors(silhouette, words):
+def test_separation_is_quoted_from_its_authors(silhouette, words):
     text = segments.judge_separation(candidates(4, {4: 0.5}, 0.5, silhouette))
-    assert words in text
-    assert f"{silhouette:.2f}" in text
+    assert text.endswith(f"{silhouette:.2f}: {words}")
 
 
 def test_all_tied_numbers_of_segments_are_named():
     text = segments.compare_numbers_of_segments(
-        candidates(4, {2: 0.901, 3: 0.899, 4: 0.5}, 0.4, 0.2)
+        candidates(4, {2: 0.901, 3: 0.899, 4: 0.5}, 0.4, 0.2), 543
     )
     assert "4 were chosen" in text
     assert "steadiest: 2 and 3 (median adjusted Rand index 0.90)" in text
+    assert text.endswith("543\u00a0households")
 
 
 def test_other_specifications_are_not_compared():
     other = candidates(9, {5: 1.0}, 1.0, 1.0).assign(specification="other", chosen=False)
     text = segments.compare_numbers_of_segments(
-        pd.concat([candidates(3, {2: 0.1, 3: 0.2}, 0.1, 0.1), other])
+        pd.concat([candidates(3, {2: 0.1, 3: 0.2}, 0.1, 0.1), other]), 543
     )
     assert text.startswith("Of 2 to 3 segments")
 
@@ -98,24 +119,67 @@ def test_leaders_change_with_the_table(codebook):
     rate = codebook.column(Role.REPEAT_RATE)
     first = segments.name_leaders(profiles(rate, {"A": 0.8, "B": 0.2}, 0.5), [rate], codebook)
     second = segments.name_leaders(profiles(rate, {"A": 0.2, "B": 0.8}, 0.5), [rate], codebook)
-    assert first.startswith("Highest on average: A (repeat rate 80% of purchases)")
+    assert first.startswith("Highest mean of households: A (repeat rate 80% of purchases)")
     assert second == first.replace("A (", "B (")
     assert "200\u00a0households" in first
+
+
+@pytest.mark.parametrize(("error", "clear"), [(40.0, True), (60.0, False)])
+def test_a_leader_needs_intervals_that_do_not_meet(codebook, error, clear):
+    value = codebook.column(Role.VALUE)
+    table = profiles(value, {"A": 1000.0, "B": 1100.0}, 1050.0, error=error)
+    title = segments.name_leaders(table, [value], codebook)
+    assert ("B (amount paid 1,100 rupees)" in title) is clear
+    assert ("no clear leader in amount paid" in title) is not clear
+    assert ("B clearly highest" in segments.contrast(table, value, codebook)) is clear
+    assert ("clearly highest for B" in segments.compare_amounts(table, [value], codebook)) is clear
 
 
 def test_no_segment_leads_where_all_print_alike(codebook):
     rate = codebook.column(Role.REPEAT_RATE)
     table = profiles(rate, {"A": 0.501, "B": 0.499}, 0.5)
-    assert "all segments (" in segments.name_leaders(table, [rate], codebook)
-    assert "no difference" in segments.contrast(table, rate, codebook)
+    assert "no clear leader in repeat rate" in segments.name_leaders(table, [rate], codebook)
+    assert segments.contrast(table, rate, codebook).endswith("no segment clearly highest.")
 
 
-def test_a_contrast_gives_every_mean_and_the_total(codebook):
+def test_a_contrast_gives_every_mean_its_interval_and_those_who_state_it(codebook):
     value = codebook.column(Role.VALUE)
-    text = segments.contrast(profiles(value, {"A": 900.0, "B": 1500.0}, 1234.0), value, codebook)
-    assert (
-        text == "Amount paid (rupees): B 1,500 and A 900, against 1,234 in all eligible households."
+    table = profiles(value, {"A": 900.0, "B": 1500.0}, 1234.0, error=100.0)
+    assert segments.contrast(table, value, codebook) == (
+        "Amount paid (rupees): B 1,500 (1,400 to 1,600) and A 900 (800 to 1,000), against 1,234 in "
+        "all 200 eligible households; B clearly highest."
     )
+    stated = pd.concat([table.assign(n=90), profiles("other", {"A": 1.0, "B": 1.0}, 1.0)])
+    text = segments.contrast(stated, value, codebook)
+    assert "against 1,234 in the 180 eligible households that state it" in text
+
+
+@pytest.mark.parametrize(("highest_of_b", "clear"), [(0.6, True), (0.75, False)])
+def test_what_lies_between_bounds_is_a_range_and_ranked_where_they_do_not_cross(
+    codebook, highest_of_b, clear
+):
+    table = loyalty(codebook, {"A": 0.7, "B": 0.3}, {"A": 0.8, "B": highest_of_b})
+    name = between(codebook)
+    text = segments.contrast(table, name, codebook)
+    assert f"A 70% to 80% and B 30% to {highest_of_b:.0%}, against 40% to 50%" in text
+    assert ("A clearly highest" in text) is clear
+    title = segments.name_leaders(table, [name], codebook)
+    assert ("70% to 80% of volume" in title) is clear
+
+
+def test_bounds_that_meet_those_of_the_total_set_nobody_apart(codebook):
+    table = loyalty(codebook, {"A": 0.7, "B": 0.1}, {"A": 0.8, "B": 0.45})
+    name = between(codebook)
+    (fact,) = segments.set_apart(table, "A", [name], codebook, 3)
+    assert (fact.value, fact.total, fact.higher) == ("70% to 80% of volume", "40% to 50%", True)
+    assert segments.set_apart(table, "B", [name], codebook, 3) == []
+
+
+def test_a_difference_inside_the_noise_sets_nobody_apart(codebook):
+    rate = codebook.column(Role.REPEAT_RATE)
+    table = profiles(rate, {"A": 0.55}, 0.5, error=0.06)
+    assert segments.set_apart(table, "A", [rate], codebook, 3) == []
+    assert segments.find_largest_gap(table, [rate], codebook).startswith("No share differs")
 
 
 def test_the_largest_gap_may_lie_below_the_total(codebook):
@@ -134,9 +198,12 @@ def test_no_gap_is_called_none(codebook):
 def test_equal_amounts_do_not_differ(codebook):
     value = codebook.column(Role.VALUE)
     same = profiles(value, {"A": 10.0, "B": 10.0}, 10.0)
-    assert "does not differ" in segments.compare_amounts(same, [value], codebook)
+    assert "no segment clearly highest; index 100, " in segments.compare_amounts(
+        same, [value], codebook
+    )
     other = profiles(value, {"A": 5.0, "B": 15.0}, 10.0)
-    assert "B 150, A 50" in segments.compare_amounts(other, [value], codebook)
+    text = segments.compare_amounts(other, [value], codebook)
+    assert "clearly highest for B; index 50 to 150" in text
 
 
 def test_what_sets_a_segment_apart_is_ranked_by_standard_deviations(codebook):
@@ -148,14 +215,68 @@ def test_what_sets_a_segment_apart_is_ranked_by_standard_deviations(codebook):
     assert (facts[0].value, facts[0].total) == ("10% of purchases", "50%")
 
 
-def test_a_rule_is_told_in_words_and_a_number_has_none(codebook):
-    rate = codebook.column(Role.REPEAT_RATE)
-    criterion = Criterion(variable=rate, level="low", minimum=1, foremost=True)
-    naming = Naming(
-        personas=(Persona(name="A", signature=(criterion,)),),
+def naming(codebook, foremost: bool = False) -> Naming:
+    rate, promotion = codebook.column(Role.REPEAT_RATE), codebook.column(Role.PROMOTION_SHARE)
+    one = Criterion(variable=rate, level="low", minimum=0.1, foremost=foremost)
+    other = Criterion(variable=promotion, level="high", minimum=0.1)
+    return Naming(
+        personas=(Persona(name="A", signature=(one,)), Persona(name="B", signature=(other,))),
         minimum_margin=0,
         when_unmatched="number",
     )
-    told = segments.explain_rule("A", naming, codebook)
-    assert "repeat rate at least 1 standard deviation below the total, below every other" in told
-    assert "Numbered by size" in segments.explain_rule("Segment 1", naming, codebook)
+
+
+def rivals(codebook, rates: dict[str, float], error: float = 0.0) -> pd.DataFrame:
+    rate, promotion = codebook.column(Role.REPEAT_RATE), codebook.column(Role.PROMOTION_SHARE)
+    promotions = {"A": 0.1, "B": 0.9}
+    return pd.concat(
+        [profiles(rate, rates, 0.5, error=error), profiles(promotion, promotions, 0.5)]
+    )
+
+
+def test_a_rule_is_told_in_words(codebook):
+    table = rivals(codebook, {"A": 0.3, "B": 0.6})
+    told = segments.explain_rule("A", table, naming(codebook, foremost=True), codebook)
+    assert told.endswith(
+        "repeat rate at least 0.1 standard deviations below the total, below every other segment."
+    )
+
+
+def test_others_that_meet_a_rule_are_named_with_what_parts_them(codebook):
+    table = rivals(codebook, {"A": 0.3, "B": 0.2})
+    told = segments.explain_rule("A", table, naming(codebook), codebook)
+    assert "This rule also fits B, even further in repeat rate (20% against 30%);" in told
+    assert told.endswith("What parts the two most: bought on promotion (90% against 10%).")
+    assert "also fits" not in segments.explain_rule("B", table, naming(codebook), codebook)
+
+
+@pytest.mark.parametrize(("rate_of_b", "error"), [(0.35, 0.0), (0.2, 0.06)])
+def test_a_rival_goes_further_only_where_that_is_clear(codebook, rate_of_b, error):
+    table = rivals(codebook, {"A": 0.3, "B": rate_of_b}, error)
+    told = segments.explain_rule("A", table, naming(codebook), codebook)
+    assert "This rule also fits B; names go by" in told
+
+
+def test_nobody_else_is_named_who_breaks_the_rule(codebook):
+    table = rivals(codebook, {"A": 0.3, "B": 0.45})
+    assert "also fits" not in segments.explain_rule("A", table, naming(codebook), codebook)
+    foremost = naming(codebook, foremost=True)
+    close = rivals(codebook, {"A": 0.2, "B": 0.3})
+    assert "also fits" not in segments.explain_rule("A", close, foremost, codebook)
+
+
+@pytest.mark.parametrize(
+    ("names", "personas", "reason"),
+    [
+        (["1", "2", "3"], 2, "there are 3 segments, but 2 personas."),
+        (["1", "2"], 2, "the segments do not show the personas' signatures clearly enough."),
+        (["1", "2"], 0, "no persona is defined."),
+    ],
+)
+def test_a_numbered_segment_says_why(codebook, names, personas, reason):
+    rate = codebook.column(Role.REPEAT_RATE)
+    table = profiles(rate, dict.fromkeys(names, 0.5), 0.5)
+    given = naming(codebook)
+    given = given.model_copy(update={"personas": given.personas[:personas]})
+    text = segments.explain_rule("1", table, given, codebook)
+    assert text == f"Numbered by size: {reason}"

@@ -11,10 +11,11 @@ from customer_segmentation.findings.wording import (
     listing,
     lower_first,
     lowest,
-    measured,
     percent,
+    printer_of,
     sample,
     two_decimals,
+    unit_of,
 )
 
 
@@ -57,8 +58,10 @@ def test_a_label_keeps_its_capitals_inside_a_sentence(text, inside):
     assert lower_first(text) == inside
 
 
-def test_values_are_printed_with_their_unit(codebook):
+def test_a_unit_says_what_a_share_is_of(codebook):
     by_unit = {variable.unit: variable for variable in codebook.variables}
-    assert measured(0.434, by_unit["share of volume"]) == "43% of volume"
-    assert measured(1460.4, by_unit["rupees"]) == "1,460 rupees"
-    assert measured(12.34, by_unit["rupees per 100 g"]) == "12.3 rupees per 100 g"
+    assert unit_of(by_unit["share of volume"]) == "of volume"
+    assert unit_of(by_unit["rupees"]) == "rupees"
+    assert printer_of(by_unit["share of volume"])(0.434) == "43%"
+    assert printer_of(by_unit["rupees"])(1460.4) == "1,460"
+    assert printer_of(by_unit["rupees per 100 g"])(12.34) == "12.3"

@@ -58,7 +58,9 @@ def test_1_missing_demographic_records(fact) -> None:
         "children": 0,
         "television": 31,
     }
-    assert fact("genuine although it can mean not stated", "affluence_index")["rows"] == 1
+    zero = fact("probably genuine although it can mean not stated", "affluence_index")
+    assert zero["rows"] == 1
+    assert "0 is probably a genuine value in 1 of 600" in zero["note"]
 
 
 def test_1_blank_records_are_mostly_thin(fact, features: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -79,6 +80,20 @@ def test_accuracy_counts_hits(predictions, metrics):
     pd.testing.assert_series_equal(found.sort_index(), accuracy, check_names=False)
 
 
+def test_gain_and_skill_belong_to_the_figures_of_their_row(metrics):
+    names = ["gain_over_majority", "gain_se", "log_loss_skill", "skill_se"]
+    is_baseline = metrics["model"].isin(["majority", "prior"])
+    assert metrics.loc[is_baseline, names].isna().all(axis=None)
+    assert metrics.loc[~is_baseline, names].notna().all(axis=None)
+    for _, rows in metrics.groupby(["information_set", "protocol"]):
+        table = rows.set_index("model")
+        gain = table["accuracy"] - table.loc["majority", "accuracy"]
+        skill = 1 - table["log_loss"] / table.loc["prior", "log_loss"]
+        models = ["lr", "rf", "xgboost"]
+        np.testing.assert_allclose(table.loc[models, "gain_over_majority"], gain[models])
+        np.testing.assert_allclose(table.loc[models, "log_loss_skill"], skill[models])
+
+
 def test_cross_validation_tests_every_eligible_household_once_per_repeat(predictions, eligible):
     config = load_config("test")["parameters"]["modelling"]["cross_validation"]
     repeated = predictions[predictions["protocol"] == "repeated_cv"]
@@ -133,6 +148,7 @@ def test_importance_is_the_mean_of_the_absolute_values(project_run):
     values, importance = project_run.load("shap_values"), project_run.load("shap_importance")
     keys = ["information_set", "segment", "field"]
     assert set(values["information_set"]) == set(SETS)
+    assert set(values["model"]) == set(importance["model"]) == {"xgboost"}
     means = values["shap_value"].abs().groupby([values[key] for key in keys]).mean()
     found = importance.set_index(keys)["mean_abs_shap"].sort_index()
     pd.testing.assert_series_equal(found, means, check_names=False)

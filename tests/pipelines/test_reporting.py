@@ -158,11 +158,12 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
             codebook,
             reporting,
         ),
-        "evidence": sections.write_evidence(candidates, reporting),
+        "evidence": sections.write_evidence(candidates, sizes, reporting),
         "models": sections.write_models(metrics, tables.segment_metrics(names), reporting),
         "explanations": sections.write_explanations(
             tables.shap_importance(names),
             tables.shap_values(households, names),
+            metrics,
             codebook,
             reporting,
         ),

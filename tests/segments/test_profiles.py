@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency, f_oneway
+from scipy.stats import chi2_contingency, f_oneway, norm
 
 from customer_segmentation.panel.codebook import Scale
 from customer_segmentation.segments.profiles import (
+    cohens_f,
+    cohens_w,
     cramers_v,
     epsilon,
+    judge_magnitude,
     measure_descriptors,
     measure_sizes,
     profile_segments,
@@ -50,6 +53,9 @@ def test_profiles_equal_means_taken_one_by_one(eligible, members, segments, code
         assert row["n"] == len(own)
         assert row["mean"] == pytest.approx(own.sum() / len(own))
         assert row["sd"] == pytest.approx(own.std(ddof=1))
+        half = norm.ppf(0.975) * own.std(ddof=1) / len(own) ** 0.5
+        interval = (own.mean() - half, own.mean() + half)
+        assert (row["mean_low"], row["mean_high"]) == pytest.approx(interval)
         assert row["median"] == pytest.approx(np.median(own))
         assert (row["q25"], row["q75"]) == pytest.approx(tuple(np.quantile(own, [0.25, 0.75])))
         assert row["total_mean"] == pytest.approx(everyone.mean())
@@ -126,6 +132,38 @@ def test_descriptors_leave_out_missing_records_and_what_is_not_stated(
     f, n = f_oneway(*groups).statistic, sum(map(len, groups))
     expected = (2 * (f - 1) / (2 * f + n - 3)) ** 0.5
     assert table.loc["affluence_index", "effect"] == pytest.approx(expected)
+    f_of_cohen = (2 * (f - 1) / n) ** 0.5  # from the F ratio, without the detour by the effect
+    assert table.loc["affluence_index", "cohen_effect"] == pytest.approx(f_of_cohen, rel=0.01)
+    w_of_cohen = table.loc["homemaker_education", "effect"] * 2**0.5  # three segments
+    assert table.loc["homemaker_education", "cohen_effect"] == pytest.approx(w_of_cohen)
+    assert (table["convention"] == "f").tolist() == table["measure"].str.contains("eps").tolist()
+
+
+@pytest.mark.parametrize(
+    ("effect", "convention", "word"),
+    [
+        (0.0949, "w", "negligible"),
+        (0.0951, "w", "small"),
+        (0.27, "w", "small"),
+        (0.27, "f", "medium"),
+        (0.30, "w", "medium"),
+        (0.40, "w", "medium"),
+        (0.40, "f", "large"),
+        (0.50, "w", "large"),
+        (float("inf"), "f", "large"),
+    ],
+)
+def test_a_magnitude_goes_by_the_convention_of_its_measure(effect, convention, word):
+    assert judge_magnitude(effect, convention) == word
+
+
+def test_effects_are_converted_to_cohens_scales():
+    # Two halves and full agreement with three classes: phi squared is the number of classes less 1.
+    assert cohens_w(1.0, 3) == pytest.approx(2**0.5)
+    assert cohens_w(0.2, 2) == pytest.approx(0.2)
+    assert cohens_w(0.0, 1) == 0
+    assert cohens_f(0.6) == pytest.approx(0.75)
+    assert cohens_f(1.0) == float("inf")
 
 
 def test_cramers_v_by_hand_and_by_scipy():

@@ -5,7 +5,12 @@ import pytest
 
 from customer_segmentation import tables
 from customer_segmentation.segments.segmenter import score_variables
-from customer_segmentation.typing_tool.audit import Claim, add_claims, audit_information_sets
+from customer_segmentation.typing_tool.audit import (
+    Claim,
+    add_claims,
+    audit_information_sets,
+    claim_between,
+)
 from customer_segmentation.typing_tool.parameters import InformationSet
 
 
@@ -49,7 +54,42 @@ def test_raw_fields_alone_make_an_assignment(claim_of, codebook):
 
 
 def test_without_one_source_of_one_score_it_is_overlap(claim_of, codebook):
-    assert claim_of(*(n for n in raw_purchases(codebook) if n != "brand_runs")) == "overlap"
+    fields = [n for n in raw_purchases(codebook) if n != "brand_runs"]
+    assert claim_of(*fields) == "assignment"  # transactions and transactions per run give it
+    fields.remove("transactions_per_run")
+    assert claim_of(*fields) == "overlap"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # No variable of a score, and no raw field of some; identities and totals give them all.
+        [
+            "brand_runs",
+            "transactions_per_run",
+            "total_value",
+            "average_price",
+            "share_banded_offer",
+            "share_other_promotion",
+            "brand_shares",
+        ],
+        # The middle of the bounds is not there, but both bounds are.
+        [
+            "brand_loyalty_low",
+            "brand_loyalty_high",
+            "repeat_rate",
+            "repeat_opportunities",
+            "promo_share",
+            "log_volume",
+            "log_transactions",
+        ],
+    ],
+)
+def test_what_rebuilds_every_score_is_an_assignment_in_any_disguise(claim_of, fields):
+    assert claim_of(*fields) == "assignment"
+    assert claim_of("demographics", *fields) == "assignment"
+    for left_out in fields[:2]:
+        assert claim_of(*(name for name in fields if name != left_out)) == "overlap"
 
 
 def test_the_score_variables_themselves_make_an_assignment(claim_of, segmenter):
@@ -67,6 +107,15 @@ def test_a_column_behind_a_score_is_no_prediction_wherever_it_comes_from(claim_o
     scores = {"family": ["children", "household_size"]}
     assert claim_of("children", scores=scores) == "overlap"
     assert claim_of("homemaker_age", scores=scores) == "prediction"
+
+
+def test_the_published_study_overlaps_with_its_own_clusters(codebook, modelling):
+    study = modelling.source_study
+    fields = modelling.information_set(study.information_set).fields
+    assert claim_between(study.segmentation_variables, fields, codebook) == "overlap"
+    assert claim_between(study.segmentation_variables, ["demographics"], codebook) == "prediction"
+    with_brands = [*fields, "brand_shares", "brands_bought", "brand_runs"]
+    assert claim_between(study.segmentation_variables, with_brands, codebook) == "assignment"
 
 
 def test_claims_are_put_into_every_row(segmenter, codebook, modelling):

@@ -28,7 +28,7 @@ def fit(codebook, settings, modelling, labelled):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_contributions_add_up_to_the_margin_and_are_log_odds(fit, labelled, name):
+def test_contributions_add_up_to_the_score_before_softmax(fit, labelled, name):
     classifier, few = fit(name), labelled.head(60)
     explanation = explain_margins(classifier, few)
     margins = explanation.base + explanation.values.sum(axis=1)
@@ -96,7 +96,8 @@ def test_fields_are_ranked_by_their_mean_absolute_contribution():
         ("set", "b", 1, "h", 0.0),
     ]
     columns = ["information_set", "segment", "household_id", "field", "shap_value"]
-    table = rank_fields(pd.DataFrame(rows, columns=columns)).set_index(["segment", "field"])
+    values = pd.DataFrame(rows, columns=columns).assign(model="m")
+    table = rank_fields(values).set_index(["segment", "field"])
     assert table.loc["a", "mean_abs_shap"].to_dict() == {"f": 2, "g": 3, "h": 2}
     assert table.loc["a", "rank"].to_dict() == {"f": 2, "g": 1, "h": 3}
     assert table.loc["b", "rank"].to_dict() == {"f": 2, "g": 1, "h": 3}

@@ -16,6 +16,7 @@ from customer_segmentation.typing_tool.validation import (
     REPEATED_CV,
     ValidationError,
     assign_folds,
+    compare_with_baselines,
     cross_validate,
     draw_folds,
     fit_without,
@@ -198,6 +199,66 @@ def test_models_are_measured_apart_and_in_order():
     table = measure_models(both, ["model"])
     assert table["model"].tolist() == ["z", "m"]
     assert table["accuracy"].tolist() == [1, 0.625]
+
+
+def with_baselines() -> pd.DataFrame:
+    """The same, beside baselines that know the shares 1/2, 1/4 and 1/4."""
+    model = made_up_predictions()
+    prior = model.assign(model="prior", predicted="a", p_a=0.5, p_b=0.25, p_c=0.25)
+    majority = prior.assign(model="majority", p_a=1.0, p_b=0.0, p_c=0.0)
+    return pd.concat([majority, model, prior], ignore_index=True).assign(set="s")
+
+
+def test_gain_and_skill_are_paired_by_household():
+    (row,) = compare_with_baselines(with_baselines(), ["set"]).to_dict("records")
+    # households 1 to 4: hit always, in one repeat, always, never; the majority hits 1 and 2
+    gains = np.array([1, 0.5, 1, 0]) - [1, 1, 0, 0]
+    assert row["gain_over_majority"] == pytest.approx(gains.mean())
+    assert row["gain_se"] == pytest.approx(np.sqrt(gains.var(ddof=1) / 4))
+    losses = -np.log([[0.8, 0.5, 0.6, 0.25], [0.8, 0.3, 0.6, 0.25]]).mean(axis=0)
+    prior = -np.log([0.5, 0.5, 0.25, 0.25])
+    assert row["log_loss_skill"] == pytest.approx(1 - losses.mean() / prior.mean())
+    expected = np.sqrt((prior - losses).var(ddof=1) / 4) / prior.mean()
+    assert row["skill_se"] == pytest.approx(expected)
+    assert (row["set"], row["model"]) == ("s", "m")
+
+
+def test_gain_and_skill_agree_with_the_figures_over_all_segments():
+    table = with_baselines()
+    overall = measure_models(table, ["model"]).set_index("model")
+    (row,) = compare_with_baselines(table, ["set"]).to_dict("records")
+    accuracy, loss = overall["accuracy"], overall["log_loss"]
+    assert row["gain_over_majority"] == pytest.approx(accuracy["m"] - accuracy["majority"])
+    assert row["log_loss_skill"] == pytest.approx(1 - loss["m"] / loss["prior"])
+
+
+def test_repeats_of_a_household_are_no_further_households():
+    once = with_baselines().query("repeat == 1")
+    often = pd.concat([once.assign(repeat=repeat) for repeat in range(10)], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        compare_with_baselines(often, ["set"]), compare_with_baselines(once, ["set"])
+    )
+
+
+def test_models_are_compared_within_their_circumstances_alone():
+    good = with_baselines().assign(set="t")
+    is_model = good["model"] == "m"
+    good.loc[is_model, "predicted"] = good.loc[is_model, "segment"]
+    both = pd.concat([good, with_baselines()], ignore_index=True)
+    table = compare_with_baselines(both, ["set"])
+    assert table["set"].tolist() == ["s", "t"]
+    assert table["gain_over_majority"].tolist() == pytest.approx([0.125, 0.5])
+    assert compare_with_baselines(made_up_predictions().assign(set="s"), ["set"]).empty
+
+
+def test_a_sure_mistake_costs_what_it_costs_in_scikit_learn():
+    table = with_baselines()
+    is_model = table["model"] == "m"
+    table.loc[is_model, ["p_a", "p_b", "p_c"]] = [1.0, 0.0, 0.0]
+    loss = measure_models(table, ["model"]).set_index("model")["log_loss"]
+    (row,) = compare_with_baselines(table, ["set"]).to_dict("records")
+    assert row["log_loss_skill"] == pytest.approx(1 - loss["m"] / loss["prior"])
+    assert np.isfinite(row["skill_se"])
 
 
 def test_stacked_tables_name_their_rows():

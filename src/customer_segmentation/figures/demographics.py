@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHADES = (INK, "#8794A1", "#52606D", "#B8C2CC")
 ROW = 0.27
+SCALES = {"w": "Cohen's w, for codes", "f": "Cohen's f, for counts"}
 
 
 def plot_demographic_links(
@@ -29,30 +30,36 @@ def plot_demographic_links(
     """Show how strongly each descriptor goes with the segments.
 
     Args:
-        descriptors: `segment_descriptors` of one subset of households; one row per descriptor.
+        descriptors: `segment_descriptors` of one subset of households; one row per descriptor, in
+            the order wanted.
         title: The finding.
         codebook: Names of descriptors.
         reporting: The style.
 
     Returns:
-        The figure, the strongest descriptor on top; a shade per measure.
+        The figure in the order of the rows; a shade per measure.
     """
-    ordered = descriptors.sort_values("effect", ascending=False, kind="stable")
+    ordered = descriptors.assign(scale=[SCALES[name] for name in descriptors["convention"]])
     places = pd.Series(range(len(ordered)), index=ordered["descriptor"])
     with canvas(title, 1.1 + 0.3 * len(ordered), reporting) as (figure, (axes,)):
-        axes.hlines(places, 0, ordered["effect"], color=FAINT, lw=3, zorder=1)
-        for shade, (measure, part) in zip(SHADES, ordered.groupby("measure"), strict=False):
+        axes.hlines(places, 0, ordered["cohen_effect"], color=FAINT, lw=3, zorder=1)
+        for shade, (measure, part) in zip(SHADES, ordered.groupby("scale"), strict=False):
             y = places[part["descriptor"]]
             label = str(measure)
-            axes.scatter(part["effect"], y, s=60, c=shade, label=label, zorder=2, clip_on=False)
-        for place, effect in enumerate(ordered["effect"]):
-            axes.text(effect + 0.012, place, f"{effect:.2f}", va="center", fontsize=9)
+            axes.scatter(
+                part["cohen_effect"], y, s=60, c=shade, label=label, zorder=2, clip_on=False
+            )
+        marks = zip(ordered["cohen_effect"], ordered["magnitude"], strict=True)
+        for place, (effect, word) in enumerate(marks):
+            axes.text(effect + 0.012, place, f"{effect:.2f} {word}", va="center", fontsize=9)
         names = [codebook[name].title for name in ordered["descriptor"]]
         axes.set_yticks(
             places, [f"{n} (n = {k})" for n, k in zip(names, ordered["n"], strict=True)]
         )
-        axes.set(ylim=(len(ordered) - 0.4, -0.6), xlim=(0, max(0.5, ordered["effect"].max() + 0.1)))
-        axes.set_xlabel("Effect size (0: no link, 1: full link)")
+        axes.set(
+            ylim=(len(ordered) - 0.4, -0.6), xlim=(0, max(0.5, ordered["cohen_effect"].max() + 0.2))
+        )
+        axes.set_xlabel("Effect size by Cohen (0: no link)")
         add_legend(figure, axes)
     return figure
 

@@ -54,7 +54,7 @@ def plot_shap_importance(
             axes.set_yticks(range(len(names)), [codebook[field].title for field in names])
             axes.set_title(reporting.label(name))
             axes.set_xlim(0, None)
-        panels[-1].set_xlabel("Mean absolute SHAP value (log-odds)")
+        panels[-1].set_xlabel("Mean absolute SHAP value (score before softmax)")
         add_legend(figure, panels[0])
     return figure
 
@@ -88,7 +88,9 @@ def plot_shap_beeswarm(
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
         panels[0].locator_params(axis="x", nbins=3)
         hide_unused(panels, len(colours))
-        figure.supxlabel("SHAP value (log-odds): right of 0 speaks for the segment", fontsize=10)
+        figure.supxlabel(
+            "SHAP value (score before softmax): right of 0 speaks for the segment", fontsize=10
+        )
         _value_scale(figure, panels)
     return figure
 

@@ -31,7 +31,8 @@ def plot_segment_map(points: pd.DataFrame, title: str, reporting: ReportingParam
 
     Args:
         points: One row per eligible household: segment and the two scores of
-            `reporting.map_scores`, in standard deviations.
+            `reporting.map_scores`, 0 for the mean of all; a unit is a standard deviation times the
+            root of the score's weight.
         title: The finding.
         reporting: Colours and names.
 
@@ -44,8 +45,8 @@ def plot_segment_map(points: pd.DataFrame, title: str, reporting: ReportingParam
             part = points[points["segment"] == segment]
             label = f"{segment} (n = {len(part)})"
             axes.scatter(part[x], part[y], s=22, c=colour, alpha=0.65, lw=0, label=label)
-        axes.set(xlabel=f"{reporting.label(x)} (standard deviations)")
-        axes.set(ylabel=f"{reporting.label(y)} (standard deviations)")
+        axes.set(xlabel=f"{reporting.label(x)} (0: mean of all)")
+        axes.set(ylabel=f"{reporting.label(y)} (0: mean of all)")
         axes.grid(visible=True, axis="both")
         add_legend(figure, axes)
     return figure
@@ -77,7 +78,7 @@ def plot_segment_trends(
     with canvas(title, height, reporting, nrows=rows, ncols=2, sharey=True) as (figure, panels):
         for axes, name in zip(panels, variables, strict=False):
             _draw_strips(axes, households, name, colours)
-            _draw_means(axes, profiles[profiles["variable"] == name], list(colours), codebook[name])
+            _draw_means(axes, profiles, list(colours), codebook, codebook[name])
             axes.set_title(codebook[name].title)
             axes.set_xlabel(_unit(codebook[name]))
         hide_unused(panels, len(variables))
@@ -163,15 +164,23 @@ def _draw_strips(axes: Axes, households: pd.DataFrame, name: str, colours: dict[
 
 
 def _draw_means(
-    axes: Axes, profiles: pd.DataFrame, segments: list[str], variable: Variable
+    axes: Axes, profiles: pd.DataFrame, segments: list[str], codebook: Codebook, variable: Variable
 ) -> None:
-    axes.axvline(profiles["total_mean"].iloc[0], color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
-    means = profiles.set_index("segment")["mean"].reindex(segments)
-    axes.scatter(means, range(len(segments)), marker="d", s=85, c="white", ec=INK, lw=1.6, zorder=3)
-    for place, mean in enumerate(means):
+    by_name = profiles.set_index(["variable", "segment"])
+    low, high = (by_name.loc[name] for name in codebook.bounds_of(variable.name))
+    ends = pd.DataFrame({"low": low["mean"], "high": high["mean"]}).reindex(segments)
+    middle = by_name.loc[variable.name]
+    axes.axvline(middle["total_mean"].iloc[0], color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
+    means = middle["mean"].reindex(segments)
+    places = range(len(segments))
+    axes.hlines(places, ends["low"], ends["high"], color=INK, lw=5, zorder=3)
+    exact = ends["low"] == ends["high"]
+    axes.scatter(means.where(exact), places, marker="d", s=85, c="white", ec=INK, lw=1.6, zorder=3)
+    for place, (low_end, high_end) in enumerate(ends.itertuples(index=False)):
+        shown = dict.fromkeys(_value(end, variable) for end in (low_end, high_end))
         axes.annotate(
-            _value(mean, variable),
-            (mean, place - 0.36),
+            " to ".join(shown),
+            (means.iloc[place], place - 0.36),
             ha="center",
             va="bottom",
             fontsize=9,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.configured import Configured
+from customer_segmentation.segments.specification import MEASURED
+from customer_segmentation.typing_tool.audit import Claim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +32,7 @@ POINTS_PER_MARK = 36  # a mark in a legend, with the space around it
 MOST_COLUMNS = 4
 
 
-class ClaimStyle(BaseModel):
+class ClaimStyle(Configured):
     """How one claim is marked in every figure and on every page.
 
     Attributes:
@@ -37,13 +40,11 @@ class ClaimStyle(BaseModel):
         marker: Matplotlib's sign for the shape of its marks.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     colour: Colour
-    marker: str
+    marker: Literal["o", "s", "D", "d", "^", "v", "P", "X", "*"]
 
 
-class ReportingParameters(BaseModel):
+class ReportingParameters(Configured):
     """What a user may change about the figures and the report.
 
     Attributes:
@@ -73,11 +74,9 @@ class ReportingParameters(BaseModel):
         steady_from: Smallest 10 % quantile of the adjusted Rand index that counts as reproducible.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     segment_colours: dict[str, Colour]
     other_colours: tuple[Colour, ...] = Field(min_length=1)
-    claims: dict[str, ClaimStyle]
+    claims: dict[Claim, ClaimStyle] = Field(min_length=len(Claim))
     labels: dict[str, str]
     fonts: tuple[str, ...] = Field(min_length=1)
     dots_per_inch: int = Field(ge=72, le=400)
@@ -89,24 +88,25 @@ class ReportingParameters(BaseModel):
     facts_on_card: int = Field(ge=1)
     marked_difference: float = Field(gt=0, lt=1)
     descriptors_shown: int = Field(ge=1)
-    smallest_code_share: float = Field(ge=0, lt=1)
+    smallest_code_share: float = Field(ge=0, le=0.1)
     fields_shown: int = Field(ge=1)
-    protocol: str
+    protocol: Literal["holdout", "repeated_cv"]
     beeswarm_information_set: str
     published_accuracy: float | None = Field(ge=0, le=1)
     quality_checks: tuple[str, ...]
     steady_from: float = Field(gt=0, le=1)
 
     def check(self, codebook: Codebook) -> None:
-        """Refuse variables that the codebook does not know.
+        """Refuse variables that have no mean to draw.
 
         Raises:
-            ValueError: A variable is neither a variable nor a group of the codebook.
+            ValueError: A name is unknown to the codebook, stands twice, or is a code, a flag or an
+                identifier; the message names the key.
         """
-        for names in (self.trend_variables, self.amount_variables):
-            for name in names:
-                codebook[name]
-        codebook.expand([*self.profile_variables, *self.card_variables])
+        for key in ("trend_variables", "amount_variables"):
+            _refuse_unmeasured(key, getattr(self, key), codebook)
+        for key in ("profile_variables", "card_variables"):  # groups may stand here too
+            _refuse_unmeasured(key, codebook.expand(getattr(self, key)), codebook)
 
     def order(self, segments: Iterable[str]) -> list[str]:
         """Each segment once: first those with a colour of their own, then the others by name.
@@ -131,6 +131,14 @@ class ReportingParameters(BaseModel):
     def label(self, name: str) -> str:
         """The name for people of a model, information set, protocol or score."""
         return self.labels.get(name) or name.replace("_", " ").capitalize()
+
+
+def _refuse_unmeasured(key: str, names: Sequence[str], codebook: Codebook) -> None:
+    for name in names:
+        if name not in codebook or codebook[name].scale not in MEASURED:
+            raise ValueError(f"{key}: {name!r} is no measured variable of the codebook")
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: {name!r} stands twice; remove one")
 
 
 def _natural(name: str) -> list[tuple[str, int]]:

@@ -5,59 +5,73 @@ from __future__ import annotations
 import pandas as pd
 
 from customer_segmentation.findings.wording import (
-    highest,
+    counted,
     listing,
     lower_first,
     percent,
     sample,
     two_decimals,
+    upper_first,
 )
 from customer_segmentation.panel.codebook import Codebook
 
-# Cohen (1988), Statistical Power Analysis for the Behavioral Sciences: conventional effect sizes.
-ASSOCIATION = ((0.5, "strong"), (0.3, "moderate"), (0.1, "weak"), (-1.0, "negligible"))
 OPENINGS = {
-    "strong": "Demographics and segments go together",
-    "moderate": "Demographics tell the segments apart to a moderate degree",
-    "weak": "Demographics tell little about the segments",
+    "large": "Demographics and segments go together",
+    "medium": "Demographics tell the segments apart to a medium degree",
+    "small": "Demographics tell little about the segments",
     "negligible": "Demographics tell almost nothing about the segments",
 }
 
 
-def judge_effect(effect: float) -> str:
-    """The conventional word for an effect size in [0, 1]; what prints as 0.10 counts as 0.10."""
-    return next(word for least, word in ASSOCIATION if float(two_decimals(effect)) >= least)
+def judge_links(descriptors: pd.DataFrame) -> str:
+    """Say how strong the links between descriptors and segments are, by Cohen's conventions.
+
+    Args:
+        descriptors: `segment_descriptors` of one subset of households; one row per descriptor.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    counts = descriptors["magnitude"].value_counts()
+    parts = [f"{counts[word]} {word}" for word in OPENINGS if word in counts]
+    low, high = descriptors["n"].min(), descriptors["n"].max()
+    size = (
+        sample(high) if low == high else f"n\u00a0=\u00a0{low:,}\u00a0to\u00a0{high:,} households"
+    )
+    return (
+        f"{OPENINGS[_largest_magnitude(descriptors)]}: of {counted(len(descriptors), 'link')}, "
+        f"{listing(parts)} by Cohen's conventions; {size}"
+    )
 
 
-def judge_links(descriptors: pd.DataFrame, codebook: Codebook) -> str:
-    """Say how strong the strongest link between a descriptor and the segments is.
+def name_strongest(descriptors: pd.DataFrame, codebook: Codebook) -> str:
+    """Name the descriptors whose link has the largest magnitude, each with its measure.
 
     Args:
         descriptors: `segment_descriptors` of one subset of households; one row per descriptor.
         codebook: Names of descriptors.
 
     Returns:
-        One title with n, without the full stop; descriptors that tie all stand in it.
+        One sentence, the strongest of each measure first; there is no order between measures.
     """
-    effects = descriptors.set_index("descriptor")["effect"]
-    strongest = highest(effects, two_decimals)
-    opening = OPENINGS[judge_effect(effects.max())]
-    if len(strongest) == len(effects):
-        return f"{opening}: every link has an effect size of {two_decimals(effects.max())}"
-    names = listing(lower_first(codebook[name].title) for name in strongest)
-    verb = "link is" if len(strongest) == 1 else "links are"
-    row = descriptors.loc[descriptors["descriptor"] == strongest[0]].iloc[0]
-    return (
-        f"{opening}: the strongest {verb} {names} (effect size "
-        f"{two_decimals(effects.max())} of at most 1; {sample(row['n'])})"
-    )
+    word = _largest_magnitude(descriptors)
+    if word == "negligible":
+        return "Every link is negligible."
+    strongest = order_by_magnitude(descriptors[descriptors["magnitude"] == word])
+    parts = [
+        f"{lower_first(codebook[row['descriptor']].title)} ({row['convention']}\u00a0=\u00a0"
+        f"{two_decimals(row['cohen_effect'])})"
+        for row in strongest.to_dict("records")
+    ]
+    return f"{upper_first(word)} links: {listing(parts)}."
 
 
-def count_by_strength(descriptors: pd.DataFrame) -> str:
-    """Say how many descriptors have a strong, moderate, weak or negligible link."""
-    words = descriptors["effect"].map(judge_effect).value_counts()
-    parts = [f"{words[word]} {word}" for _, word in ASSOCIATION if word in words]
-    return f"Of {len(descriptors)} links, by Cohen's convention, {listing(parts)}."
+def order_by_magnitude(descriptors: pd.DataFrame) -> pd.DataFrame:
+    """Sort links from large to negligible, then by measure, then by effect on its scale."""
+    order = descriptors["magnitude"].map(list(OPENINGS).index)
+    keys = descriptors.assign(order=order, least=-descriptors["cohen_effect"])
+    ordered = keys.sort_values(["order", "convention", "least"], kind="stable")
+    return ordered.drop(columns=["order", "least"])
 
 
 def rank_descriptors(descriptors: pd.DataFrame, codebook: Codebook, number: int) -> list[str]:
@@ -65,7 +79,7 @@ def rank_descriptors(descriptors: pd.DataFrame, codebook: Codebook, number: int)
     coded = [
         name in codebook and codebook[name].scale.is_coded for name in descriptors["descriptor"]
     ]
-    effects = descriptors[coded].groupby("descriptor")["effect"].max()
+    effects = descriptors[coded].groupby("descriptor")["cohen_effect"].max()
     return list(effects.sort_values(ascending=False, kind="stable").index[:number])
 
 
@@ -87,8 +101,13 @@ def find_largest_difference(demographics: pd.DataFrame, codebook: Codebook) -> s
     about = codebook.field(row["variable"])
     same = (demographics["segment"] == row["segment"]) & (demographics["variable"] == about.name)
     stated = demographics.loc[same, "households"].sum()
+    everyone = demographics.loc[demographics["variable"] == about.name, "households"].sum()
     return (
         f"The largest gap: {lower_first(about.title)}, {about.codes[int(row['code'])]}, is "
         f"{percent(row['share'])} of {row['segment']} ({row['households']:,} of {stated:,} "
-        f"households), {percent(row['total_share'])} of all"
+        f"households), {percent(row['total_share'])} of all ({sample(everyone)})"
     )
+
+
+def _largest_magnitude(descriptors: pd.DataFrame) -> str:
+    return next(word for word in OPENINGS if word in set(descriptors["magnitude"]))

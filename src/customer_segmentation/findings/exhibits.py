@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from customer_segmentation.findings.means import locate_means, print_mean, print_total
 from customer_segmentation.findings.wording import Printer, percent, printer_of
 from customer_segmentation.panel.codebook import Codebook
 
@@ -69,23 +70,20 @@ def print_profiles(
     """Print the segments' means side by side, with the mean of all eligible households.
 
     Args:
-        profiles: `segment_profiles`; one row per segment and variable.
+        profiles: `segment_profiles`; one row per segment and variable, bounds included.
         variables: The variables, in order.
         segments: The segments, in order.
-        codebook: Names, units and scales.
+        codebook: Names, units, scales and bounds.
 
     Returns:
         One row of text per variable: Variable, Unit, one column per segment, All.
     """
-    means = profiles.pivot_table(index="variable", columns="segment", values="mean").to_dict(
-        "index"
-    )
-    totals = profiles.drop_duplicates("variable").set_index("variable")["total_mean"]
     rows = []
     for name in variables:
-        show = printer_of(codebook[name])
-        values = [show(means[name][segment]) for segment in segments]
-        rows.append([codebook[name].label, codebook[name].unit, *values, show(totals[name])])
+        show, means = printer_of(codebook[name]), locate_means(profiles, name, codebook)
+        values = [print_mean(means[segment], show) for segment in segments]
+        total = print_total(means[segments[0]], show)
+        rows.append([codebook[name].label, codebook[name].unit, *values, total])
     return pd.DataFrame(rows, columns=["Variable", "Unit", *segments, "All"], dtype="str")
 
 

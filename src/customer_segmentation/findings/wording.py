@@ -68,10 +68,9 @@ def printer_of(variable: Variable) -> Printer:
     return _amount
 
 
-def measured(value: float, variable: Variable) -> str:
-    """A value with its unit, such as 43% of volume or 1,460 rupees."""
-    unit = variable.unit.removeprefix("share ").strip()
-    return f"{printer_of(variable)(value)} {unit}".strip()
+def unit_of(variable: Variable) -> str:
+    """The unit that follows a printed value: of volume, rupees; nothing for a bare number."""
+    return variable.unit.removeprefix("share ").strip()
 
 
 def highest(values: pd.Series, show: Printer) -> list[str]:

@@ -14,7 +14,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field as Setting, model_validator
+from pydantic import AfterValidator, Field as Setting, model_validator
+
+from customer_segmentation.panel.configured import Configured
 
 
 def same_name(name: str) -> str:
@@ -30,7 +32,6 @@ class Role(StrEnum):
 
     IDENTIFIER = "household identifier"
     STRATUM = "sampling stratum"
-    BRAND_COUNT = "number of brands"
     BRAND_RUNS = "number of brand runs"
     TRANSACTIONS = "number of transactions"
     VOLUME = "purchased volume"
@@ -75,11 +76,7 @@ class Origin(StrEnum):
     PURCHASE = "purchase record"
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Group(_Entry):
+class Group(Configured):
     """Columns that belong together.
 
     Attributes:
@@ -97,7 +94,7 @@ class Group(_Entry):
     tolerance: float = 0.0
 
 
-class Variable(_Entry):
+class Variable(Configured):
     """What a raw field and a derived variable have in common.
 
     Attributes:
@@ -124,7 +121,7 @@ class Variable(_Entry):
         return self.short_label or self.label
 
 
-class Identity(_Entry):
+class Identity(Configured):
     """An arithmetic identity that a field keeps: field = factor * formula(of).
 
     Attributes:
@@ -200,13 +197,16 @@ class DerivedVariable(Variable):
     Attributes:
         formula: Name of a function of `panel.features`.
         of: The columns or groups that fill the function's arguments.
+        bounds: The variables between which the true value lies, the lower first, when the panel
+            only partly identifies it; None when the variable is known exactly.
     """
 
     formula: str
     of: dict[str, str]
+    bounds: tuple[str, str] | None = None
 
 
-class Codebook(_Entry):
+class Codebook(Configured):
     """Everything the project knows about the columns of one household panel.
 
     Attributes:
@@ -241,6 +241,7 @@ class Codebook(_Entry):
             _refuse_unknown(field.name, field.identity.of.values() if field.identity else (), known)
         for variable in self.derived:
             _refuse_unknown(variable.name, variable.of.values(), known)
+            _refuse_unknown(variable.name, variable.bounds or (), known - known_groups)
             known.add(variable.name)
         return self
 
@@ -333,6 +334,12 @@ class Codebook(_Entry):
             return frozenset({name})
         inputs = self.expand(variable.of.values())
         return frozenset().union(*(self.sources_of(column) for column in inputs))
+
+    def bounds_of(self, name: str) -> tuple[str, str]:
+        """The variables between which the true value lies; itself twice when known exactly."""
+        variable = self[name]
+        bounds = variable.bounds if isinstance(variable, DerivedVariable) else None
+        return bounds or (name, name)
 
     def is_from_purchases(self, name: str) -> bool:
         """Whether any source of the variable stands in the purchase record."""

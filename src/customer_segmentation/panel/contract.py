@@ -13,9 +13,17 @@ from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field as Setting
+from pydantic import Field as Setting
 
-from customer_segmentation.panel.codebook import Codebook, Field, Group, Scale, same_name
+from customer_segmentation.panel.codebook import (
+    Codebook,
+    Field,
+    Group,
+    Role,
+    Scale,
+    same_name,
+)
+from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.features import apply_formula, check_formulas
 
@@ -26,7 +34,7 @@ PROBLEMS_SHOWN = 10
 CHARACTERS_SHOWN = 60
 
 
-class DataProcessingParameters(BaseModel):
+class DataProcessingParameters(Configured):
     """What a user may change about reading and judging the panel.
 
     Attributes:
@@ -36,18 +44,19 @@ class DataProcessingParameters(BaseModel):
         strong_skewness: Absolute skewness from which a column is reported as skewed.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     minimum_transactions: int = Setting(ge=1)
     redundant_correlation: float = Setting(gt=0, le=1)
     strong_skewness: float = Setting(gt=0)
 
     def check(self, codebook: Codebook) -> None:
-        """Refuse a codebook whose formulas cannot be computed.
+        """Refuse a codebook that lacks a role, or whose formulas cannot be computed.
 
         Raises:
-            ValueError: A formula does not exist or does not take the arguments it is given.
+            ValueError: No column has a role that some step asks for, or a formula does not exist or
+                does not take the arguments it is given.
         """
+        for role in Role:
+            codebook.column(role)
         check_formulas(codebook)
 
 
@@ -340,7 +349,7 @@ def _name_sources(field: Field, codebook: Codebook) -> str:
 def _is_blank_record(numbers: pd.DataFrame, codebook: Codebook) -> pd.Series:
     """Whether every field with a not-stated code of its own holds it."""
     codes = {f.name: f.not_stated for f in codebook.fields if f.not_stated is not None}
-    return (numbers[list(codes)] == pd.Series(codes)).all(axis=1)
+    return (numbers[list(codes)] == pd.Series(codes)).all(axis=1) & bool(codes)
 
 
 def _is_not_stated(numbers: pd.Series, field: Field, blank: pd.Series) -> pd.Series:

@@ -84,6 +84,23 @@ FORMULAS: Mapping[str, Callable[..., pd.Series]] = {
     )
 }
 
+# The formulas that can be solved: the result and all arguments but one determine that one. (A
+# repeat rate tells the transactions of every household but those with a single run.)
+SOLVABLE = frozenset(
+    formula.__name__ for formula in (ratio, midpoint, one_less, repeat_rate, complement, logarithm)
+)
+
+
+def list_formulas(codebook: Codebook) -> list[tuple[str, str, Mapping[str, str]]]:
+    """List every formula that the codebook states, of derived variables and of identities.
+
+    Returns:
+        For each the column it gives, the formula's name, and what fills its arguments.
+    """
+    derived = [(v.name, v.formula, v.of) for v in codebook.derived]
+    kept = [(f.name, f.identity.formula, f.identity.of) for f in codebook.fields if f.identity]
+    return [*derived, *kept]
+
 
 def check_formulas(codebook: Codebook) -> None:
     """Refuse a codebook that asks for a formula that cannot be computed.
@@ -91,9 +108,7 @@ def check_formulas(codebook: Codebook) -> None:
     Raises:
         ValueError: A formula does not exist, or does not take the arguments that it is given.
     """
-    uses = [(v.name, v.formula, v.of) for v in codebook.derived]
-    uses += [(f.name, f.identity.formula, f.identity.of) for f in codebook.fields if f.identity]
-    for owner, name, of in uses:
+    for owner, name, of in list_formulas(codebook):
         arguments = set(signature(_formula(name)).parameters)
         if arguments != set(of):
             raise ValueError(

@@ -108,8 +108,11 @@ def _count_not_stated(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]
 def _count_outside_blank(values: pd.Series, field: Field, blank: pd.Series) -> Fact:
     if field.not_stated is None:
         zeros = int((values[~blank] == field.blank_code).sum())
-        note = f"{field.label}: {field.blank_code} is a genuine value in {zeros} of {len(values)}."
-        return Fact("genuine although it can mean not stated", field.name, zeros, note)
+        note = (
+            f"{field.label}: {field.blank_code} is probably a genuine value in {zeros} of "
+            f"{len(values)}, because other fields of the record are stated."
+        )
+        return Fact("probably genuine although it can mean not stated", field.name, zeros, note)
     missing = int(values[~blank].isna().sum())
     note = f"{field.label}: not stated in {missing} of the {(~blank).sum()} other records."
     return Fact("not stated outside blank records", field.name, missing, note)
@@ -242,7 +245,7 @@ def _find_skewed_columns(
         above = int((panel[name] > panel[name].mean()).sum())
         note = (
             f"{codebook[name].label} is skewed ({skewness:.1f}): "
-            f"only {above} households lie above the mean."
+            f"{above} of {len(panel)} households lie above the mean."
         )
         yield Fact("skewed", name, above, note, skewness)
 

@@ -6,6 +6,8 @@ no p-values here: a test on the columns that built the segments would be circula
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,11 @@ from customer_segmentation.segments.specification import MEASURED
 
 CRAMERS_V = "Cramér's V, bias-corrected"
 EPSILON = "correlation ratio, bias-corrected (epsilon)"
+# Cohen (1988), Statistical Power Analysis for the Behavioral Sciences: from where on an effect is
+# small, medium, large; w of a cross table, f of group means.
+CONVENTIONS = {"w": (0.10, 0.30, 0.50), "f": (0.10, 0.25, 0.40)}
+MAGNITUDES = ("negligible", "small", "medium", "large")
+NORMAL_95 = NormalDist().inv_cdf(0.975)
 RECORD_PRESENT = "eligible, demographic record present"
 
 
@@ -51,6 +58,8 @@ def profile_segments(
     Returns:
         One row per segment x variable that is measured, in the variable's unit:
         `segment`, `variable`, `n` (households that state it), `mean`, `sd`, `q25`, `median`, `q75`,
+        `mean_low` and `mean_high` (95 % interval of the mean over households, by the normal
+        distribution, with the segments held fixed; missing for a single household),
         `total_mean`, `total_sd`, `index_to_total` (100 = the mean of all; missing when that is 0
         or the scale has no quotients)
         and `standardised_mean` (distance from the mean of all in standard deviations).
@@ -61,6 +70,9 @@ def profile_segments(
     by_segment = {name: _summarise(group) for name, group in values.groupby(segments)}
     profiles: pd.DataFrame = pd.concat(by_segment, names=["segment", "variable"]).reset_index()
     total = _summarise(values).loc[profiles["variable"]]
+    error = NORMAL_95 * profiles["sd"] / np.sqrt(profiles["n"])
+    profiles["mean_low"] = profiles["mean"] - error
+    profiles["mean_high"] = profiles["mean"] + error
     profiles["total_mean"] = total["mean"].to_numpy()
     profiles["total_sd"] = total["sd"].to_numpy()
     distance = profiles["mean"] - profiles["total_mean"]
@@ -141,9 +153,13 @@ def measure_descriptors(
 
     Returns:
         One row per descriptor: `descriptor`, `subset` (which households), `n` (those of them that
-        state the descriptor), `measure` (name for people) and `effect`.
+        state the descriptor), `measure` (name for people), `effect` (0 to 1), `convention` (w or f,
+        the scale of Cohen's conventions), `cohen_effect` (the effect on that scale) and `magnitude`
+        (negligible, small, medium or large by the convention; w and f are comparable by this word
+        alone).
 
     References:
+        Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, chapters 7 and 8.
         Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T. Kelley (1935), An
         unbiased correlation ratio measure.
     """
@@ -158,12 +174,50 @@ def measure_descriptors(
 
 
 def _measure(stated: pd.Series, segments: pd.Series, *, coded: bool) -> dict[str, object]:
-    measure, effect = (CRAMERS_V, cramers_v) if coded else (EPSILON, epsilon)
-    return {
-        "n": len(stated),
-        "measure": measure,
-        "effect": effect(stated, segments[stated.index]),
-    }
+    own = segments[stated.index]
+    if coded:
+        effect = cramers_v(stated, own)
+        judged = {"measure": CRAMERS_V, "effect": effect, "convention": "w"}
+        cohen = cohens_w(effect, min(stated.nunique(), own.nunique()))
+    else:
+        effect = epsilon(stated, own)
+        judged = {"measure": EPSILON, "effect": effect, "convention": "f"}
+        cohen = cohens_f(effect)
+    magnitude = judge_magnitude(cohen, str(judged["convention"]))
+    return {"n": len(stated), **judged, "cohen_effect": cohen, "magnitude": magnitude}
+
+
+def cohens_w(cramers_v: float, classes: int) -> float:
+    """Convert Cramér's V to Cohen's w.
+
+    Args:
+        cramers_v: 0 to 1.
+        classes: The smaller of the two numbers of classes.
+
+    Returns:
+        0 or more; 0 for a single class.
+    """
+    return cramers_v * float(np.sqrt(max(0, classes - 1)))
+
+
+def cohens_f(correlation_ratio: float) -> float:
+    """Convert a correlation ratio, 0 to 1, to Cohen's f; infinite for 1."""
+    within = 1 - correlation_ratio**2
+    return correlation_ratio / float(np.sqrt(within)) if within > 0 else float("inf")
+
+
+def judge_magnitude(cohen_effect: float, convention: str) -> str:
+    """Find Cohen's word for an effect; what prints as 0.10 counts as 0.10.
+
+    Args:
+        cohen_effect: The effect on the convention's scale.
+        convention: w or f.
+
+    Returns:
+        negligible, small, medium or large.
+    """
+    passed = sum(round(cohen_effect, 2) >= least for least in CONVENTIONS[convention])
+    return MAGNITUDES[passed]
 
 
 def cramers_v(codes: pd.Series, segments: pd.Series) -> float:

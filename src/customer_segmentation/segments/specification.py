@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Scale
+from customer_segmentation.panel.configured import Configured, Seed
 from customer_segmentation.panel.errors import ReadableError
 
 MEASURED = frozenset({Scale.COUNT, Scale.INTERVAL, Scale.RATIO, Scale.SHARE})
@@ -24,11 +25,7 @@ class SegmentationError(ReadableError):
     """Households that cannot be segmented as the parameters ask."""
 
 
-class _Setting(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Shrinkage(_Setting):
+class Shrinkage(Configured):
     """Pull a rate towards the pooled rate, the more the fewer events it rests on.
 
     Attributes:
@@ -40,7 +37,7 @@ class Shrinkage(_Setting):
     prior_weight: float = Field(gt=0)
 
 
-class Indicator(_Setting):
+class Indicator(Configured):
     """One variable of a score, and how it is prepared before it is standardised.
 
     Attributes:
@@ -66,7 +63,7 @@ class Indicator(_Setting):
         return [self.variable] if self.shrink is None else [self.variable, self.shrink.by]
 
 
-class Score(_Setting):
+class Score(Configured):
     """One coordinate: the mean of its indicators' z-scores, standardised again.
 
     Attributes:
@@ -80,7 +77,7 @@ class Score(_Setting):
     indicators: tuple[Indicator, ...] = Field(min_length=1)
 
 
-class Construct(_Setting):
+class Construct(Configured):
     """One thing the segments should differ in; its scores have a total weight of 1.
 
     Attributes:
@@ -101,7 +98,7 @@ class Construct(_Setting):
         return self
 
 
-class Specification(_Setting):
+class Specification(Configured):
     """One way to form segments.
 
     Attributes:
@@ -141,7 +138,7 @@ class Specification(_Setting):
         return list(dict.fromkeys(name for i in self.indicators for name in i.variables))
 
 
-class Candidates(_Setting):
+class Candidates(Configured):
     """The numbers of segments that are compared, and the effort.
 
     Attributes:
@@ -159,7 +156,7 @@ class Candidates(_Setting):
         return list(range(self.smallest, self.largest + 1))
 
 
-class Criterion(_Setting):
+class Criterion(Configured):
     """One sign of a persona: where the segment's mean of a variable must lie.
 
     Attributes:
@@ -180,7 +177,7 @@ class Criterion(_Setting):
         return 1 if self.level == "high" else -1
 
 
-class Persona(_Setting):
+class Persona(Configured):
     """The name of a segment and the signature that earns it.
 
     Attributes:
@@ -192,7 +189,7 @@ class Persona(_Setting):
     signature: tuple[Criterion, ...] = Field(min_length=1)
 
 
-class Naming(_Setting):
+class Naming(Configured):
     """How segments get their names.
 
     Attributes:
@@ -218,7 +215,7 @@ class Naming(_Setting):
         return list(dict.fromkeys(c.variable for p in self.personas for c in p.signature))
 
 
-class SegmentationParameters(_Setting):
+class SegmentationParameters(Configured):
     """What a user may change about the segmentation.
 
     Attributes:
@@ -229,7 +226,7 @@ class SegmentationParameters(_Setting):
         naming: How the segments get their names.
     """
 
-    random_state: int = Field(ge=0)
+    random_state: Seed
     processes: int = Field(ge=1)
     specification: Specification
     candidates: Candidates

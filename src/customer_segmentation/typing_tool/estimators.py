@@ -22,7 +22,8 @@ from customer_segmentation.segments.segmenter import HouseholdFeatures
 from customer_segmentation.typing_tool.parameters import ModelSettings
 
 CLASSIFIERS = ("lr", "rf", "xgboost")
-BASELINES = ("majority", "prior")
+MAJORITY, PRIOR = "majority", "prior"
+BASELINES = (MAJORITY, PRIOR)
 LINEAR = frozenset({"lr"})
 FEATURES, ENCODER, CLASSIFIER = "features", "encoder", "classifier"
 
@@ -196,6 +197,6 @@ MODELS: Mapping[str, Callable[[ModelSettings, int], BaseEstimator]] = {
     "lr": _logistic_regression,
     "rf": _random_forest,
     "xgboost": _xgboost,
-    "majority": _majority,
-    "prior": _prior,
+    MAJORITY: _majority,
+    PRIOR: _prior,
 }

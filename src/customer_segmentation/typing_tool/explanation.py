@@ -14,14 +14,18 @@ from customer_segmentation.typing_tool.estimators import CLASSIFIER, ENCODER, FE
 
 @dataclass(frozen=True)
 class Explanation:
-    """How the fields of each household add up to its log-odds of each segment.
+    """How the fields of each household add up to its margin for each segment.
+
+    A margin is a score before softmax, which turns a household's margins into probabilities: only
+    the difference of two margins is a log-odds, of one segment against another. Between just two
+    segments there is no softmax, and a margin is the log-odds of its segment.
 
     Attributes:
         segments: Segments, the last axis of `values`.
         fields: Fields, the second axis of `values`.
-        values: Contributions in log-odds: households x fields x segments.
-        base: The log-odds before any field is known, one per segment. Base plus the contributions
-            of a household is the model's margin.
+        values: Contributions in units of the margin: households x fields x segments.
+        base: The mean margin of the model, before any field is known, one per segment. Base plus
+            the contributions of a household is its margin.
     """
 
     segments: list[str]
@@ -66,7 +70,7 @@ def list_contributions(classifier: Pipeline, households: pd.DataFrame) -> pd.Dat
 
     Returns:
         One row per segment x household x field: segment, household_id, field, shap_value
-        (log-odds), field_value (number or code, missing if not stated).
+        (score before softmax), field_value (number or code, missing if not stated).
     """
     explanation = explain_margins(classifier, households)
     field_values = classifier[FEATURES].transform(households).to_numpy().ravel()
@@ -81,17 +85,19 @@ def list_contributions(classifier: Pipeline, households: pd.DataFrame) -> pd.Dat
 
 
 def rank_fields(shap_values: pd.DataFrame) -> pd.DataFrame:
-    """Rank the fields by how far they move the log-odds of each segment, either way.
+    """Rank the fields by how far they move the margin of each segment, either way.
 
     Args:
-        shap_values: One row per information set x segment x household x field, with shap_value.
+        shap_values: One row per information set x model x segment x household x field, with
+            shap_value.
 
     Returns:
-        One row per information_set x segment x field, in the order of `shap_values`: mean_abs_shap
-        (log-odds, mean over the households), rank (1 moves most; of equals the first).
+        One row per information_set x model x segment x field, in the order of `shap_values`:
+        mean_abs_shap (score before softmax, mean over the households), rank (1 moves most; of
+        equals the first).
     """
     table = shap_values.assign(mean_abs_shap=shap_values["shap_value"].abs())
-    keys = ["information_set", "segment"]
+    keys = ["information_set", "model", "segment"]
     means = table.groupby([*keys, "field"], sort=False)["mean_abs_shap"].mean().reset_index()
     ranks = means.groupby(keys)["mean_abs_shap"].rank(method="first", ascending=False)
     return means.assign(rank=ranks.astype("int64"))

@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Scale
+from customer_segmentation.panel.configured import Configured, Seed
 
 NO_PREDICTORS = frozenset({Scale.IDENTIFIER, Scale.FLAG})
 
 
-class _Setting(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InformationSet(_Setting):
+class InformationSet(Configured):
     """What is known about a household when its segment is guessed.
 
     What a classifier on this set may claim is decided by the circularity audit; there is no key for
@@ -32,7 +29,7 @@ class InformationSet(_Setting):
     fields: tuple[str, ...] = Field(min_length=1)
 
 
-class LogisticRegressionSettings(_Setting):
+class LogisticRegressionSettings(Configured):
     """Settings of scikit-learn's LogisticRegression, under its names.
 
     Attributes:
@@ -44,7 +41,7 @@ class LogisticRegressionSettings(_Setting):
     max_iter: int = Field(ge=1)
 
 
-class RandomForestSettings(_Setting):
+class RandomForestSettings(Configured):
     """Settings of scikit-learn's RandomForestClassifier, under its names.
 
     Attributes:
@@ -56,7 +53,7 @@ class RandomForestSettings(_Setting):
     min_samples_leaf: int = Field(ge=1)
 
 
-class XGBoostSettings(_Setting):
+class XGBoostSettings(Configured):
     """Settings of XGBoost's XGBClassifier, under its names.
 
     Attributes:
@@ -76,7 +73,7 @@ class XGBoostSettings(_Setting):
     colsample_bytree: float = Field(gt=0, le=1)
 
 
-class ModelSettings(_Setting):
+class ModelSettings(Configured):
     """The settings of each classifier.
 
     Attributes:
@@ -90,7 +87,7 @@ class ModelSettings(_Setting):
     xgboost: XGBoostSettings
 
 
-class CrossValidation(_Setting):
+class CrossValidation(Configured):
     """Repeated stratified k-fold cross-validation.
 
     Attributes:
@@ -102,7 +99,7 @@ class CrossValidation(_Setting):
     repeats: int = Field(ge=1)
 
 
-class SourceStudy(_Setting):
+class SourceStudy(Configured):
     """The protocol of a published study, to reproduce its claim.
 
     Attributes:
@@ -114,7 +111,7 @@ class SourceStudy(_Setting):
         hold_out_share: Share of the households in its one test split, which is not stratified.
     """
 
-    random_state: int = Field(ge=0)
+    random_state: Seed
     segmentation_variables: tuple[str, ...] = Field(min_length=1)
     segments: int = Field(ge=2)
     starts: int = Field(ge=1)
@@ -122,7 +119,7 @@ class SourceStudy(_Setting):
     hold_out_share: float = Field(gt=0, lt=1)
 
 
-class ModellingParameters(_Setting):
+class ModellingParameters(Configured):
     """What a user may change about the typing tool.
 
     Attributes:
@@ -135,7 +132,7 @@ class ModellingParameters(_Setting):
         source_study: The published protocol to reproduce; None skips it.
     """
 
-    random_state: int = Field(ge=0)
+    random_state: Seed
     processes: int = Field(ge=1)
     information_sets: tuple[InformationSet, ...] = Field(min_length=1)
     models: ModelSettings

@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
@@ -19,7 +20,13 @@ from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.typing_tool.estimators import predict_segments, probability_column
+from customer_segmentation.typing_tool.estimators import (
+    BASELINES,
+    MAJORITY,
+    PRIOR,
+    predict_segments,
+    probability_column,
+)
 from customer_segmentation.typing_tool.parameters import CrossValidation, ModellingParameters
 
 HOLD_OUT, REPEATED_CV = "holdout", "repeated_cv"
@@ -204,6 +211,67 @@ def measure_segments(predictions: pd.DataFrame, keys: Sequence[str]) -> pd.DataF
     }
     table = _average_repeats(figures, keys, ["segment"])
     return table.astype({"support": "int64"})
+
+
+def compare_with_baselines(predictions: pd.DataFrame, circumstances: Sequence[str]) -> pd.DataFrame:
+    """Compare each model with the baselines, household by household.
+
+    Hits and log losses are averaged over the repeats of a household and then set against those of
+    a baseline for the same household; the standard error is that of the mean of these differences
+    over the households. It takes the households as independent and ignores that folds share
+    training rows, so it is rather too small.
+
+    Args:
+        predictions: One row per model x `circumstances` x repeat x household: model (the baselines
+            among them), household_id, segment, predicted and one probability column per segment.
+        circumstances: Columns within which models are compared.
+
+    Returns:
+        One row per `circumstances` x model that is no baseline: gain_over_majority (accuracy less
+        that of the majority, in [-1, 1]) and gain_se; log_loss_skill (the part of the prior's log
+        loss that the model saves; at most 1, negative if it loses more) and skill_se, which takes
+        the prior's log loss as given. A standard error is missing for a single household. Without
+        the baselines there is no row.
+    """
+    figures = _pair_with_baselines(predictions, circumstances).groupby([*circumstances, "model"])
+    scale = figures["loss_prior"].mean()
+    table = pd.DataFrame(
+        {
+            "gain_over_majority": figures["gain"].mean(),
+            "gain_se": figures["gain"].sem(),
+            "log_loss_skill": figures["saved"].mean() / scale,
+            "skill_se": figures["saved"].sem() / scale,
+        }
+    )
+    return table.reset_index()
+
+
+def _pair_with_baselines(predictions: pd.DataFrame, circumstances: Sequence[str]) -> pd.DataFrame:
+    grain = [*circumstances, "household_id"]
+    answers = predictions[[*grain, "model"]].assign(
+        hit=(predictions["predicted"] == predictions["segment"]).astype(float),
+        loss=_log_losses(predictions),
+    )
+    means = answers.groupby([*grain, "model"], as_index=False).mean()
+    majority = means.loc[means["model"] == MAJORITY, [*grain, "hit"]]
+    prior = means.loc[means["model"] == PRIOR, [*grain, "loss"]]
+    pairs = (
+        means[~means["model"].isin(BASELINES)]
+        .merge(majority, on=grain, suffixes=("", "_majority"))
+        .merge(prior, on=grain, suffixes=("", "_prior"))
+    )
+    return pairs.assign(
+        gain=pairs["hit"] - pairs["hit_majority"], saved=pairs["loss_prior"] - pairs["loss"]
+    )
+
+
+def _log_losses(predictions: pd.DataFrame) -> pd.Series:
+    columns = predictions["segment"].map(probability_column)
+    segments = pd.Index(columns.unique())
+    probabilities = predictions[segments].to_numpy()
+    of_truth = probabilities[np.arange(len(columns)), segments.get_indexer(columns)]
+    smallest = np.finfo(float).eps  # as in scikit-learn's log_loss
+    return pd.Series(-np.log(of_truth.clip(smallest, 1 - smallest)), index=predictions.index)
 
 
 def _average_repeats(

@@ -16,6 +16,7 @@ from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.validation import HOLD_OUT, REPEATED_CV, stack_tables
 
 KEYS = ["information_set", "model", "protocol"]
+CIRCUMSTANCES = ["information_set", "protocol"]
 
 
 def audit_claims(
@@ -183,10 +184,13 @@ def measure_models(
         circularity_audit: As `audit_claims`.
 
     Returns:
-        One row per information_set x model x protocol: claim, and the figures of
-        `typing_tool.validation.measure_models`.
+        One row per information_set x model x protocol: claim, the figures of
+        `typing_tool.validation.measure_models`, and those of
+        `typing_tool.validation.compare_with_baselines`, missing for the baselines themselves.
     """
-    return add_claims(validation.measure_models(classifier_predictions, KEYS), circularity_audit)
+    metrics = validation.measure_models(classifier_predictions, KEYS)
+    gains = validation.compare_with_baselines(classifier_predictions, CIRCUMSTANCES)
+    return add_claims(metrics.merge(gains, on=KEYS, how="left"), circularity_audit)
 
 
 def measure_segments(
@@ -206,28 +210,32 @@ def measure_segments(
 
 
 def explain_predictions(
-    fitted_classifiers: Mapping[str, Classifier],
     labelled_households: pd.DataFrame,
     validation_folds: pd.DataFrame,
+    **fitted_classifiers: Mapping[str, Classifier],
 ) -> pd.DataFrame:
     """Attribute the predictions for the hold-out to the fields.
 
     Args:
-        fitted_classifiers: As `fit_classifiers`, for the model xgboost.
         labelled_households: As `label_households`.
         validation_folds: As `typing_tool.validation.assign_folds`.
+        **fitted_classifiers: As `fit_classifiers`, by model; each must be boosted trees.
 
     Returns:
-        One row per information_set x segment x household x field: the columns of
+        One row per information_set x model x segment x household x field: the columns of
         `typing_tool.explanation.list_contributions`.
     """
     is_tested = labelled_households["household_id"].isin(_held_out(validation_folds))
     tested = labelled_households[is_tested]
     tables = {
-        name: explanation.list_contributions(classifier, tested)
-        for name, classifier in fitted_classifiers.items()
+        model: stack_tables(
+            {name: explanation.list_contributions(each, tested) for name, each in by_set.items()},
+            "information_set",
+        )
+        for model, by_set in fitted_classifiers.items()
     }
-    return stack_tables(tables, "information_set")
+    joined = stack_tables(tables, "model")
+    return joined[["information_set", "model", *joined.columns[2:]]]
 
 
 def _held_out(validation_folds: pd.DataFrame) -> list[int]:

@@ -25,6 +25,7 @@ from customer_segmentation.typing_tool.source_study import reproduce_source_stud
 from customer_segmentation.typing_tool.validation import assign_folds
 
 MODELS = (*CLASSIFIERS, *BASELINES)
+EXPLAINED = "xgboost"
 
 CODEBOOK = {"codebook": "params:codebook"}
 PARAMETERS = {"modelling": "params:modelling"}
@@ -202,7 +203,7 @@ def _explain() -> Pipeline:
         [
             Node(
                 explain_predictions,
-                inputs={"fitted_classifiers": "xgboost_fitted_classifiers", **HOUSEHOLDS},
+                inputs={**HOUSEHOLDS, EXPLAINED: f"{EXPLAINED}_fitted_classifiers"},
                 outputs="shap_values",
                 name="explain_predictions",
             ),

@@ -27,6 +27,7 @@ from customer_segmentation.figures.segments import (
     plot_segment_trends,
 )
 from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.findings.demographics import order_by_magnitude
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.findings.models import MAJORITY, PRIOR, order_by_claim
 from customer_segmentation.panel.codebook import Codebook, Role
@@ -51,7 +52,7 @@ def draw_segment_map(
     """Draw the eligible households on two segmentation scores.
 
     Args:
-        segment_scores: One row per household: identifier and scores, in standard deviations.
+        segment_scores: One row per household: identifier and scores.
         household_segments: One row per household: identifier, segment and thin-record flag.
         behaviour: The section, with the figure's title.
         codebook: The panel's codebook.
@@ -143,7 +144,7 @@ def draw_demographic_links(
     """Draw how strongly each descriptor goes with the segments.
 
     Args:
-        segment_descriptors: One row per descriptor: n, measure, effect in [0, 1].
+        segment_descriptors: One row per descriptor: n, convention, cohen_effect, magnitude.
         demographics: The section, with the figure's title.
         codebook: The panel's codebook.
         reporting: The style.
@@ -152,7 +153,8 @@ def draw_demographic_links(
         The figure.
     """
     title = demographics.charts["demographic_links"].title
-    return plot_demographic_links(segment_descriptors, title, codebook, reporting)
+    ordered = order_by_magnitude(segment_descriptors)
+    return plot_demographic_links(ordered, title, codebook, reporting)
 
 
 def draw_demographic_shares(

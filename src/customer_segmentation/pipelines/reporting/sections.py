@@ -18,6 +18,7 @@ from customer_segmentation.findings.exhibits import (
 from customer_segmentation.findings.wording import percent, percent_1, sample, two_decimals, whole
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.typing_tool.audit import claim_between
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 MODEL_NAMES = {"information_set": "What the model sees", "claim": "Claim", "model": "Model"}
@@ -28,6 +29,12 @@ SCORES = {
     "precision_macro": "Mean precision",
     "recall_macro": "Mean recall",
     "f1_macro": "Mean F1",
+}
+ERRORS = {  # what a model gains and saves, each with its standard error
+    "gain_over_majority": "Accuracy gained over the largest segment",
+    "gain_se": "its standard error",
+    "log_loss_skill": "Log loss saved over the segment shares",
+    "skill_se": "standard error of that",
 }
 SEGMENT_SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
@@ -95,7 +102,7 @@ def write_personas(
             share=percent(sizes[name]["share"]),
             thin=whole(sizes[name]["thin_households"]),
             facts=segments.set_apart(segment_profiles, name, variables, codebook, number),
-            rule=segments.explain_rule(name, segmentation.naming, codebook),
+            rule=segments.explain_rule(name, segment_profiles, segmentation.naming, codebook),
         )
         for name in reporting.order(segment_sizes["segment"])
     ]
@@ -122,13 +129,13 @@ def write_behaviour(
     """
     trends, amounts = reporting.trend_variables, reporting.amount_variables
     shares = codebook.expand(reporting.profile_variables)
-    # The column of all brands that are not listed is no single thing that a title could name.
-    single = [name for name in shares if name != codebook.column(Role.OTHER_BRANDS_SHARE)]
     order = reporting.order(segment_sizes["segment"])
     titles = {
         "segment_trends": segments.name_leaders(segment_profiles, trends, codebook),
         "segment_amounts": segments.compare_amounts(segment_profiles, amounts, codebook),
-        "segment_profiles": segments.find_largest_gap(segment_profiles, single, codebook),
+        "segment_profiles": segments.find_largest_gap(
+            segment_profiles, _nameable(shares, codebook), codebook
+        ),
     }
     shown = {"segment_trends": trends, "segment_amounts": amounts, "segment_profiles": shares}
     charts = {
@@ -152,7 +159,7 @@ def write_demographics(
     """Write how far demographics and segments go together.
 
     Args:
-        segment_descriptors: One row per descriptor: subset, n, measure, effect.
+        segment_descriptors: One row per descriptor: n, measure, effect, magnitude by convention.
         segment_demographics: One row per segment, descriptor and code.
         segment_profiles: One row per segment and variable, for descriptors that are counts.
         codebook: The panel's codebook.
@@ -169,11 +176,11 @@ def write_demographics(
     coded = list(dict.fromkeys(segment_demographics["variable"]))
     counts = [name for name in segment_descriptors["descriptor"] if name not in coded]
     return Section(
-        sentences={"strength": demographics.count_by_strength(segment_descriptors)},
+        sentences={"strength": demographics.name_strongest(segment_descriptors, codebook)},
         lists={"counts": [segments.contrast(segment_profiles, name, codebook) for name in counts]},
         charts={
             "demographic_links": Chart(
-                demographics.judge_links(segment_descriptors, codebook),
+                demographics.judge_links(segment_descriptors),
                 _print_descriptors(segment_descriptors, codebook),
             ),
             "demographic_shares": Chart(
@@ -186,12 +193,15 @@ def write_demographics(
 
 
 def write_evidence(
-    segmentation_candidates: pd.DataFrame, reporting: ReportingParameters
+    segmentation_candidates: pd.DataFrame,
+    segment_sizes: pd.DataFrame,
+    reporting: ReportingParameters,
 ) -> Section:
     """Write how the number of segments was looked at.
 
     Args:
         segmentation_candidates: One row per specification and number of segments k.
+        segment_sizes: One row per segment: households.
         reporting: The quantile that counts as reproducible.
 
     Returns:
@@ -211,7 +221,8 @@ def write_evidence(
         headings,
         {**printers, "smallest_share": percent, "chosen": lambda chosen: "yes" if chosen else ""},
     )
-    title = segments.compare_numbers_of_segments(segmentation_candidates)
+    households = segment_sizes["households"].sum()
+    title = segments.compare_numbers_of_segments(segmentation_candidates, households)
     return Section(
         sentences={
             "steadiness": segments.explain_steadiness(
@@ -235,8 +246,8 @@ def write_models(
         reporting: Names and the protocol.
 
     Returns:
-        The section: a sentence per information set, the charts model_accuracy and segment_metrics,
-        and the table of the models.
+        The section: a sentence per information set, a list of one sentence each on its log loss,
+        the charts model_accuracy and segment_metrics, and the table of the models.
     """
     compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
     best = models.select_best(segment_metrics, compared, reporting.protocol)
@@ -246,6 +257,12 @@ def write_models(
         sentences={
             row["information_set"]: models.explain_claim(row, reporting.labels)
             for _, row in compared.iterrows()
+        },
+        lists={
+            name: [sentence]
+            for name, sentence in models.tell_skill(
+                classifier_metrics, reporting.protocol, reporting.labels
+            ).items()
         },
         charts={
             "model_accuracy": Chart(
@@ -268,14 +285,16 @@ def write_models(
 def write_explanations(
     shap_importance: pd.DataFrame,
     shap_values: pd.DataFrame,
+    classifier_metrics: pd.DataFrame,
     codebook: Codebook,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write which fields move the classifiers.
+    """Write which fields move the classifiers, and which of these are not worth explaining.
 
     Args:
         shap_importance: One row per information set, segment and field.
         shap_values: One row per information set, household, segment and field.
+        classifier_metrics: One row per information set, model and protocol.
         codebook: The panel's codebook.
         reporting: Names and the information set of the beeswarm.
 
@@ -286,6 +305,11 @@ def write_explanations(
     own = shap_importance[shap_importance["information_set"] == reporting.beeswarm_information_set]
     explained = shap_values[codebook.identifier].nunique()
     return Section(
+        sentences={
+            "doubt": models.doubt_explanations(
+                shap_importance, classifier_metrics, reporting.protocol, reporting.labels
+            )
+        },
         charts={
             "shap_importance": Chart(
                 models.title_shap(shap_importance, explained, codebook, reporting.labels),
@@ -295,7 +319,7 @@ def write_explanations(
                 models.title_beeswarm(beeswarm, codebook, reporting.labels),
                 _print_importance(own, codebook, reporting),
             ),
-        }
+        },
     )
 
 
@@ -322,10 +346,13 @@ def write_source_study(
     """
     compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
     study = modelling.source_study
+    fields = modelling.information_set(study.information_set).fields if study else ()
+    claim = claim_between(study.segmentation_variables, fields, codebook) if study else None
     steps = models.build_ladder(
         compared,
         source_study_reproduction,
         study.information_set if study else None,
+        claim,
         reporting.labels,
     )
     headings = {"step": "What the model sees", "claim": "Claim", "n": "Households"}
@@ -333,13 +360,12 @@ def write_source_study(
     accuracies = {"accuracy": "Accuracy", "majority": "Always the largest segment"}
     chart = Chart(models.title_ladder(steps), print_table(steps, headings | accuracies, printers))
     sentences = {}
-    if study:
-        fields = codebook.expand(modelling.information_set(study.information_set).fields)
+    if study and claim:
         sentences = {
             "reproduction": models.compare_with_published(
                 source_study_reproduction, reporting.published_accuracy
             ),
-            "fields": models.count_shared_fields(fields, codebook),
+            "fields": models.judge_study(study.segmentation_variables, fields, claim, codebook),
             "scores": models.count_contained_scores(
                 circularity_audit, study.information_set, reporting.labels
             ),
@@ -378,6 +404,14 @@ def write_quality(
     )
 
 
+def _nameable(shares: list[str], codebook: Codebook) -> list[str]:
+    """Leave out shares that a title could not name as one thing that is known exactly."""
+    unknown = {codebook.column(Role.OTHER_BRANDS_SHARE)}
+    for variable in codebook.derived:
+        unknown |= {variable.name, *variable.bounds} if variable.bounds else set()
+    return [name for name in shares if name not in unknown]
+
+
 def _print_sizes(sizes: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     headings = {
         "segment": "Segment",
@@ -392,23 +426,26 @@ def _print_sizes(sizes: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 def _print_descriptors(descriptors: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     named = descriptors.assign(
         descriptor=[codebook[name].label for name in descriptors["descriptor"]],
-        strength=[demographics.judge_effect(effect) for effect in descriptors["effect"]],
-    ).sort_values("effect", ascending=False, kind="stable")
+        scale=[f"Cohen's {convention}" for convention in descriptors["convention"]],
+    )
     headings = {
         "descriptor": "Descriptor",
         "n": "Households",
         "measure": "Measure",
         "effect": "Effect size",
-        "strength": "Link",
+        "scale": "Scale of the convention",
+        "cohen_effect": "Effect on that scale",
+        "magnitude": "Magnitude",
     }
-    return print_table(named, headings, {"effect": two_decimals})
+    printers = dict.fromkeys(("effect", "cohen_effect"), two_decimals)
+    return print_table(demographics.order_by_magnitude(named), headings, printers)
 
 
 def _print_models(
     metrics: pd.DataFrame, reporting: ReportingParameters, keys: Mapping[str, str]
 ) -> pd.DataFrame:
-    printers = dict.fromkeys(SCORES, percent_1) | {"log_loss": two_decimals, "n": whole}
-    headings = {**keys, **SCORES, "log_loss": "Log loss"}
+    printers = dict.fromkeys((*SCORES, *ERRORS), percent_1) | {"log_loss": two_decimals, "n": whole}
+    headings = {**keys, **SCORES, "log_loss": "Log loss", **ERRORS}
     return print_table(_with_names(metrics, reporting), headings, printers)
 
 
