@@ -97,7 +97,9 @@ def test_the_score_variables_themselves_make_an_assignment(claim_of, segmenter):
     assert claim_of(*variables) == "assignment"
 
 
-@pytest.mark.parametrize("column", ["share_dettol", "log_volume", "runs_per_brand"])
+@pytest.mark.parametrize(
+    "column", ["share_dettol", "log_volume", "runs_per_brand", "total_value", "share_price_premium"]
+)
 def test_one_purchase_column_ends_prediction(claim_of, column):
     assert claim_of("demographics") == "prediction"
     assert claim_of("demographics", column) == "overlap"

@@ -14,6 +14,7 @@ from customer_segmentation.typing_tool.source_study import (
     SINGLE_SPLIT,
     reproduce_source_study,
 )
+from customer_segmentation.typing_tool.validation import ValidationError
 
 ONE_HOUSEHOLD = 1 / 120
 
@@ -102,3 +103,15 @@ def test_the_study_sees_seven_purchase_columns(codebook, modelling):
     assert len(fields) == 12
     assert sum(map(codebook.is_from_purchases, fields)) == 7
     assert codebook.column(Role.OTHER_BRANDS_SHARE) not in fields
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [0] * 300])
+def test_too_few_different_households_are_refused_in_words(households, codebook, quick, rows):
+    few = households.iloc[rows].reset_index(drop=True)
+    with pytest.raises(ValidationError, match="3 clusters, but the panel has only"):
+        reproduce_source_study(few, codebook, quick)
+
+
+def test_a_cluster_too_small_for_the_folds_is_refused_in_words(households, codebook, quick):
+    with pytest.raises(ValidationError, match="has only 1 of 10 households"):
+        reproduce_source_study(households.head(10), codebook, quick)

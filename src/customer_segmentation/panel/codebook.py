@@ -150,7 +150,7 @@ class Field(Variable):
         maximum: Largest accepted value; None means no limit.
         not_stated: Code that means "not stated"; it becomes missing.
         not_stated_in_blank_record: Value that means "not stated" only when every field with a
-            `not_stated` code holds it, because alone it is a genuine value.
+            `not_stated` code holds it, because alone it is probably genuine.
         identity: The identity with other fields that its values keep; None when there is none.
     """
 

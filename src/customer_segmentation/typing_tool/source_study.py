@@ -23,6 +23,7 @@ from customer_segmentation.typing_tool.estimators import LabelledClassifier
 from customer_segmentation.typing_tool.parameters import ModellingParameters, SourceStudy
 from customer_segmentation.typing_tool.validation import (
     REPEATED_CV,
+    ValidationError,
     cross_validate,
     draw_folds,
     measure_models,
@@ -62,7 +63,8 @@ def reproduce_source_study(
         (households). No row if the study is switched off.
 
     Raises:
-        ValidationError: A cluster has fewer households than there are folds.
+        ValidationError: There are fewer different households than clusters, or a cluster has fewer
+            households than there are folds.
     """
     study = modelling.source_study
     if study is None:
@@ -91,9 +93,17 @@ def cluster_households(
 
     Returns:
         A copy with the column segment: the number k-means gave the cluster, from 0.
+
+    Raises:
+        ValidationError: There are fewer different households than clusters.
     """
     columns = codebook.expand(study.segmentation_variables)
     features = HouseholdFeatures(codebook, columns).transform(coded_households)
+    if (different := len(features.drop_duplicates())) < study.segments:
+        raise ValidationError(
+            f"The published study's protocol forms {study.segments} clusters, but the panel has only "
+            f"{different} different households. Set modelling.source_study to null to skip it."
+        )
     kmeans = KMeans(study.segments, n_init=study.starts, random_state=study.random_state)
     labels = kmeans.fit_predict(StandardScaler().fit_transform(features.to_numpy()))
     return coded_households.assign(segment=labels.astype("int64"))
@@ -126,12 +136,12 @@ def _validate(
     study: SourceStudy,
 ) -> pd.DataFrame:
     seed = study.random_state
+    folds = draw_folds(clustered, modelling.cross_validation, seed)
     training, tested = train_test_split(
         clustered, test_size=study.hold_out_share, random_state=seed
     )
     # The split also shuffles the training rows, and a forest depends on their order.
     fitted = clone(classifier).fit(training, training["segment"])
     once = predict_tested(fitted, clustered, tested["household_id"]).assign(repeat=1)
-    folds = draw_folds(clustered, modelling.cross_validation, seed)
     often = cross_validate(classifier, clustered, folds, modelling.processes)
     return stack_tables({SINGLE_SPLIT: once, REPEATED_CV: often}, "protocol")

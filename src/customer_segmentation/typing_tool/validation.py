@@ -322,6 +322,6 @@ def _refuse_small_segments(segments: pd.Series, needed: int, key: str) -> None:
     sizes = segments.value_counts()
     if sizes.min() < needed:
         raise ValidationError(
-            f"Segment {sizes.idxmin()!r} has {sizes.min()} households, but modelling.{key} "
-            f"needs {needed}. Change it, or form other segments."
+            f"Segment {sizes.idxmin()} has only {sizes.min()} of {len(segments)} households, but "
+            f"modelling.{key} needs {needed}. Change it, or form other segments."
         )
