@@ -101,8 +101,8 @@ def cluster_households(
     features = HouseholdFeatures(codebook, columns).transform(coded_households)
     if (different := len(features.drop_duplicates())) < study.segments:
         raise ValidationError(
-            f"The published study's protocol forms {study.segments} clusters, but the panel has only "
-            f"{different} different households. Set modelling.source_study to null to skip it."
+            f"The published study's protocol forms {study.segments} clusters, but the panel has "
+            f"only {different} different households. Set modelling.source_study to null to skip it."
         )
     kmeans = KMeans(study.segments, n_init=study.starts, random_state=study.random_state)
     labels = kmeans.fit_predict(StandardScaler().fit_transform(features.to_numpy()))
