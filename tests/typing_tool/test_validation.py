@@ -76,7 +76,9 @@ def test_repeats_and_seeds_divide_anew_and_the_same_seed_alike(labelled, small_s
 
 def test_a_segment_smaller_than_the_folds_is_refused(labelled):
     rare = labelled.assign(segment=["Rare"] * 2 + ["Common"] * (len(labelled) - 2))
-    with pytest.raises(ValidationError, match=r"Segment Rare has only 2 of .*cross_validation\.folds needs 3"):
+    with pytest.raises(
+        ValidationError, match=r"Segment Rare has only 2 of .*cross_validation\.folds needs 3"
+    ):
         draw_folds(rare, EFFORT, 1)
 
 
