@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import yaml
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import LOGGING
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -83,6 +85,9 @@ def _check_globals(loader: AbstractConfigLoader) -> None:
         )
 
 
+REPORT = "segmentation_report"
+
+
 class RunReport:
     """Logs one line for each finished node: the seconds it took with its loads and saves."""
 
@@ -109,6 +114,8 @@ class RunReport:
         logger.info("%7.2f s  %s stopped", perf_counter() - self._last, node.name)
 
     @hook_impl
-    def after_pipeline_run(self) -> None:
-        """Report the seconds of the whole run."""
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Report the seconds of the whole run, and where its report is."""
         logger.info("%7.2f s  in all", perf_counter() - self._started)
+        if REPORT in pipeline.outputs():
+            logger.info("The report is %s", catalog[REPORT]._filepath)  # noqa: SLF001

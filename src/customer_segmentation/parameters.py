@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.codebook import Codebook, Role
@@ -103,13 +104,17 @@ def _refuse_undeclared(parameters: Parameters) -> None:
 def _explain(error: ValidationError) -> str:
     shown = error.errors(include_url=False)[:10]
     lines = [
-        f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        f"  {'.'.join(str(part) for part in problem['loc'])}: {_say(problem)}"
         + ("" if isinstance(problem["input"], dict) else f" (it is {_shorten(problem['input'])})")
         for problem in shown
     ]
     more = error.error_count() - len(shown)
     heading = "The parameters are not valid; correct these keys in conf/ or --params:"
     return "\n".join([heading, *lines, *([f"  and {more} more"] if more else [])])
+
+
+def _say(problem: ErrorDetails) -> str:
+    return "there is no such key" if problem["type"] == "extra_forbidden" else problem["msg"]
 
 
 def _shorten(value: object, length: int = 80) -> str:

@@ -62,7 +62,7 @@ def check_data_quality(
     panel = households.merge(features, on=codebook.identifier, validate="one_to_one")
     facts = [
         *_count_not_stated(panel, codebook),
-        *_count_thin_records(panel, codebook),
+        *_count_thin_records(panel, codebook, data_processing.minimum_transactions),
         *_count_strata(panel, codebook),
         *_check_identities(panel, codebook),
         *_check_unlisted_brands(panel, codebook),
@@ -118,7 +118,7 @@ def _count_outside_blank(values: pd.Series, field: Field, blank: pd.Series) -> F
     return Fact("not stated outside blank records", field.name, missing, note)
 
 
-def _count_thin_records(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
+def _count_thin_records(panel: pd.DataFrame, codebook: Codebook, minimum: int) -> Iterator[Fact]:
     thin = panel[codebook.column(Role.THIN_RECORD)]
     blank = panel[codebook.column(Role.BLANK_RECORD)]
     counts = panel[codebook.column(Role.TRANSACTIONS)].astype("float64")
@@ -126,8 +126,8 @@ def _count_thin_records(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fac
         "thin record",
         str(thin.name),
         int(thin.sum()),
-        f"{thin.sum()} households have too few transactions to show a buying style; "
-        "their shares are noisy.",
+        f"{thin.sum()} households have fewer than {minimum} transactions, too few to show a "
+        "buying style; their shares are noisy.",
     )
     yield Fact(
         "thin and blank record",
