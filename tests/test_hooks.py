@@ -22,7 +22,7 @@ def test_the_parameters_of_the_project_are_accepted(project, env):
 @pytest.mark.parametrize(
     ("parameters", "key", "value"),
     [
-        ({"segmentatoin": {"processes": 1}}, "segmentatoin", "not permitted"),
+        ({"segmentatoin": {"processes": 1}}, "segmentatoin", "no such key"),
         ({"data_rot": "elsewhere"}, "data_rot", "elsewhere"),
         ({"segmentation": {"specification": {"segments": "three"}}}, "segments", "three"),
         ({"segmentation": {"candidates": {"pairs": 3}}}, "candidates.pairs", "3"),
