@@ -210,10 +210,11 @@ def _wrap(title: str) -> list[str]:
 def _measure(text: str, size: float, weight: str) -> float:
     """Width of a line in points; fonts differ by a fifth, so counting characters is not enough."""
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
-    drawn = TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight))
-    return float(drawn.get_extents().width)
+    font = FontProperties(weight=weight, size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width)
 
 
 def _style(reporting: ReportingParameters) -> Any:

@@ -275,7 +275,8 @@ def write_models(
             ),
         },
         tables={
-            "models": _print_models(shown, reporting, MODEL_NAMES),
+            # Gains and their errors stand in the wider table behind the chart.
+            "models": _print_models(shown.drop(columns=list(ERRORS)), reporting, MODEL_NAMES),
             "claims": compared,
             "best": best,
         },
