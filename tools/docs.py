@@ -46,7 +46,7 @@ def _write_readme(catalog: CatalogProtocol[Any, Any], reporting: ReportingParame
 
 def _list_figures(catalog: CatalogProtocol[Any, Any], reporting: ReportingParameters) -> list[str]:
     from customer_segmentation.findings.models import compare_with_published
-    from customer_segmentation.pipelines.reporting.sections import write_summary
+    from customer_segmentation.pipelines.reporting.sections.segments import write_summary
 
     tables = ("segment_sizes", "segmentation_candidates", "classifier_metrics")
     summary = write_summary(**{name: catalog.load(name) for name in tables}, reporting=reporting)

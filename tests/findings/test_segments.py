@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from customer_segmentation.findings import segments
+from customer_segmentation.findings import evidence, segments
 from customer_segmentation.panel.codebook import Role
 from customer_segmentation.segments.specification import Criterion, Naming, Persona
 
@@ -78,8 +78,8 @@ def test_thin_records_are_counted_apart(thin, said):
 
 
 def test_steadiness_reverses_with_the_quantile():
-    steady = segments.judge_steadiness(candidates(3, {3: 0.9}, 0.70, 0.3), 0.70)
-    shaky = segments.judge_steadiness(candidates(3, {3: 0.9}, 0.69, 0.3), 0.70)
+    steady = evidence.judge_steadiness(candidates(3, {3: 0.9}, 0.70, 0.3), 0.70)
+    shaky = evidence.judge_steadiness(candidates(3, {3: 0.9}, 0.69, 0.3), 0.70)
     assert steady == "The 3 segments are reproducible."
     assert shaky == "The 3 segments are not steady enough to rely on."
 
@@ -94,12 +94,12 @@ def test_steadiness_reverses_with_the_quantile():
     ],
 )
 def test_separation_is_quoted_from_its_authors(silhouette, words):
-    text = segments.judge_separation(candidates(4, {4: 0.5}, 0.5, silhouette))
+    text = evidence.judge_separation(candidates(4, {4: 0.5}, 0.5, silhouette))
     assert text.endswith(f"{silhouette:.2f}: {words}")
 
 
 def test_all_tied_numbers_of_segments_are_named():
-    text = segments.compare_numbers_of_segments(
+    text = evidence.compare_numbers_of_segments(
         candidates(4, {2: 0.901, 3: 0.899, 4: 0.5}, 0.4, 0.2), 543
     )
     assert "4 were chosen" in text
@@ -109,7 +109,7 @@ def test_all_tied_numbers_of_segments_are_named():
 
 def test_other_specifications_are_not_compared():
     other = candidates(9, {5: 1.0}, 1.0, 1.0).assign(specification="other", chosen=False)
-    text = segments.compare_numbers_of_segments(
+    text = evidence.compare_numbers_of_segments(
         pd.concat([candidates(3, {2: 0.1, 3: 0.2}, 0.1, 0.1), other]), 543
     )
     assert text.startswith("Of 2 to 3 segments")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from customer_segmentation.pipelines.reporting import nodes, sections
+from customer_segmentation.pipelines.reporting import drawings, nodes, sections
 from customer_segmentation.pipelines.reporting.pipeline import create_pipeline
 from customer_segmentation.segments.specification import Naming
 from tests.figures import tables
@@ -146,28 +146,30 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
     metrics, candidates = tables.classifier_metrics(), tables.segmentation_candidates(len(names))
     strata = pd.DataFrame({tables.codebook().fields[1].name: [1, 1, 2, 2]})
     return {
-        "summary": sections.write_summary(sizes, candidates, metrics, reporting),
-        "personas": sections.write_personas(
+        "summary": sections.segments.write_summary(sizes, candidates, metrics, reporting),
+        "personas": sections.segments.write_personas(
             sizes, profiles, codebook, parameters.segmentation, reporting
         ),
-        "behaviour": sections.write_behaviour(profiles, sizes, candidates, codebook, reporting),
-        "demographics": sections.write_demographics(
+        "behaviour": sections.segments.write_behaviour(
+            profiles, sizes, candidates, codebook, reporting
+        ),
+        "demographics": sections.demographics.write_demographics(
             tables.segment_descriptors(),
             tables.segment_demographics(names),
             profiles,
             codebook,
             reporting,
         ),
-        "evidence": sections.write_evidence(candidates, sizes, reporting),
-        "models": sections.write_models(metrics, tables.segment_metrics(names), reporting),
-        "explanations": sections.write_explanations(
+        "evidence": sections.evidence.write_evidence(candidates, sizes, reporting),
+        "models": sections.models.write_models(metrics, tables.segment_metrics(names), reporting),
+        "explanations": sections.models.write_explanations(
             tables.shap_importance(names),
             tables.shap_values(households, names),
             metrics,
             codebook,
             reporting,
         ),
-        "source_study": sections.write_source_study(
+        "source_study": sections.models.write_source_study(
             tables.source_study_reproduction(),
             metrics,
             tables.circularity_audit(),
@@ -175,7 +177,9 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
             parameters.modelling,
             reporting,
         ),
-        "quality": sections.write_quality(tables.data_quality(), strata, codebook, reporting),
+        "quality": sections.quality.write_quality(
+            tables.data_quality(), strata, codebook, reporting
+        ),
     }
 
 
@@ -203,7 +207,7 @@ def test_numbered_segments_get_a_whole_report(codebook, parameters, count):
 
 def test_without_a_published_study_the_report_says_nothing_of_one(codebook, parameters):
     modelling = parameters.modelling.model_copy(update={"source_study": None})
-    section = sections.write_source_study(
+    section = sections.models.write_source_study(
         tables.source_study_reproduction().head(0),
         tables.classifier_metrics(),
         tables.circularity_audit(),
@@ -217,7 +221,7 @@ def test_without_a_published_study_the_report_says_nothing_of_one(codebook, para
 
 def test_a_title_under_a_picture_is_the_title_in_the_picture(codebook, parameters):
     section = write(codebook, parameters, tables.PERSONAS)["evidence"]
-    figure = nodes.draw_number_of_segments(
+    figure = drawings.evidence.draw_number_of_segments(
         tables.segmentation_candidates(), section, parameters.reporting
     )
     drawn = figure.get_suptitle().replace("\n", " ")

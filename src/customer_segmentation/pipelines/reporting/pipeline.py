@@ -8,35 +8,35 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node
 
-from customer_segmentation.pipelines.reporting import nodes, sections
+from customer_segmentation.pipelines.reporting import drawings, nodes, sections
 
 PARAMETERS = {
     name: f"params:{name}" for name in ("codebook", "segmentation", "modelling", "reporting")
 }
 SECTIONS: dict[str, Callable[..., Any]] = {
-    "summary": sections.write_summary,
-    "personas": sections.write_personas,
-    "behaviour": sections.write_behaviour,
-    "demographics": sections.write_demographics,
-    "evidence": sections.write_evidence,
-    "models": sections.write_models,
-    "explanations": sections.write_explanations,
-    "source_study": sections.write_source_study,
-    "quality": sections.write_quality,
+    "summary": sections.segments.write_summary,
+    "personas": sections.segments.write_personas,
+    "behaviour": sections.segments.write_behaviour,
+    "demographics": sections.demographics.write_demographics,
+    "evidence": sections.evidence.write_evidence,
+    "models": sections.models.write_models,
+    "explanations": sections.models.write_explanations,
+    "source_study": sections.models.write_source_study,
+    "quality": sections.quality.write_quality,
 }
 FIGURES: dict[str, Callable[..., Any]] = {
-    "segment_trends_figure": nodes.draw_segment_trends,
-    "segment_amounts_figure": nodes.draw_segment_amounts,
-    "segment_map_figure": nodes.draw_segment_map,
-    "segment_profiles_figure": nodes.draw_segment_profiles,
-    "demographic_links_figure": nodes.draw_demographic_links,
-    "demographic_shares_figure": nodes.draw_demographic_shares,
-    "number_of_segments_figure": nodes.draw_number_of_segments,
-    "model_accuracy_figure": nodes.draw_model_accuracy,
-    "segment_metrics_figure": nodes.draw_segment_metrics,
-    "shap_importance_figure": nodes.draw_shap_importance,
-    "shap_beeswarm_figure": nodes.draw_shap_beeswarm,
-    "accuracy_ladder_figure": nodes.draw_accuracy_ladder,
+    "segment_trends_figure": drawings.segments.draw_segment_trends,
+    "segment_amounts_figure": drawings.segments.draw_segment_amounts,
+    "segment_map_figure": drawings.segments.draw_segment_map,
+    "segment_profiles_figure": drawings.segments.draw_segment_profiles,
+    "demographic_links_figure": drawings.demographics.draw_demographic_links,
+    "demographic_shares_figure": drawings.demographics.draw_demographic_shares,
+    "number_of_segments_figure": drawings.evidence.draw_number_of_segments,
+    "model_accuracy_figure": drawings.models.draw_model_accuracy,
+    "segment_metrics_figure": drawings.models.draw_segment_metrics,
+    "shap_importance_figure": drawings.models.draw_shap_importance,
+    "shap_beeswarm_figure": drawings.models.draw_shap_beeswarm,
+    "accuracy_ladder_figure": drawings.models.draw_accuracy_ladder,
 }
 
 
