@@ -98,7 +98,7 @@ def test_a_missing_panel_file_is_named(kedro, tmp_path):
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
-        ("segmentation.specification.segments", "three", ("specification.segments", "three")),
+        ("segmentation.counts.largest", "three", ("counts.largest", "three")),
         ("segmentatoin.processes", "1", ("segmentatoin",)),
         ("data_processing.minimum_transactions", "-1", ("minimum_transactions", "-1")),
     ],

@@ -27,10 +27,10 @@ def put(raw: dict[str, Any], path: str, value: object) -> None:
 
 
 def test_the_parameters_of_the_project_pass(raw):
-    assert check_parameters(raw).segmentation.specification.segments == 3
+    assert check_parameters(raw).segmentation.counts.largest == 5
 
 
-INDICATOR = "segmentation.specification.constructs.0.scores.0.indicators.0"
+INDICATOR = "segmentation.constructs.0.scores.0.indicators.0"
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ INDICATOR = "segmentation.specification.constructs.0.scores.0.indicators.0"
         (f"{INDICATOR}.variable", "nope", "no variable 'nope'"),
         (f"{INDICATOR}.variable", "mother_tongue", "nominal"),
         (f"{INDICATOR}.shrink.by", "promo_share", "shrink.by"),
-        ("segmentation.specification.constructs.2.scores.0.weight", 0.7, "sum to 1"),
+        ("segmentation.constructs.2.scores.0.weight", 0.7, "sum to 1"),
         ("segmentation.naming.personas.0.signature.0.variable", "nope", "naming.personas"),
-        ("segmentation.specification.segments", 4, "naming.personas has 3"),
+        ("segmentation.counts.largest", 2, "naming.personas has 3"),
         ("modelling.information_sets.0.fields", ["nope"], "'nope'"),
         ("modelling.information_sets.0.fields", ["household_id"], "'household_id'"),
         ("modelling.models.lr.C", -1, "modelling.models.lr.C"),

@@ -26,7 +26,12 @@ class Budget:
     gigabytes: float = 1.5
 
 
-BUDGETS = (Budget((), 60), Budget(("--tags", "reporting"), 12))
+BUDGETS = (
+    Budget((), 120),
+    Budget(("--tags", "segmentation"), 40),
+    Budget(("--tags", "reporting"), 15),
+    Budget(("--env", "test", "--tags", "data_processing,segmentation"), 8),
+)
 
 
 def family_memory(process: int) -> int:

@@ -19,6 +19,7 @@ from kedro.io import CatalogProtocol
 
 if TYPE_CHECKING:
     from customer_segmentation.figures.style import ReportingParameters
+    from customer_segmentation.parameters import Parameters
 
 PROJECT = Path(__file__).parents[1]
 FIGURES = re.compile(r"(<!-- figures: .*? -->\n).*(<!-- end of figures -->)", re.DOTALL)
@@ -34,22 +35,27 @@ def write_pages() -> dict[Path, str]:
     parameters = check_parameters(context.config_loader["parameters"])
     return {
         PROJECT / "docs" / "data-dictionary.md": write_dictionary(parameters.codebook),
-        PROJECT / "README.md": _write_readme(context.catalog, parameters.reporting),
+        PROJECT / "README.md": _write_readme(context.catalog, parameters),
     }
 
 
-def _write_readme(catalog: CatalogProtocol[Any, Any], reporting: ReportingParameters) -> str:
+def _write_readme(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> str:
     page = (PROJECT / "README.md").read_text(encoding="utf-8")
-    figures = "\n".join(_list_figures(catalog, reporting))
+    figures = "\n".join(_list_figures(catalog, parameters))
     return FIGURES.sub(lambda found: f"{found[1]}{figures}\n{found[2]}", page)
 
 
-def _list_figures(catalog: CatalogProtocol[Any, Any], reporting: ReportingParameters) -> list[str]:
+def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:
     from customer_segmentation.findings.models import compare_with_published
     from customer_segmentation.pipelines.reporting.sections.segments import write_summary
 
     tables = ("segment_sizes", "segmentation_candidates", "classifier_metrics")
-    summary = write_summary(**{name: catalog.load(name) for name in tables}, reporting=reporting)
+    reporting = parameters.reporting
+    summary = write_summary(
+        **{name: catalog.load(name) for name in tables},
+        segmentation=parameters.segmentation,
+        reporting=reporting,
+    )
     study = catalog.load("source_study_reproduction")
     said = summary.sentences
     protocol = reporting.label(reporting.protocol)

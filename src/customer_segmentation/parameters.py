@@ -13,12 +13,12 @@ from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.tables import HouseholdSegments
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 # Read from the schema, because they are columns.
-PUBLIC_NAMES = [name for name in HouseholdSegments.to_schema().columns if name != "segment"]
+PUBLIC_NAMES = list(HouseholdSegments.to_schema().columns)[:3:2]
 
 
 class ParameterError(ReadableError):
@@ -85,7 +85,7 @@ def _refuse_other_public_names(codebook: Codebook) -> None:
 def _refuse_undeclared(parameters: Parameters) -> None:
     """The report names what other pipelines declare."""
     segmentation, reporting = parameters.segmentation, parameters.reporting
-    scores = [score.name for score in segmentation.specification.scores]
+    scores = [score.name for each in segmentation.constructs for score in each.scores]
     personas = [persona.name for persona in segmentation.naming.personas]
     sets = [each.name for each in parameters.modelling.information_sets]
     declared = (

@@ -19,6 +19,10 @@ def _share(**options: Any) -> Any:
     return pa.Field(ge=0, le=1, **options)
 
 
+def _index(**options: Any) -> Any:
+    return pa.Field(ge=-1, le=1, **options)
+
+
 class Table(pa.DataFrameModel):
     """What all public tables have in common: at least one row, types as promised."""
 
@@ -52,11 +56,16 @@ class DataQuality(Table):
 
 
 class HouseholdSegments(Table):
-    """One row per household of the panel: its segment, and whether its record is thin."""
+    """One row per household of the panel: its segment, whether its record is thin, how sure it is.
+
+    Agreement is the share of the bootstrap solutions that give the household the same segment.
+    """
 
     household_id: int = pa.Field(unique=True)
     segment: str
     thin_record: bool
+    agreement: float = _share()
+    second_segment: str
 
 
 class SegmentProfiles(Table):
@@ -65,22 +74,92 @@ class SegmentProfiles(Table):
     segment: str
     variable: str
     mean: float
+    mean_low: float = pa.Field(nullable=True)
+    mean_high: float = pa.Field(nullable=True)
     total_mean: float
     index_to_total: float = pa.Field(nullable=True)
 
 
 class SegmentationCandidates(Table):
-    """One row per specification x number of segments k."""
+    """One row per specification x number of segments k; nulls stand for the finalists only."""
 
     specification: str
     variables: str
     algorithm: str
     k: int = pa.Field(ge=2)
     silhouette: float = pa.Field(ge=-1, le=1)
-    global_ari_median: float = pa.Field(ge=-1, le=1)
-    global_ari_q10: float = pa.Field(ge=-1, le=1)
+    calinski_harabasz: float = pa.Field(ge=0)
+    davies_bouldin: float = pa.Field(ge=0)
+    gap: float
+    gap_se: float = pa.Field(ge=0)
+    global_ari_median: float = _index()
+    global_ari_q10: float = _index()
+    pipeline_ari_median: float = _index()
+    pipeline_ari_q10: float = _index()
+    ari_mc_error: float = pa.Field(ge=0)
+    null_permuted_ari: float = _index(nullable=True)
+    null_copula_ari: float = _index(nullable=True)
     smallest_share: float = _share()
+    slsw_min_median: float = _share()
+    admissible: bool
     chosen: bool
+
+    @pa.dataframe_check
+    @classmethod
+    def one_is_chosen(cls, table: pd.DataFrame) -> bool:
+        """Exactly one solution forms the segments."""
+        return int(table["chosen"].sum()) == 1
+
+
+class SpecificationAgreement(Table):
+    """One row per pair of specifications x number of segments k: the adjusted Rand index."""
+
+    specification_a: str
+    specification_b: str
+    k: int = pa.Field(ge=2)
+    ari: float = _index()
+
+    @pa.dataframe_check
+    @classmethod
+    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: ARG003
+        """A grid of one specification has no pairs."""
+        return True
+
+
+class SegmentSensitivity(Table):
+    """One row per changed decision: how many households move, and the adjusted Rand index."""
+
+    variation: str = pa.Field(unique=True)
+    households_moved: float = pa.Field(ge=0)
+    ari: float = _index()
+
+
+class SegmentStability(Table):
+    """One row per segment: its size with interval, range over mixes, and its stability."""
+
+    segment: str = pa.Field(unique=True)
+    size: int = pa.Field(gt=0)
+    share: float = _share()
+    share_low: float = _share()
+    share_high: float = _share()
+    weighted_share: float = _share(nullable=True)
+    mix_low: float = _share()
+    mix_high: float = _share()
+    slsw_median: float = _share()
+    slsw_q10: float = _share()
+
+
+class SegmentDescriptors(Table):
+    """One row per demographic descriptor x subset of households; tests in one family only."""
+
+    descriptor: str
+    subset: str
+    measure: str
+    effect: float = _share()
+    effect_low: float = _share()
+    effect_high: float = _share()
+    p_value: float = _share(nullable=True)
+    p_holm: float = _share(nullable=True)
 
 
 class CircularityAudit(Table):

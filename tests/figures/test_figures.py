@@ -13,8 +13,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from customer_segmentation.figures import (
-    demographics,
-    evidence,
     explanations,
     models,
     segments as plots,
@@ -66,7 +64,7 @@ def offsets(axes: Any) -> np.ndarray:
 def test_the_map_shows_every_household_once(segments, reporting):
     households = tables.household_segments(segments)
     points = households.merge(tables.segment_scores(households), on="household_id")
-    figure = plots.plot_segment_map(points, TITLE, reporting)
+    figure = plots.plot_segment_map(points, reporting.map_scores, TITLE, reporting)
     assert_well_drawn(figure)
     shown = offsets(figure.axes[0])
     wanted = points[list(reporting.map_scores)].to_numpy()
@@ -129,52 +127,6 @@ def test_the_profile_plot_has_bars_for_segments_and_dots_for_the_total(
         np.testing.assert_allclose(axes.lines[0].get_xdata(), own["total_mean"])
         far = (own["mean"] - own["total_mean"]).abs() >= reporting.marked_difference
         assert [bar.get_alpha() == 1 for bar in axes.patches] == far.tolist()
-
-
-@pytest.mark.parametrize("chosen", [2, 3, 8])
-def test_the_evidence_marks_the_chosen_number(chosen, reporting):
-    table = tables.segmentation_candidates(chosen)
-    figure = evidence.plot_number_of_segments(
-        table.sample(frac=1, random_state=0), TITLE, reporting
-    )
-    assert_well_drawn(figure)
-    for axes, column in zip(figure.axes, ("silhouette", "global_ari_median"), strict=True):
-        np.testing.assert_allclose(axes.lines[0].get_ydata(), table[column])
-        marked = axes.collections[-1].get_offsets()[0]
-        np.testing.assert_allclose(marked, [chosen, table.set_index("k")[column][chosen]])
-
-
-def test_a_negative_rand_index_stays_in_sight(reporting):
-    table = tables.segmentation_candidates()
-    table.loc[0, "global_ari_q10"] = -0.3
-    figure = evidence.plot_number_of_segments(table, TITLE, reporting)
-    assert figure.axes[1].get_ylim()[0] < -0.3
-
-
-def test_links_are_shown_in_order_by_their_effect_and_magnitude(codebook, reporting):
-    table = tables.segment_descriptors()
-    figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
-    shown = {round(y): x for x, y in offsets(figure.axes[0])}
-    assert [shown[i] for i in range(len(table))] == pytest.approx(table["cohen_effect"])
-    marks = [text.get_text() for text in figure.axes[0].texts]
-    assert marks == [f"{row.cohen_effect:.2f} {row.magnitude}" for row in table.itertuples()]
-
-
-def test_a_strong_link_stays_in_sight(codebook, reporting):
-    table = tables.segment_descriptors().assign(cohen_effect=0.95)
-    figure = demographics.plot_demographic_links(table, TITLE, codebook, reporting)
-    assert figure.axes[0].get_xlim()[1] > 1
-
-
-def test_shares_leave_out_rare_codes_only(segments, codebook, reporting):
-    table = tables.segment_demographics(segments)
-    table = table[table["variable"].isin(codebook.columns_of("demographics")[:3])]
-    figure = demographics.plot_demographic_shares(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
-    shown = table[table["total_share"] >= reporting.smallest_code_share]
-    drawn = np.concatenate([offsets(axes)[:, 0] for axes in figure.axes])
-    np.testing.assert_allclose(np.sort(drawn), np.sort(shown["share"]))
 
 
 def test_every_model_is_drawn_with_the_mark_of_its_claim(reporting):
@@ -249,9 +201,8 @@ def test_the_beeswarm_shows_every_household(segments, codebook, reporting):
 
 
 def test_a_figure_changes_no_table(codebook, reporting):
-    tables_in = [tables.segment_descriptors(), tables.shap_importance()]
+    tables_in = [tables.shap_importance()]
     before = copy.deepcopy(tables_in)
-    demographics.plot_demographic_links(tables_in[0], TITLE, codebook, reporting)
-    explanations.plot_shap_importance(tables_in[1], TITLE, codebook, reporting)
+    explanations.plot_shap_importance(tables_in[0], TITLE, codebook, reporting)
     for table, old in zip(tables_in, before, strict=True):
         pd.testing.assert_frame_equal(table, old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from customer_segmentation.findings.exhibits import print_profiles, print_shares, print_table
+from customer_segmentation.findings.exhibits import print_profiles, print_table
 from customer_segmentation.findings.wording import percent
 from customer_segmentation.panel.codebook import Role
 
@@ -31,17 +31,3 @@ def test_what_lies_between_bounds_is_printed_as_a_range(codebook):
     profiles = profiles.assign(total_mean=profiles["mean"] + 0.1, mean_low=0.0, mean_high=1.0)
     printed = print_profiles(profiles, [partly.name], ["A"], codebook)
     assert printed.iloc[0].tolist()[2:] == ["20% to 70%", "30% to 80%"]
-
-
-def test_shares_are_printed_for_the_codes_that_occur(codebook):
-    shares = pd.DataFrame(
-        {
-            "segment": ["A", "B"],
-            "variable": "television",
-            "code": 2,
-            "share": [0.1, 0.3],
-            "total_share": 0.25,
-        }
-    )
-    printed = print_shares(shares, ["television"], ["A", "B"], codebook)
-    assert printed.to_numpy().tolist() == [["Television at home", "no", "10%", "30%", "25%"]]

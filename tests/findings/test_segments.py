@@ -7,9 +7,9 @@ import re
 import pandas as pd
 import pytest
 
-from customer_segmentation.findings import evidence, segments
+from customer_segmentation.findings import segments
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.segments.specification import Criterion, Naming, Persona
+from customer_segmentation.segments.personas import Criterion, Naming, Persona
 
 
 def sizes(counts: dict[str, int], thin: int = 0) -> pd.DataFrame:
@@ -48,20 +48,6 @@ def between(codebook) -> str:
     return next(variable.name for variable in codebook.derived if variable.bounds)
 
 
-def candidates(chosen: int, ari: dict[int, float], q10: float, silhouette: float) -> pd.DataFrame:
-    ks = list(ari)
-    return pd.DataFrame(
-        {
-            "specification": "s",
-            "k": ks,
-            "global_ari_median": list(ari.values()),
-            "global_ari_q10": q10,
-            "silhouette": silhouette,
-            "chosen": [k == chosen for k in ks],
-        }
-    )
-
-
 def test_sizes_name_every_segment_largest_first():
     text = segments.summarise_sizes(sizes({"Segment 1": 20, "Segment 2": 70, "Segment 10": 10}))
     assert text.startswith("100 households fall into 3 segments: ")
@@ -75,44 +61,6 @@ def test_sizes_name_every_segment_largest_first():
 @pytest.mark.parametrize(("thin", "said"), [(0, "Every household"), (1, "1 household,")])
 def test_thin_records_are_counted_apart(thin, said):
     assert said in segments.count_thin_records(sizes({"A": 5, "B": 5}, thin))
-
-
-def test_steadiness_reverses_with_the_quantile():
-    steady = evidence.judge_steadiness(candidates(3, {3: 0.9}, 0.70, 0.3), 0.70)
-    shaky = evidence.judge_steadiness(candidates(3, {3: 0.9}, 0.69, 0.3), 0.70)
-    assert steady == "The 3 segments are reproducible."
-    assert shaky == "The 3 segments are not steady enough to rely on."
-
-
-@pytest.mark.parametrize(
-    ("silhouette", "words"),
-    [
-        (0.71, "a strong structure has been found"),
-        (0.70, "a reasonable structure has been found"),
-        (0.256, "the structure is weak and could be artificial"),
-        (0.25, "no substantial structure has been found"),
-    ],
-)
-def test_separation_is_quoted_from_its_authors(silhouette, words):
-    text = evidence.judge_separation(candidates(4, {4: 0.5}, 0.5, silhouette))
-    assert text.endswith(f"{silhouette:.2f}: {words}")
-
-
-def test_all_tied_numbers_of_segments_are_named():
-    text = evidence.compare_numbers_of_segments(
-        candidates(4, {2: 0.901, 3: 0.899, 4: 0.5}, 0.4, 0.2), 543
-    )
-    assert "4 were chosen" in text
-    assert "steadiest: 2 and 3 (median adjusted Rand index 0.90)" in text
-    assert text.endswith("543\u00a0households")
-
-
-def test_other_specifications_are_not_compared():
-    other = candidates(9, {5: 1.0}, 1.0, 1.0).assign(specification="other", chosen=False)
-    text = evidence.compare_numbers_of_segments(
-        pd.concat([candidates(3, {2: 0.1, 3: 0.2}, 0.1, 0.1), other]), 543
-    )
-    assert text.startswith("Of 2 to 3 segments")
 
 
 def test_leaders_change_with_the_table(codebook):
@@ -215,12 +163,17 @@ def test_what_sets_a_segment_apart_is_ranked_by_standard_deviations(codebook):
     assert (facts[0].value, facts[0].total) == ("10% of purchases", "50%")
 
 
+def _persona(name: str, criterion: Criterion) -> Persona:
+    """One criterion shows the sentence more plainly than the two that a file must have."""
+    return Persona.model_construct(name=name, signature=(criterion,))
+
+
 def naming(codebook, foremost: bool = False) -> Naming:
     rate, promotion = codebook.column(Role.REPEAT_RATE), codebook.column(Role.PROMOTION_SHARE)
     one = Criterion(variable=rate, level="low", minimum=0.1, foremost=foremost)
     other = Criterion(variable=promotion, level="high", minimum=0.1)
-    return Naming(
-        personas=(Persona(name="A", signature=(one,)), Persona(name="B", signature=(other,))),
+    return Naming.model_construct(
+        personas=(_persona("A", one), _persona("B", other)),
         minimum_margin=0,
         when_unmatched="number",
     )

@@ -13,7 +13,7 @@ import pytest
 
 from customer_segmentation.pipelines.reporting import drawings, nodes, sections
 from customer_segmentation.pipelines.reporting.pipeline import create_pipeline
-from customer_segmentation.segments.specification import Naming
+from customer_segmentation.segments.personas import Naming
 from tests.figures import tables
 
 FIGURES = [name for name in create_pipeline().all_outputs() if name.endswith("_figure")]
@@ -144,9 +144,12 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
     sizes = tables.segment_sizes(households)
     reporting = parameters.reporting
     metrics, candidates = tables.classifier_metrics(), tables.segmentation_candidates(len(names))
+    stability, positions = tables.segment_stability(names), tables.household_positions(households)
     strata = pd.DataFrame({tables.codebook().fields[1].name: [1, 1, 2, 2]})
     return {
-        "summary": sections.segments.write_summary(sizes, candidates, metrics, reporting),
+        "summary": sections.segments.write_summary(
+            sizes, candidates, metrics, parameters.segmentation, reporting
+        ),
         "personas": sections.segments.write_personas(
             sizes, profiles, codebook, parameters.segmentation, reporting
         ),
@@ -160,7 +163,32 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
             codebook,
             reporting,
         ),
-        "evidence": sections.evidence.write_evidence(candidates, sizes, reporting),
+        "evidence": sections.evidence.write_evidence(
+            candidates, sizes, parameters.segmentation, reporting
+        ),
+        "stability": sections.evidence.write_stability(
+            tables.segment_paths(names),
+            tables.segment_flows(names),
+            stability,
+            tables.segment_jaccards(names),
+            codebook,
+            reporting,
+        ),
+        "membership": sections.evidence.write_membership(
+            households,
+            tables.household_similarities(households),
+            positions,
+            tables.segment_hulls(positions),
+            codebook,
+            reporting,
+        ),
+        "robustness": sections.evidence.write_robustness(
+            candidates,
+            tables.specification_agreement(k=len(names)),
+            tables.segment_sensitivity(),
+            sizes,
+            reporting,
+        ),
         "models": sections.models.write_models(metrics, tables.segment_metrics(names), reporting),
         "explanations": sections.models.write_explanations(
             tables.shap_importance(names),
@@ -220,9 +248,47 @@ def test_without_a_published_study_the_report_says_nothing_of_one(codebook, para
 
 
 def test_a_title_under_a_picture_is_the_title_in_the_picture(codebook, parameters):
-    section = write(codebook, parameters, tables.PERSONAS)["evidence"]
-    figure = drawings.evidence.draw_number_of_segments(
-        tables.segmentation_candidates(), section, parameters.reporting
-    )
+    section = write(codebook, parameters, tables.PERSONAS)["robustness"]
+    figure = drawings.evidence.draw_segment_sensitivity(section, parameters.reporting)
     drawn = figure.get_suptitle().replace("\n", " ")
-    assert drawn == section.charts["number_of_segments"].title
+    assert drawn == section.charts["segment_sensitivity"].title
+
+
+@pytest.mark.parametrize("names", [tables.PERSONAS, ("Segment 1", "Segment 2")], ids=len)
+def test_every_chart_of_the_evidence_has_numbers_and_its_figure(codebook, parameters, names):
+    parts = write(codebook, parameters, names)
+    evidence = {name: parts[name] for name in ("evidence", "stability", "membership", "robustness")}
+    charts = {
+        name: chart for section in evidence.values() for name, chart in section.charts.items()
+    }
+    assert {f"{name}_figure" for name in charts} <= set(FIGURES)
+    for name, chart in charts.items():
+        assert hasattr(drawings.evidence, f"draw_{name}")
+        assert "n\u00a0=\u00a0" in chart.title
+        assert len(chart.table) > 0
+        assert not chart.table.isin(["nan", "None", "<NA>", ""]).to_numpy()[:, 0].any()
+    assert len(evidence["evidence"].tables["candidates"]) == 28
+
+
+def test_specifications_are_named_for_people(codebook, parameters):
+    label = parameters.reporting.label
+    wanted = f"{label('buying_style')}, {label('plain')}, {label('kmeans')}"
+    parts = write(codebook, parameters, tables.PERSONAS)
+    assert parts["evidence"].tables["candidates"]["Specification"].iloc[0] == wanted
+    assert parts["robustness"].tables["specification_agreement"]["specification"].iloc[0] == wanted
+    assert f"“{wanted}”" in parts["evidence"].sentences["choice"]
+
+
+def test_the_draws_of_other_specifications_are_not_drawn(codebook, parameters):
+    candidates = tables.segmentation_candidates()
+    figure = drawings.evidence.draw_stability_by_k(
+        candidates,
+        tables.candidate_agreements(candidates).assign(pair=1),
+        tables.candidate_nulls(candidates),
+        write(codebook, parameters, tables.PERSONAS)["evidence"],
+        parameters.segmentation,
+        parameters.reporting,
+    )
+    chosen = candidates[candidates["specification"] == candidates["specification"].iloc[0]]
+    dots = next(line for line in figure.axes[1].lines if line.get_marker() == "o")
+    assert list(dots.get_ydata()) == chosen["silhouette"].tolist()

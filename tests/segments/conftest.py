@@ -15,8 +15,10 @@ from customer_segmentation.pipelines.segmentation.nodes import (
     assign_segments,
     select_eligible_households,
 )
+from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import fit_segmenter
-from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.segments.specification import Specification
+from customer_segmentation.segments.stability import bootstrap_segments
 
 
 @pytest.fixture(scope="session")
@@ -62,18 +64,76 @@ def eligible(_eligible: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def specification(codebook: Codebook, segmentation: SegmentationParameters) -> Specification:
+    """The specification that the rule chooses on this panel, at three segments."""
+    return segmentation.specifications(codebook)["buying_style.plain.kmeans"]
+
+
+@pytest.fixture(scope="session")
 def segmenter(
-    _eligible: pd.DataFrame, codebook: Codebook, segmentation: SegmentationParameters
+    _eligible: pd.DataFrame,
+    specification: Specification,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
 ) -> Pipeline:
-    """The segmenter of the reference specification; not to be changed."""
-    return fit_segmenter(_eligible, codebook, segmentation)
+    """The segmenter of that specification; not to be changed."""
+    return fit_segmenter(_eligible, specification, 3, codebook, segmentation)
+
+
+Refit = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def refit(codebook: Codebook, segmentation: SegmentationParameters) -> Refit:
+    """Fit the same specification on other households, with other parameters or segments."""
+
+    def _refit(
+        households: pd.DataFrame,
+        parameters: SegmentationParameters = segmentation,
+        segments: int = 3,
+    ) -> Pipeline:
+        specification = parameters.specifications(codebook)["buying_style.plain.kmeans"]
+        return fit_segmenter(households, specification, segments, codebook, parameters)
+
+    return _refit
+
+
+@pytest.fixture(scope="session")
+def few_pairs(segmentation: SegmentationParameters) -> SegmentationParameters:
+    """The parameters of an ordinary run, with little effort for the evidence."""
+    effort = {"pairs": 6, "screening_pairs": 3, "null_draws": 4, "null_pairs": 2}
+    evidence = segmentation.evidence.model_copy(update={**effort, "gap_references": 2})
+    return segmentation.model_copy(update={"evidence": evidence})
+
+
+@pytest.fixture(scope="session")
+def _bootstrapped(
+    segmenter: Pipeline,
+    specification: Specification,
+    _households: pd.DataFrame,
+    _features: pd.DataFrame,
+    codebook: Codebook,
+    few_pairs: SegmentationParameters,
+) -> pd.DataFrame:
+    eligible = ~_features["thin_record"].to_numpy()
+    return bootstrap_segments(segmenter, specification, _households, eligible, codebook, few_pairs)
+
+
+@pytest.fixture
+def bootstrapped(_bootstrapped: pd.DataFrame) -> pd.DataFrame:
+    """The same segments found again on a few bootstrap samples; a copy."""
+    return _bootstrapped.copy()
 
 
 @pytest.fixture(scope="session")
 def _segments(
-    segmenter: Pipeline, _households: pd.DataFrame, _features: pd.DataFrame, codebook: Codebook
+    segmenter: Pipeline,
+    _bootstrapped: pd.DataFrame,
+    _households: pd.DataFrame,
+    _features: pd.DataFrame,
+    codebook: Codebook,
 ) -> pd.DataFrame:
-    return assign_segments(segmenter, _households, _features, codebook)
+    return assign_segments(segmenter, _bootstrapped, _households, _features, codebook)
 
 
 @pytest.fixture

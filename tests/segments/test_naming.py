@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from customer_segmentation.segments.naming import (
     SegmentNamingError,
@@ -14,10 +15,10 @@ from customer_segmentation.segments.naming import (
     name_segments,
     standardised_means,
 )
-from customer_segmentation.segments.segmenter import fit_segmenter
 
-LOYAL, DEALS, VARIED = [1.3, 1.5, -0.4], [-0.5, -0.4, 1.5], [-0.2, -0.4, -0.4]
-VARIABLES = ["repeat_rate", "brand_loyalty_mid", "promo_share"]
+# Repeat rate, largest share, promotion share, banded offers, in standard deviations.
+LOYAL, DEALS, VARIED = [1.3, 1.5, -0.4, -0.4], [-0.5, -0.4, 1.5, 1.4], [-0.2, -0.4, -0.4, -0.3]
+VARIABLES = ["repeat_rate", "brand_loyalty_mid", "promo_share", "share_banded_offer"]
 
 
 def means(*rows):
@@ -51,9 +52,13 @@ def test_a_persona_is_known_by_the_name_it_is_given(naming):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ((LOYAL, [-0.5, -0.4, 0.9], VARIED), r"'Promo Shoppers'.*promo_share \+0.90.*least \+1"),
-        ((LOYAL, DEALS, [0.05, -0.4, -0.4]), r"'Variety Seekers'.*repeat_rate at most -0.1"),
-        (([1.3, 0.2, -0.4], DEALS, VARIED), r"'Loyalists'.*brand_loyalty_mid at least \+0.5"),
+        (
+            (LOYAL, [-0.5, -0.4, 0.9, 1.4], VARIED),
+            r"'Promo Shoppers'.*promo_share \+0.90.*least \+1",
+        ),
+        ((LOYAL, DEALS, [0.05, -0.4, -0.4, -0.3]), r"'Variety Seekers'.*repeat_rate at most -0.1"),
+        (([1.3, 0.2, -0.4, -0.4], DEALS, VARIED), r"'Loyalists'.*brand_loyalty_mid at least \+0.5"),
+        ((LOYAL, [-0.5, -0.4, 1.5, 0.4], VARIED), r"'Promo Shoppers'.*share_banded_offer at least"),
         ((LOYAL, DEALS), "2 segments, but 3 personas"),
     ],
 )
@@ -63,7 +68,7 @@ def test_a_segment_without_the_whole_signature_gets_no_name(naming, rows, messag
 
 
 def test_a_foremost_mean_must_lie_beyond_every_other(naming):
-    tied = means([1.3, 1.5, 1.6], [-0.9, -0.9, 1.6], VARIED)
+    tied = means([1.3, 1.5, 1.6, 0], [-0.9, -0.9, 1.6, 1.4], VARIED)
     with pytest.raises(SegmentNamingError, match=r"'Promo Shoppers'.*beyond every other segment"):
         match_personas(tied, naming)
 
@@ -77,7 +82,7 @@ def test_two_matchings_that_fit_alike_are_refused(naming):
         naming.personas[2],
     )
     naming = naming.model_copy(update={"personas": personas})
-    rows = means(LOYAL, [-0.5, -0.5, 0.3], [-0.4, -0.4, 0.1])
+    rows = means(LOYAL, [-0.5, -0.5, 0.3, 0], [-0.4, -0.4, 0.1, 0])
     # By hand: (0.3 + 0.4) against (0.1 + 0.5), so the best is ahead by 0.10.
     with pytest.raises(SegmentNamingError, match=r"ahead by 0\.10 .*minimum_margin asks for 0\.5"):
         match_personas(rows, naming)
@@ -96,7 +101,7 @@ def test_means_are_in_standard_deviations_of_all_households():
 
 def test_unmatched_segments_are_numbered_by_size_when_that_is_asked_for(naming):
     numbering = naming.model_copy(update={"when_unmatched": "number"})
-    indicators = means(*[[0, 0, 0]] * 6)
+    indicators = means(*[[0, 0, 0, 0]] * 6)
     labels = np.array([7, 7, 7, 2, 5, 5])
     expected = {7: "Segment 1", 5: "Segment 2", 2: "Segment 3"}
     assert name_segments(indicators, labels, numbering) == expected
@@ -113,13 +118,36 @@ def test_numbers_do_not_depend_on_the_numbers_of_kmeans(naming):
         assert found == [f"Segment {i}" for i in (2, 3, 3, 1, 1, 1, 2)]
 
 
-def test_more_segments_than_personas_are_numbered_never_misnamed(eligible, codebook, change):
-    parameters = change(specification__segments=4, naming__when_unmatched="number")
-    segmenter = fit_segmenter(eligible, codebook, parameters)
-    assert list(segmenter.classes_) == [f"Segment {i}" for i in (1, 2, 3, 4)]
+@pytest.mark.parametrize("segments", [2, 4, 5])
+def test_as_many_segments_as_there_are_no_personas_for_are_numbered_never_misnamed(
+    eligible, refit, change, segments
+):
+    segmenter = refit(eligible, change(naming__when_unmatched="number"), segments)
+    assert sorted(segmenter.classes_) == [f"Segment {i}" for i in range(1, segments + 1)]
+    sizes = pd.Series(segmenter.predict(eligible)).value_counts().sort_index()
+    assert sizes.is_monotonic_decreasing
+    with pytest.raises(SegmentNamingError, match=f"{segments} segments, but 3 personas"):
+        refit(eligible, segments=segments)
 
 
-def test_unmatched_segments_of_the_panel_stop_the_run(eligible, codebook, change):
-    parameters = change(naming__personas__1__signature__0__minimum=2.5)
+def test_unmatched_segments_of_the_panel_stop_the_run_or_are_numbered(eligible, refit, change):
+    path = "naming__personas__1__signature__0__minimum"
     with pytest.raises(SegmentNamingError, match="No segment shows the signature of 'Promo Shop"):
-        fit_segmenter(eligible, codebook, parameters)
+        refit(eligible, change(**{path: 2.5}))
+    numbered = refit(eligible, change(**{path: 2.5, "naming__when_unmatched": "number"}))
+    assert sorted(numbered.classes_) == ["Segment 1", "Segment 2", "Segment 3"]
+
+
+def test_a_renamed_persona_goes_through_to_the_households(eligible, segmenter, refit, change):
+    renamed = refit(eligible, change(naming__personas__0__name="Devotees")).predict(eligible)
+    assert list(renamed) == [
+        name.replace("Loyalists", "Devotees") for name in segmenter.predict(eligible)
+    ]
+
+
+def test_a_signature_must_rest_on_two_variables(change):
+    criterion = {"variable": "promo_share", "level": "high", "minimum": 1.0}
+    with pytest.raises(ValidationError, match="'Promo Shoppers' rests on one indicator"):
+        change(naming__personas__1__signature=[criterion])
+    with pytest.raises(ValidationError, match="'promo_share' stands twice"):
+        change(naming__personas__1__signature=[criterion, criterion])

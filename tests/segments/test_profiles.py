@@ -1,31 +1,61 @@
-"""Descriptions of segments, recomputed household by household."""
+"""Descriptions of segments, recomputed household by household and sample by sample."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency, f_oneway, norm
 
 from customer_segmentation.panel.codebook import Scale
 from customer_segmentation.segments.profiles import (
-    cohens_f,
-    cohens_w,
-    cramers_v,
-    epsilon,
-    judge_magnitude,
-    measure_descriptors,
+    match_segments,
     measure_sizes,
     profile_segments,
-    tabulate_demographics,
 )
+
+NAMES = ["Loyalists", "Promo Shoppers", "Variety Seekers"]
+
+
+@pytest.fixture(scope="module")
+def formed_by(specification):
+    return specification.variables
 
 
 @pytest.fixture
-def members(eligible, segments) -> dict[str, pd.DataFrame]:
-    """The eligible households of each segment."""
-    joined = eligible.merge(segments[["household_id", "segment"]], on="household_id")
-    return {str(name): group for name, group in joined.groupby("segment")}
+def describe(eligible, segments, bootstrapped, formed_by, codebook, segmentation):
+    """Profiles of the panel, with one argument or another replaced."""
+
+    def _describe(households=eligible, samples=bootstrapped, formed_by=formed_by, **description):
+        changed = segmentation.description.model_copy(update=description)
+        parameters = segmentation.model_copy(update={"description": changed})
+        return profile_segments(households, segments, samples, formed_by, codebook, parameters)
+
+    return _describe
+
+
+@pytest.fixture(scope="module")
+def profiles(_eligible, _segments, _bootstrapped, formed_by, codebook, segmentation):
+    return profile_segments(_eligible, _segments, _bootstrapped, formed_by, codebook, segmentation)
+
+
+@pytest.fixture
+def samples(eligible, bootstrapped):
+    """Each sample's drawn households, as often as they were drawn, with their segment in it."""
+    by_sample = []
+    for _, group in bootstrapped.groupby("sample"):
+        drawn = group.loc[group.index.repeat(group["draws"]), ["household_id", "segment"]]
+        by_sample.append(drawn.merge(eligible, on="household_id", how="left"))
+    return by_sample
+
+
+def epsilon(values, segments):
+    """Kelley's epsilon: the root of 1 - (mean square within) / (mean square in total)."""
+    stated = values.notna().to_numpy()
+    y, groups = values.to_numpy(float)[stated], np.asarray(segments)[stated]
+    within = sum(((y[groups == g] - y[groups == g].mean()) ** 2).sum() for g in set(groups))
+    total = ((y - y.mean()) ** 2).sum()
+    squared = 1 - (within / (len(y) - 3)) / (total / (len(y) - 1))
+    return max(squared, 0) ** 0.5
 
 
 def test_sizes_count_eligible_and_thin_households_apart(segments, codebook):
@@ -44,166 +74,225 @@ def test_without_thin_records_their_count_is_zero(segments, codebook):
     assert sizes["thin_households"].tolist() == [0, 0, 0]
 
 
-def test_profiles_equal_means_taken_one_by_one(eligible, members, segments, codebook):
-    profiles = profile_segments(eligible, segments, codebook)
-    assert len(profiles) == len(members) * profiles["variable"].nunique()
-    for row in profiles.sample(40, random_state=1).to_dict("records"):
-        own = members[row["segment"]][row["variable"]].dropna().to_numpy(float)
+def test_households_find_their_segment_in_any_order(eligible, segments, codebook):
+    turned = eligible.iloc[::-1].set_index(pd.Index(range(1000, 1543)))
+    matched = match_segments(turned, segments.sample(frac=1, random_state=1), codebook)
+    assert matched.index.tolist() == list(range(1000, 1543))
+    by_id = dict(zip(segments["household_id"], segments["segment"], strict=True))
+    assert matched.tolist() == [by_id[each] for each in turned["household_id"]]
+
+
+def test_profiles_equal_means_taken_one_by_one(eligible, segments, profiles, codebook):
+    own_of = eligible.merge(segments[["household_id", "segment"]], on="household_id")
+    assert len(profiles) == 3 * profiles["variable"].nunique()
+    for row in profiles.to_dict("records"):
+        own = own_of.loc[own_of["segment"] == row["segment"], row["variable"]]
+        own = own.dropna().to_numpy(float)
         everyone = eligible[row["variable"]].dropna().to_numpy(float)
         assert row["n"] == len(own)
         assert row["mean"] == pytest.approx(own.sum() / len(own))
         assert row["sd"] == pytest.approx(own.std(ddof=1))
-        half = norm.ppf(0.975) * own.std(ddof=1) / len(own) ** 0.5
-        interval = (own.mean() - half, own.mean() + half)
-        assert (row["mean_low"], row["mean_high"]) == pytest.approx(interval)
         assert row["median"] == pytest.approx(np.median(own))
         assert (row["q25"], row["q75"]) == pytest.approx(tuple(np.quantile(own, [0.25, 0.75])))
         assert row["total_mean"] == pytest.approx(everyone.mean())
+        assert row["total_sd"] == pytest.approx(everyone.std(ddof=1))
         if codebook[row["variable"]].scale != Scale.INTERVAL:
             assert row["index_to_total"] == pytest.approx(100 * own.mean() / everyone.mean())
         distance = (own.mean() - everyone.mean()) / everyone.std(ddof=1)
         assert row["standardised_mean"] == pytest.approx(distance, abs=1e-12)
 
 
-def test_profiles_hold_measurements_only(eligible, segments, codebook):
-    variables = set(profile_segments(eligible, segments, codebook)["variable"])
-    assert {"total_value", "share_lux", "promo_share", "affluence_index"} <= variables
-    assert variables.isdisjoint({"mother_tongue", "homemaker_age", "household_id", "thin_record"})
+def test_intervals_are_those_of_the_samples(profiles, samples):
+    for row in profiles.to_dict("records"):
+        means = [
+            each.loc[each["segment"] == row["segment"], row["variable"]].astype(float).mean()
+            for each in samples
+        ]
+        expected = tuple(np.quantile(means, [0.025, 0.975]))
+        assert (row["mean_low"], row["mean_high"]) == pytest.approx(expected, abs=1e-9)
+    middle = profiles["mean"].between(profiles["mean_low"], profiles["mean_high"])
+    assert middle.mean() > 0.8
 
 
-def test_logarithms_have_a_mean_but_no_index(eligible, segments, codebook):
-    profiles = profile_segments(eligible, segments, codebook).set_index("variable")
-    assert profiles.loc["log_volume", "index_to_total"].isna().all()
-    assert profiles.loc["log_volume", "mean"].notna().all()
-    assert profiles.loc["total_volume", "index_to_total"].notna().all()
+def test_effects_are_kelleys_epsilon(profiles, eligible, segments, samples):
+    own = segments.set_index("household_id").loc[eligible["household_id"], "segment"].tolist()
+    for variable, rows in profiles.groupby("variable"):
+        found = rows[["effect", "effect_low", "effect_high"]].drop_duplicates()
+        assert len(found) == 1
+        effect, *interval = found.iloc[0]
+        assert effect == pytest.approx(epsilon(eligible[variable], own), abs=1e-9)
+        again = [epsilon(each[variable], each["segment"]) for each in samples]
+        assert interval == pytest.approx(list(np.quantile(again, [0.025, 0.975])), abs=1e-9)
+    effects = profiles.drop_duplicates("variable").set_index("variable")["effect"]
+    assert effects["promo_share"] > 0.7 > effects["share_dettol"]
 
 
-def test_the_index_is_missing_where_the_total_is_zero(eligible, segments, codebook):
-    nobody = eligible.assign(share_dettol=0.0)
-    profiles = profile_segments(nobody, segments, codebook)
-    dettol = profiles[profiles["variable"] == "share_dettol"]
+def test_an_effect_by_hand(codebook, segmentation):
+    """Two samples of four households: squares within 1, in total 5; (1 / 2) / (5 / 3) = 0.3."""
+    identifiers = [1, 2, 3, 4]
+    variables = [v.name for v in codebook.variables if v.scale in set(Scale) - {"identifier"}]
+    households = pd.DataFrame(np.zeros((4, len(variables))), columns=variables)
+    households = households.assign(household_id=identifiers, total_volume=[1.0, 2.0, 3.0, 4.0])
+    segments = pd.DataFrame({"household_id": identifiers, "segment": list("AABB")})
+    bootstrapped = pd.DataFrame(
+        {
+            "sample": [1] * 4 + [2] * 4,
+            "household_id": identifiers * 2,
+            "draws": [1, 1, 1, 1, 2, 0, 0, 2],
+            "segment": list("AABBABAB"),
+        }
+    )
+    table = profile_segments(households, segments, bootstrapped, [], codebook, segmentation)
+    volume = table[table["variable"] == "total_volume"].set_index("segment")
+    assert volume["mean"].tolist() == [1.5, 3.5]
+    assert volume["effect"].tolist() == pytest.approx([0.7**0.5] * 2)
+    # The second sample: 1, 1 against 4, 4, an effect of 1.
+    low, high = 0.7**0.5, 1.0
+    assert volume.loc["A", "effect_low"] == pytest.approx(low + 0.025 * (high - low))
+    assert volume.loc["A", "effect_high"] == pytest.approx(low + 0.975 * (high - low))
+    assert volume.loc["A", "mean_low"] == pytest.approx(1 + 0.025 * 0.5)
+    assert volume.loc["B", "mean_high"] == pytest.approx(3.5 + 0.975 * 0.5)
+
+
+def test_missing_values_are_left_out_everywhere(describe, eligible, samples):
+    gaps = eligible.assign(average_price=eligible["average_price"].mask(eligible.index % 3 == 0))
+    table = describe(gaps)
+    rows = table[table["variable"] == "average_price"].set_index("segment")
+    assert rows["n"].sum() == 543 - 181
+    price = gaps.set_index("household_id")["average_price"]
+    own = [each.assign(average_price=each["household_id"].map(price)) for each in samples]
+    means = [each.loc[each["segment"] == NAMES[1], "average_price"].mean() for each in own]
+    expected = tuple(np.quantile(means, [0.025, 0.975]))
+    assert tuple(rows.loc[NAMES[1], ["mean_low", "mean_high"]]) == pytest.approx(expected)
+    again = [epsilon(each["average_price"], each["segment"]) for each in own]
+    interval = rows.loc[NAMES[0], ["effect_low", "effect_high"]].tolist()
+    assert interval == pytest.approx(list(np.quantile(again, [0.025, 0.975])))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_variable_that_nobody_states_has_no_figures(describe, eligible):
+    table = describe(eligible.assign(household_size=np.nan))
+    rows = table[table["variable"] == "household_size"]
+    assert rows["n"].tolist() == [0, 0, 0]
+    figures = ["mean", "mean_low", "mean_high", "effect", "effect_low", "effect_high"]
+    assert rows[figures].isna().all(axis=None)
+    assert not rows["marker"].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_segment_that_never_states_a_variable_has_no_interval(
+    describe, eligible, segments, bootstrapped
+):
+    # Whoever is a Loyalist anywhere, does not state it.
+    own = [*segments.to_dict("records"), *bootstrapped.to_dict("records")]
+    silent = {row["household_id"] for row in own if row["segment"] == NAMES[0]}
+    masked = eligible["average_price"].mask(eligible["household_id"].isin(silent))
+    table = describe(eligible.assign(average_price=masked))
+    rows = table[table["variable"] == "average_price"].set_index("segment")
+    assert rows.loc[NAMES[0], ["mean", "mean_low", "mean_high"]].isna().all()
+    assert rows.loc[NAMES[1:], ["mean", "mean_low", "mean_high"]].notna().all(axis=None)
+    assert rows["effect"].notna().all()
+    assert not rows.loc[NAMES[0], "marker"]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.07, 0.3, 1 / 3])
+def test_a_constant_is_no_finding(describe, eligible, value):
+    # 0.1 and its like have no exact binary form: their mean may differ from them by a rounding.
+    table = describe(eligible.assign(share_dettol=value))
+    rows = table[table["variable"] == "share_dettol"]
+    assert rows["mean"].tolist() == pytest.approx([value] * 3)
+    assert rows[["sd", "total_sd", "effect", "effect_low", "effect_high"]].eq(0).all(axis=None)
+    assert rows["standardised_mean"].isna().all()
+    assert not rows["marker"].any()
+
+
+def test_the_index_is_missing_where_the_total_is_zero(describe, eligible):
+    table = describe(eligible.assign(share_dettol=0.0))
+    dettol = table[table["variable"] == "share_dettol"]
     assert dettol["index_to_total"].isna().all()
     assert dettol["mean"].tolist() == [0, 0, 0]
 
 
-def test_demographic_shares_are_of_those_who_state_the_field(eligible, members, segments, codebook):
-    table = tabulate_demographics(eligible, segments, codebook)
-    for row in table.sample(40, random_state=2).to_dict("records"):
-        own, everyone = members[row["segment"]][row["variable"]], eligible[row["variable"]]
-        households = (own == row["code"]).sum()
-        assert row["households"] == households
-        assert row["share"] == pytest.approx(households / own.notna().sum())
-        total_share = (everyone == row["code"]).sum() / everyone.notna().sum()
-        assert row["total_share"] == pytest.approx(total_share)
-        assert row["index_to_total"] == pytest.approx(100 * row["share"] / row["total_share"])
-        assert row["label"] == codebook.field(row["variable"]).codes[row["code"]]
-    sums = table.groupby(["segment", "variable"])[["share", "total_share"]].sum()
-    np.testing.assert_allclose(sums, 1)
+def test_profiles_hold_measurements_only(profiles):
+    variables = set(profiles["variable"])
+    assert {"total_value", "share_lux", "promo_share", "affluence_index"} <= variables
+    assert variables.isdisjoint({"mother_tongue", "homemaker_age", "household_id", "thin_record"})
 
 
-def test_demographics_leave_out_purchases_measurements_and_not_stated(eligible, segments, codebook):
-    table = tabulate_demographics(eligible, segments, codebook)
-    assert set(table["variable"]) == {
-        "socio_economic_class",
-        "food_habits",
-        "mother_tongue",
-        "homemaker_sex",
-        "homemaker_age",
-        "homemaker_education",
-        "children",
-        "television",
+def test_logarithms_have_a_mean_but_no_index(profiles):
+    table = profiles.set_index("variable")
+    assert table.loc["log_volume", "index_to_total"].isna().all()
+    assert table.loc["log_volume", "mean"].notna().all()
+    assert table.loc["total_volume", "index_to_total"].notna().all()
+
+
+def test_what_follows_from_the_forming_variables_marks_nothing(profiles, describe):
+    built = set(profiles.loc[profiles["built_segments"], "variable"])
+    assert built == {
+        # formed the segments
+        "repeat_rate",
+        "repeat_opportunities",
+        "brand_loyalty_mid",
+        "promo_share",
+        "log_volume",
+        "log_transactions",
+        # the chances to repeat are the purchases less one; with the rate they tell the runs
+        "transactions",
+        "brand_runs",
+        "transactions_per_run",
+        # the complement, and what the logarithm hides
+        "share_no_promotion",
+        "total_volume",
+        "volume_per_transaction",
     }
-    assert "not stated" not in set(table["label"])
+    assert not profiles.loc[profiles["variable"].isin(built), "marker"].any()
+    # Without the guard most of them would stand out.
+    free = describe(formed_by=["average_price"])
+    assert free.loc[free["built_segments"], "variable"].unique().tolist() == ["average_price"]
+    marked = set(free.loc[free["marker"], "variable"])
+    assert {"share_no_promotion", "promo_share", "repeat_rate", "brand_runs"} <= marked
 
 
-def test_descriptors_leave_out_missing_records_and_what_is_not_stated(
-    eligible, members, segments, codebook
+def test_a_composition_is_known_from_all_shares_but_one(describe):
+    shares = ["share_price_premium", "share_price_popular", "share_price_economy"]
+    table = describe(formed_by=shares)
+    built = set(table.loc[table["built_segments"], "variable"])
+    assert built == {*shares, "share_price_sub_popular"}
+
+
+@pytest.mark.parametrize("distance", [0.01, 0.25, 0.6])
+def test_the_whole_interval_of_a_marker_lies_beyond_the_distance(describe, distance):
+    table = describe(marker_distance=distance)
+    for row in table.to_dict("records"):
+        least = distance * row["total_sd"]
+        above = min(row["mean_low"], row["mean_high"]) - row["total_mean"] >= least - 1e-12
+        below = row["total_mean"] - max(row["mean_low"], row["mean_high"]) >= least - 1e-12
+        assert row["marker"] == ((above or below) and not row["built_segments"])
+    assert table["marker"].any()
+
+
+def test_the_banded_offer_marks_promotion_shoppers(profiles):
+    marked = profiles[profiles["marker"]].groupby("variable")["segment"].agg(list)
+    assert "Promo Shoppers" in marked["share_banded_offer"]
+    assert (profiles.groupby("variable")["marker"].sum() == 3).sum() == 0
+
+
+def test_the_order_of_households_changes_nothing(
+    profiles, segments, bootstrapped, eligible, formed_by, codebook, segmentation
 ):
-    table = measure_descriptors(eligible, segments, codebook).set_index("descriptor")
-    assert list(table.index) == codebook.columns_of("demographics")
-    present = eligible[~eligible["demographic_record_missing"]]
-    assert table.loc["homemaker_age", "n"] == len(present) < len(eligible)
-    assert table.loc["television", "n"] == present["television"].notna().sum() < len(present)
-    assert set(table.index[table["measure"].str.contains("epsilon")]) == {
-        "household_size",
-        "affluence_index",
-    }
-    groups = [group["affluence_index"].dropna().astype(float) for group in members.values()]
-    f, n = f_oneway(*groups).statistic, sum(map(len, groups))
-    expected = (2 * (f - 1) / (2 * f + n - 3)) ** 0.5
-    assert table.loc["affluence_index", "effect"] == pytest.approx(expected)
-    f_of_cohen = (2 * (f - 1) / n) ** 0.5  # from the F ratio, without the detour by the effect
-    assert table.loc["affluence_index", "cohen_effect"] == pytest.approx(f_of_cohen, rel=0.01)
-    w_of_cohen = table.loc["homemaker_education", "effect"] * 2**0.5  # three segments
-    assert table.loc["homemaker_education", "cohen_effect"] == pytest.approx(w_of_cohen)
-    assert (table["convention"] == "f").tolist() == table["measure"].str.contains("eps").tolist()
+    table = profile_segments(
+        eligible,
+        segments.sample(frac=1, random_state=4),
+        bootstrapped,
+        formed_by,
+        codebook,
+        segmentation,
+    )
+    pd.testing.assert_frame_equal(table, profiles)
 
 
-@pytest.mark.parametrize(
-    ("effect", "convention", "word"),
-    [
-        (0.0949, "w", "negligible"),
-        (0.0951, "w", "small"),
-        (0.27, "w", "small"),
-        (0.27, "f", "medium"),
-        (0.30, "w", "medium"),
-        (0.40, "w", "medium"),
-        (0.40, "f", "large"),
-        (0.50, "w", "large"),
-        (float("inf"), "f", "large"),
-    ],
-)
-def test_a_magnitude_goes_by_the_convention_of_its_measure(effect, convention, word):
-    assert judge_magnitude(effect, convention) == word
-
-
-def test_effects_are_converted_to_cohens_scales():
-    # Two halves and full agreement with three classes: phi squared is the number of classes less 1.
-    assert cohens_w(1.0, 3) == pytest.approx(2**0.5)
-    assert cohens_w(0.2, 2) == pytest.approx(0.2)
-    assert cohens_w(0.0, 1) == 0
-    assert cohens_f(0.6) == pytest.approx(0.75)
-    assert cohens_f(1.0) == float("inf")
-
-
-def test_cramers_v_by_hand_and_by_scipy():
-    codes = pd.Series([1] * 40 + [2] * 30 + [3] * 30)
-    segments = pd.Series((["a"] * 25 + ["b"] * 15) + (["a"] * 5 + ["b"] * 25) + ["a", "b"] * 15)
-    chi2 = chi2_contingency(pd.crosstab(codes, segments), correction=False).statistic
-    corrected = chi2 / 100 - 2 * 1 / 99
-    side = 2 - 1 / 99
-    assert cramers_v(codes, segments) == pytest.approx((corrected / (side - 1)) ** 0.5)
-
-
-def test_cramers_v_of_no_full_and_impossible_links():
-    halves = pd.Series([1, 1, 2, 2] * 50)
-    assert cramers_v(halves, pd.Series(["a", "b"] * 100)) == 0
-    assert cramers_v(halves, halves) == pytest.approx(1)
-    assert cramers_v(pd.Series([1] * 200), halves) == 0
-
-
-def test_epsilon_follows_from_the_f_ratio():
-    generator = np.random.default_rng(1)
-    groups = [generator.normal(shift, 1, size) for shift, size in ((0, 20), (0.5, 30), (1, 25))]
-    values = pd.Series(np.concatenate(groups))
-    segments = pd.Series(np.repeat(["a", "b", "c"], [20, 30, 25]))
-    f, between, within = f_oneway(*groups).statistic, 2, 72
-    squared = between * (f - 1) / (between * f + within)
-    assert epsilon(values, segments) == pytest.approx(squared**0.5)
-
-
-def test_epsilon_of_no_and_constant_values():
-    segments = pd.Series(["a", "b"] * 10)
-    assert epsilon(pd.Series(np.repeat(range(10), 2)), segments) == 0
-    assert epsilon(pd.Series([4] * 20), segments) == 0
-
-
-def test_a_shuffled_descriptor_shows_no_link(eligible, segments, codebook):
-    by_household = segments.set_index("household_id")["segment"]
-    names = eligible["household_id"].map(by_household)
-    generator = np.random.default_rng(3)
-    effects = [
-        cramers_v(eligible["socio_economic_class"], pd.Series(generator.permutation(names)))
-        for _ in range(50)
-    ]
-    assert np.median(effects) < 0.03
+def test_inputs_stay_as_they_are(describe, eligible, bootstrapped, segments):
+    before = [each.copy() for each in (eligible, bootstrapped, segments)]
+    describe()
+    for old, new in zip(before, (eligible, bootstrapped, segments), strict=True):
+        pd.testing.assert_frame_equal(old, new)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from customer_segmentation.segments.segmenter import compute_scores, fit_segmenter
+from customer_segmentation.segments.naming import name_segments
+from customer_segmentation.segments.segmenter import compute_scores
 
 
 def test_volume_does_not_decide_everything(segmenter, eligible, codebook):
@@ -21,11 +24,11 @@ def test_volume_does_not_decide_everything(segmenter, eligible, codebook):
 
 
 @pytest.mark.parametrize("factor", [0.001, 1000])
-def test_the_unit_of_volume_changes_nothing(segmenter, eligible, codebook, segmentation, factor):
+def test_the_unit_of_volume_changes_nothing(segmenter, eligible, refit, factor):
     other_unit = eligible.drop(columns="log_volume").assign(
         total_volume=eligible["total_volume"] * factor
     )
-    refitted = fit_segmenter(other_unit, codebook, segmentation)
+    refitted = refit(other_unit)
     assert list(refitted.predict(other_unit)) == list(segmenter.predict(eligible))
 
 
@@ -41,17 +44,17 @@ def test_the_unit_of_volume_changes_nothing(segmenter, eligible, codebook, segme
     ],
 )
 def test_codes_and_identifiers_cannot_be_measured(change, codebook, variable, scale):
-    parameters = change(specification__constructs__1__scores__0__indicators__0__variable=variable)
+    parameters = change(constructs__1__scores__0__indicators__0__variable=variable)
     with pytest.raises(ValueError, match=f"'{variable}' has the scale {scale}"):
         parameters.check(codebook)
 
 
-def test_code_numbers_of_propositions_are_no_distance(segmenter, eligible, codebook, segmentation):
+def test_code_numbers_of_propositions_are_no_distance(segmenter, eligible, codebook, refit):
     """Propositions are shares of their own; exchanging two of them changes no segment."""
     propositions = codebook.columns_of("proposition_shares")
     exchanged = eligible.copy()
     exchanged[propositions] = eligible[propositions[::-1]].to_numpy()
-    refitted = fit_segmenter(exchanged, codebook, segmentation)
+    refitted = refit(exchanged)
     assert list(refitted.predict(exchanged)) == list(segmenter.predict(eligible))
 
 
@@ -78,10 +81,25 @@ def test_the_loyal_segment_is_the_loyal_one(segmenter, eligible):
     assert promotion.idxmax() == "Promo Shoppers"
 
 
+def test_names_on_kmeans_numbers_would_have_been_wrong(eligible, segmenter, segmentation):
+    """The published bug: names by position. Whatever the position, ours are earned by the means."""
+    naming = segmentation.naming
+    signs = eligible[naming.variables]
+    found = segmenter.predict(eligible)
+    for order in permutations(segmenter.classes_):
+        labels = np.array([list(order).index(name) for name in found])
+        names = name_segments(signs, labels, naming)
+        assert [names[label] for label in labels] == list(found)
+        by_position = np.array(["Loyalists", "Promo Shoppers", "Variety Seekers"])[labels]
+        assert (list(by_position) == list(found)) == (
+            order == ("Loyalists", "Promo Shoppers", "Variety Seekers")
+        )
+
+
 @pytest.mark.parametrize("seed", [1, 7, 42])
 def test_another_seed_numbers_segments_differently_and_names_them_alike(
-    segmenter, eligible, codebook, change, seed
+    segmenter, eligible, refit, change, seed
 ):
-    refitted = fit_segmenter(eligible, codebook, change(random_state=seed))
+    refitted = refit(eligible, change(random_state=seed))
     same = refitted.predict(eligible) == segmenter.predict(eligible)
     assert same.mean() > 0.97

@@ -1,158 +1,269 @@
-"""Bootstrap agreement: small cases by hand, the panel against its reference points."""
+"""How sure segments and households are: small cases by hand, the panel by plain loops."""
 
 from __future__ import annotations
-
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline
 
-from customer_segmentation.segments.segmenter import compute_scores
+from customer_segmentation.segments.candidates import bootstrap_candidates, label_candidates
+from customer_segmentation.segments.partition import Partition
+from customer_segmentation.segments.segmenter import FEATURES, SCORES, SEGMENTS, NamedPartition
 from customer_segmentation.segments.stability import (
-    bootstrap_agreements,
-    compare_counts,
-    compare_pair,
+    bootstrap_segments,
+    measure_agreement,
+    measure_recovery,
+    measure_stability,
 )
 
-
-def rand_index_by_pairs(first, second):
-    """The adjusted Rand index from its definition: over all pairs of households."""
-    pairs = list(combinations(range(len(first)), 2))
-    a = np.array([first[i] == first[j] for i, j in pairs])
-    b = np.array([second[i] == second[j] for i, j in pairs])
-    expected = a.sum() * b.sum() / len(pairs)
-    return ((a & b).sum() - expected) / ((a.sum() + b.sum()) / 2 - expected)
+NAMES = ["Loyalists", "Promo Shoppers", "Variety Seekers"]
 
 
-@pytest.fixture(scope="module")
-def scores(segmenter, _eligible) -> np.ndarray:
-    return compute_scores(segmenter, _eligible).to_numpy()
+@pytest.fixture
+def is_eligible(features):
+    return ~features["thin_record"].to_numpy()
 
 
-def test_groups_far_apart_agree_fully():
-    centres = np.repeat([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]], 30, axis=0)
-    scores = centres + np.random.default_rng(1).normal(size=centres.shape)
-    for seed in np.random.SeedSequence(1).spawn(5):
-        assert compare_pair(scores, [3], 5, seed) == [1.0]
+@pytest.fixture
+def jaccards(bootstrapped, segments, codebook):
+    return measure_recovery(bootstrapped, segments, codebook)
 
 
-def test_without_structure_five_groups_do_not_agree():
-    scores = np.random.default_rng(2).normal(size=(300, 4))
-    agreements = [compare_pair(scores, [5], 3, s)[0] for s in np.random.SeedSequence(2).spawn(5)]
-    assert np.median(agreements) < 0.6
+@pytest.fixture
+def stability(jaccards, bootstrapped, households, segments, codebook, segmentation):
+    return measure_stability(
+        jaccards, bootstrapped, households, segments, codebook, segmentation
+    ).set_index("segment")
 
 
-def test_agreement_is_the_adjusted_rand_index_of_both_labelings(monkeypatch):
-    labelings = [np.array([0, 0, 1, 1, 2, 2]), np.array([1, 1, 1, 0, 0, 0])]
-    answers = iter(labelings)
-    monkeypatch.setattr(
-        "customer_segmentation.segments.stability.partition_by_kmeans",
-        lambda *_: next(answers),
+def wide(bootstrapped, column):
+    """One row per sample, one column per household, in the order of the table."""
+    return np.stack([group[column].to_numpy() for _, group in bootstrapped.groupby("sample")])
+
+
+def refit(segmenter, specification, households, draws):
+    """Labels of all households by the reference's steps, refitted on the drawn ones."""
+    values = segmenter[FEATURES].transform(households)
+    rows = np.repeat(np.arange(len(values)), draws)
+    scorer = type(segmenter[SCORES])(specification.scores).fit(values.iloc[rows])
+    placed = scorer.transform(values).to_numpy()
+    return KMeans(3, n_init=200, tol=0, random_state=0).fit(placed[rows]).predict(placed)
+
+
+def test_each_sample_holds_every_household_in_order(bootstrapped, households, few_pairs):
+    samples = 2 * few_pairs.evidence.pairs
+    assert bootstrapped["sample"].tolist() == np.repeat(range(1, samples + 1), 600).tolist()
+    identifiers = households["household_id"].tolist()
+    assert bootstrapped["household_id"].tolist() == identifiers * samples
+    assert set(bootstrapped["segment"]) == set(NAMES)
+
+
+def test_samples_are_drawn_from_the_eligible_households(bootstrapped, features):
+    draws = wide(bootstrapped, "draws")
+    thin = features["thin_record"].to_numpy()
+    assert (draws[:, thin] == 0).all()
+    assert (draws.sum(axis=1) == 543).all()
+    assert len({row.tobytes() for row in draws}) == len(draws)
+    # Thin records are still given to a segment.
+    assert set(wide(bootstrapped, "segment")[:, thin].ravel()) == set(NAMES)
+
+
+def test_segments_are_those_of_a_refit_by_scikit_learn(
+    segmenter, specification, households, segments, is_eligible, codebook, few_pairs
+):
+    # Many starts, because many local optima lie close together.
+    method = specification.method.model_copy(update={"starts": 200})
+    thorough = specification.model_copy(update={"method": method})
+    effort = few_pairs.evidence.model_copy(update={"pairs": 2})
+    two = few_pairs.model_copy(update={"evidence": effort})
+    found = bootstrap_segments(segmenter, thorough, households, is_eligible, codebook, two)
+    draws, names = wide(found, "draws"), wide(found, "segment")
+    own = segments["segment"].to_numpy()
+    for sample in range(4):
+        labels = refit(segmenter, specification, households, draws[sample])
+        name_of = pd.Series(names[sample]).groupby(labels).agg(["first", "nunique"])
+        assert (name_of["nunique"] == 1).all()
+        # Each segment is called like the one that it shares most households with.
+        for number in range(3):
+            shared = pd.Series(own[is_eligible & (labels == number)]).value_counts()
+            assert name_of.loc[number, "first"] == shared.index[0]
+
+
+def test_the_numbers_of_the_reference_do_not_matter(
+    bootstrapped, segmenter, specification, households, is_eligible, codebook, few_pairs
+):
+    partition, order = segmenter[SEGMENTS].partition, [2, 0, 1]
+    turned = NamedPartition(
+        Partition(partition.centres[order], partition.variances[order], partition.shares[order]),
+        [segmenter[SEGMENTS].names[number] for number in order],
     )
-    found = compare_pair(np.zeros((6, 1)), [3], 1, np.random.SeedSequence(0))
-    assert found == [pytest.approx(rand_index_by_pairs(*labelings))]
-    # By hand: 2 common pairs, 3 and 6 of 15 expected to share 1.2; (2 - 1.2) / (4.5 - 1.2).
-    assert found == [pytest.approx(0.8 / 3.3)]
-
-
-def test_the_two_samples_are_bootstrap_samples_of_their_own(monkeypatch):
-    samples = []
-
-    def remember(scores, segments, starts, random_state, sample):
-        samples.append(sample)
-        return np.arange(len(scores)) % segments
-
-    monkeypatch.setattr("customer_segmentation.segments.stability.partition_by_kmeans", remember)
-    compare_pair(np.zeros((500, 2)), [2, 3], 1, np.random.SeedSequence(3))
-    first, second, *again = samples
-    assert not np.array_equal(first, second)
-    for sample in (first, second):
-        assert len(sample) == 500
-        # About 1 - 1/e of the households are drawn at least once.
-        assert len(set(sample)) / 500 == pytest.approx(0.632, abs=0.05)
-    assert all(np.array_equal(a, b) for a, b in zip(again, (first, second), strict=True))
-
-
-def test_the_number_of_processes_changes_nothing(scores, change):
-    alone, together = (
-        bootstrap_agreements(
-            scores,
-            change(processes=processes, candidates__bootstrap_pairs=3, candidates__largest=4),
-        )
-        for processes in (1, 2)
-    )
-    pd.testing.assert_frame_equal(alone, together, check_exact=True)
-    assert list(alone.columns) == ["k", "pair", "ari"]
-    assert sorted(zip(alone["k"], alone["pair"], strict=True)) == [
-        (k, pair) for k in (2, 3, 4) for pair in (1, 2, 3)
-    ]
-
-
-def test_more_pairs_leave_the_first_ones_as_they_were(scores, change):
-    few, more = (
-        bootstrap_agreements(
-            scores, change(processes=1, candidates__bootstrap_pairs=n, candidates__largest=3)
-        )
-        for n in (2, 4)
-    )
-    shared = more[more["pair"] <= 2].reset_index(drop=True)
-    pd.testing.assert_frame_equal(few.reset_index(drop=True), shared, check_exact=True)
-
-
-def test_reference_points_of_the_panel(scores, change):
-    parameters = change(
-        processes=2,
-        candidates__smallest=3,
-        candidates__largest=4,
-        candidates__bootstrap_pairs=60,
-    )
-    agreements = bootstrap_agreements(scores, parameters)
-    table = compare_counts(scores, agreements, parameters).set_index("k")
-    # The tolerance covers the Monte Carlo error of 60 pairs.
-    assert table.loc[3, "global_ari_median"] == pytest.approx(0.90, abs=0.03)
-    assert table.loc[3, "global_ari_q10"] == pytest.approx(0.77, abs=0.06)
-    assert table.loc[3, "silhouette"] == pytest.approx(0.30, abs=0.01)
-    assert table.loc[4, "global_ari_median"] == pytest.approx(0.83, abs=0.04)
-
-
-def test_candidates_are_compared_by_their_own_evidence(scores, change):
-    parameters = change(candidates__largest=4)
-    agreements = pd.DataFrame(
-        {
-            "k": np.repeat([2, 3, 4], 3),
-            "pair": [1, 2, 3] * 3,
-            "ari": [0.1, 0.2, 0.9, 0.5, 0.6, 0.7, 1.0, 1.0, 1.0],
+    other = Pipeline([*segmenter.steps[:2], (SEGMENTS, turned)])
+    two = few_pairs.model_copy(
+        update={
+            "processes": 1,
+            "evidence": few_pairs.evidence.model_copy(update={"pairs": 2, "screening_pairs": 2}),
         }
     )
-    table = compare_counts(scores, agreements, parameters)
-    assert table["k"].tolist() == [2, 3, 4]
-    assert table["global_ari_median"].tolist() == pytest.approx([0.2, 0.6, 1.0])
-    assert table["global_ari_q10"].tolist() == pytest.approx([0.12, 0.52, 1.0])
-    assert table["chosen"].tolist() == [False, True, False]
-    assert table["smallest_share"].tolist()[1] == pytest.approx(110 / 543)
-    assert set(table["variables"]) == {
-        "repeat_rate, brand_loyalty_mid, promo_share, log_volume, log_transactions"
-    }
+    again = bootstrap_segments(other, specification, households, is_eligible, codebook, two)
+    # Neither do workers, nor how many pairs follow.
+    pd.testing.assert_frame_equal(again, bootstrapped.head(len(again)), check_exact=True)
+    assert len(again) == 4 * 600
 
 
-def test_silhouette_is_the_mean_of_its_definition(scores, change):
-    few = scores[:60]
-    parameters = change(
-        candidates__smallest=2,
-        candidates__largest=3,
-        candidates__bootstrap_pairs=1,
-        processes=1,
+def test_a_segment_without_households_still_counts(
+    segmenter, specification, households, is_eligible, codebook, few_pairs
+):
+    centres = segmenter[SEGMENTS].partition.centres
+    far = NamedPartition(Partition.around(np.vstack([centres[:2], centres[:1] + 99])), NAMES)
+    other = Pipeline([*segmenter.steps[:2], (SEGMENTS, far)])
+    assert set(other.predict(households)) == set(NAMES[:2])
+    one = few_pairs.model_copy(
+        update={"evidence": few_pairs.evidence.model_copy(update={"pairs": 1})}
     )
-    agreements = bootstrap_agreements(few, parameters)
-    table = compare_counts(few, agreements, parameters).set_index("k")
-    from customer_segmentation.segments.partition import partition_by_kmeans
+    again = bootstrap_segments(other, specification, households, is_eligible, codebook, one)
+    for _, group in again.groupby("sample"):
+        assert set(group["segment"]) == set(NAMES)
 
-    labels = partition_by_kmeans(few, 3, parameters.specification.starts, parameters.random_state)
-    distances = np.sqrt(((few[:, None] - few) ** 2).sum(axis=2))
-    widths = []
-    for i, label in enumerate(labels):
-        own = distances[i, labels == label].sum() / ((labels == label).sum() - 1)
-        next_best = min(distances[i, labels == o].mean() for o in set(labels) - {label})
-        widths.append((next_best - own) / max(own, next_best))
-    assert table.loc[3, "silhouette"] == pytest.approx(np.mean(widths))
+
+def test_agreement_by_hand():
+    segments = pd.DataFrame({"segment": ["A", "B", "A"]}, index=[7, 8, 9])
+    again = [["A", "A", "B"], ["A", "B", "B"], ["B", "B", "B"], ["A", "B", "A"]]
+    bootstrapped = pd.DataFrame({"segment": np.ravel(again)})
+    agreement = measure_agreement(bootstrapped, segments)
+    assert agreement.to_dict() == {7: 0.75, 8: 0.75, 9: 0.25}
+
+
+def test_agreement_of_the_panel(segments, bootstrapped):
+    again = wide(bootstrapped, "segment")
+    for i in (0, 17, 599):
+        same = sum(sample[i] == segments["segment"].iloc[i] for sample in again)
+        assert segments["agreement"].iloc[i] == pytest.approx(same / len(again))
+    assert segments["agreement"].median() == 1
+    assert segments["agreement"].nunique() > 3
+
+
+def test_the_second_segment_is_the_second_nearest_centre(segments, segmenter, households):
+    assert (segments["second_segment"] != segments["segment"]).all()
+    scores = segmenter[:-1].transform(households).to_numpy()
+    named = segmenter[SEGMENTS]
+    for row, own, second in zip(
+        scores, segments["segment"], segments["second_segment"], strict=True
+    ):
+        distances = [((row - centre) ** 2).sum() ** 0.5 for centre in named.partition.centres]
+        ordered = [name for _, name in sorted(zip(distances, named.names, strict=True))]
+        assert [own, second] == ordered[:2]
+
+
+def test_recovery_by_hand(codebook):
+    segments = pd.DataFrame(
+        {"segment": list("AABBB"), "thin_record": [False, False, False, False, True]}
+    )
+    again = [list("AABBA"), list("ABBBB"), list("BBABB")]
+    table = measure_recovery(pd.DataFrame({"segment": np.ravel(again)}), segments, codebook)
+    assert list(table) == ["segment", "sample", "jaccard"]
+    assert table["segment"].tolist() == list("AAABBB")
+    assert table["sample"].tolist() == [1, 2, 3, 1, 2, 3]
+    # Of the four that count: all as they were; {0} and {1, 2, 3}; {2} and {0, 1, 3}.
+    assert table["jaccard"].tolist() == pytest.approx([1, 1 / 2, 2 / 3, 1, 2 / 3, 1 / 2])
+
+
+def test_recovery_equals_that_of_the_candidates(
+    stability, specification, segments, eligible, codebook, few_pairs
+):
+    grid = few_pairs.grid.model_copy(
+        update={"transforms": ("plain",), "views": few_pairs.grid.views[:1], "references": ()}
+    )
+    small = few_pairs.model_copy(update={"grid": grid})
+    labels = label_candidates(eligible, codebook, small)
+    _, recoveries = bootstrap_candidates(eligible, labels, codebook, small)
+    key = {"specification": specification.name, "k": 3}
+    own = labels[(labels[list(key)] == key).all(axis=1)]
+    name_of = own.merge(segments, on="household_id").groupby("label")["segment"].agg(["first"])
+    rows = recoveries[(recoveries[list(key)] == key).all(axis=1)].set_index("label")
+    for label, row in rows.iterrows():
+        same = stability.loc[name_of.loc[label, "first"]]
+        assert (same["slsw_median"], same["slsw_q10"]) == (row["slsw_median"], row["slsw_q10"])
+
+
+def test_sizes_and_their_intervals(stability, bootstrapped, segments):
+    own = segments[~segments["thin_record"]]
+    draws, names = wide(bootstrapped, "draws"), wide(bootstrapped, "segment")
+    assert stability.index.tolist() == NAMES
+    for name in NAMES:
+        size = sum(each == name for each in own["segment"])
+        row = stability.loc[name]
+        assert row["size"] == size
+        assert row["share"] == pytest.approx(size / 543)
+        shares = [
+            sum(n for n, each in zip(*sample, strict=True) if each == name) / 543
+            for sample in zip(draws, names, strict=True)
+        ]
+        expected = tuple(np.quantile(shares, [0.025, 0.975]))
+        assert (row["share_low"], row["share_high"]) == pytest.approx(expected)
+        assert row["share_low"] < row["share"] < row["share_high"]
+    assert stability["size"].tolist() == [110, 115, 318]
+
+
+def test_stability_summarises_the_samples(stability, jaccards):
+    for name in NAMES:
+        drawn = jaccards.loc[jaccards["segment"] == name, "jaccard"]
+        assert len(drawn) == 12
+        assert stability.loc[name, "slsw_median"] == np.median(drawn)
+        assert stability.loc[name, "slsw_q10"] == pytest.approx(np.quantile(drawn, 0.1))
+    assert (stability["slsw_median"] >= 0.85).all()
+
+
+def test_a_sample_without_one_of_the_segments_counts_as_none(
+    jaccards, bootstrapped, households, segments, codebook, segmentation
+):
+    first = (bootstrapped["sample"] <= 11) & (bootstrapped["segment"] == NAMES[0])
+    gone = bootstrapped.assign(segment=bootstrapped["segment"].mask(first, NAMES[1]))
+    table = measure_stability(jaccards, gone, households, segments, codebook, segmentation)
+    low = table.set_index("segment").loc[NAMES[0], "share_low"]
+    assert low == 0
+
+
+def weigh(segmentation, weights):
+    description = segmentation.description.model_copy(update={"stratum_weights": weights})
+    return segmentation.model_copy(update={"description": description})
+
+
+def test_the_mix_of_strata_bounds_every_weighted_share(
+    stability, jaccards, bootstrapped, households, segments, codebook, segmentation
+):
+    assert stability["weighted_share"].isna().all()
+    own = segments.assign(stratum=households["socio_economic_class"].astype(int))
+    per_stratum = own["stratum"].value_counts()
+    own = own[~own["thin_record"]]
+    shares = pd.crosstab(own["segment"], own["stratum"], normalize="columns")
+    assert stability["mix_low"].tolist() == pytest.approx(shares.min(axis=1).tolist())
+    assert stability["mix_high"].tolist() == pytest.approx(shares.max(axis=1).tolist())
+    for weights in ({1: 5.0, 2: 3.0, 3: 1.0, 4: 1.0}, {1: 1e-9, 2: 1e-9, 3: 1e-9, 4: 1.0}):
+        table = measure_stability(
+            jaccards, bootstrapped, households, segments, codebook, weigh(segmentation, weights)
+        ).set_index("segment")
+        total = dict.fromkeys(NAMES, 0.0)
+        for segment, stratum in zip(own["segment"], own["stratum"], strict=True):
+            total[segment] += weights[stratum] / per_stratum[stratum]
+        for name in NAMES:
+            weighted = table.loc[name, "weighted_share"]
+            assert weighted == pytest.approx(total[name] / sum(total.values()))
+            low, high = table.loc[name, ["mix_low", "mix_high"]]
+            assert low - 1e-9 <= weighted <= high + 1e-9
+    # With all the weight on one stratum it is the share there.
+    assert table["weighted_share"].tolist() == pytest.approx(shares[4].tolist(), abs=1e-6)
+
+
+def test_weights_for_strata_that_the_panel_lacks(
+    bootstrapped, households, segments, codebook, segmentation
+):
+    kept = households[households["socio_economic_class"] != 4].reset_index(drop=True)
+    fewer = segments[segments["household_id"].isin(kept["household_id"])].reset_index(drop=True)
+    again = bootstrapped[bootstrapped["household_id"].isin(kept["household_id"])]
+    weighted = weigh(segmentation, {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0})
+    jaccards = measure_recovery(again, fewer, codebook)
+    table = measure_stability(jaccards, again, kept, fewer, codebook, weighted)
+    assert table["weighted_share"].sum() == pytest.approx(1)
+    assert table["weighted_share"].between(table["mix_low"], table["mix_high"]).all()

@@ -35,7 +35,9 @@ def _eligible(_households: pd.DataFrame, _features: pd.DataFrame, codebook: Code
 @pytest.fixture(scope="session")
 def segmenter(_eligible: pd.DataFrame, parameters: Parameters) -> Pipeline:
     """The segmenter of an ordinary run."""
-    return fit_segmenter(_eligible, parameters.codebook, parameters.segmentation)
+    codebook, segmentation = parameters.codebook, parameters.segmentation
+    specification = segmentation.specifications(codebook)["buying_style.plain.kmeans"]
+    return fit_segmenter(_eligible, specification, 3, codebook, segmentation)
 
 
 @pytest.fixture

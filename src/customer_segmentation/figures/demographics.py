@@ -2,112 +2,213 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from customer_segmentation.figures.style import (
-    FAINT,
     INK,
+    QUIET,
     ReportingParameters,
     add_legend,
     canvas,
+    hide_unused,
 )
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.segments.descriptors import CONVENTIONS, LEVEL, MAGNITUDES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import BoundaryNorm, Colormap
     from matplotlib.figure import Figure
 
-SHADES = (INK, "#8794A1", "#52606D", "#B8C2CC")
-ROW = 0.27
-SCALES = {"w": "Cohen's w, for codes", "f": "Cohen's f, for counts"}
+MEASURES = {"w": "Codes: Cohen’s w", "f": "Counts: Cohen’s f"}
+ROW = 0.36  # inches
+STRONGEST = 3.0  # where an effect without end is drawn
+# Friendly (1994), Mosaic displays for multi-way contingency tables: shades from 2 and from 4.
+# Purple and brown are no colours of personas; a colour-vision deficiency does not mix them up.
+STEPS = (-4, -2, 2, 4)
+SHADES = ("#8C510A", "#DFC27D", "#E9ECEF", "#C2A5CF", "#762A83")
+PANELS_IN_ROW = 2
+LINE = 0.17  # inches that one label needs
+BAND = 0.05  # height of the colour above a segment's column; the column's is 1
 
 
 def plot_demographic_links(
-    descriptors: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
+    tested: pd.DataFrame,
+    levelled: pd.DataFrame,
+    title: str,
+    codebook: Codebook,
+    reporting: ReportingParameters,
 ) -> Figure:
     """Show how strongly each descriptor goes with the segments.
 
     Args:
-        descriptors: `segment_descriptors` of one subset of households; one row per descriptor, in
-            the order wanted.
+        tested: Tested rows of `segment_descriptors`, one per descriptor, in the order wanted.
+        levelled: The rows with the missing record in, for all or some of these descriptors.
         title: The finding.
         codebook: Names of descriptors.
         reporting: The style.
 
     Returns:
-        The figure in the order of the rows; a shade per measure.
+        The figure, one panel per measure; an effect is filled when it survives Holm's correction,
+        its line is the 95 % interval.
     """
-    ordered = descriptors.assign(scale=[SCALES[name] for name in descriptors["convention"]])
-    places = pd.Series(range(len(ordered)), index=ordered["descriptor"])
-    with canvas(title, 1.1 + 0.3 * len(ordered), reporting) as (figure, (axes,)):
-        axes.hlines(places, 0, ordered["cohen_effect"], color=FAINT, lw=3, zorder=1)
-        for shade, (measure, part) in zip(SHADES, ordered.groupby("scale"), strict=False):
-            y = places[part["descriptor"]]
-            label = str(measure)
-            axes.scatter(
-                part["cohen_effect"], y, s=60, c=shade, label=label, zorder=2, clip_on=False
-            )
-        marks = zip(ordered["cohen_effect"], ordered["magnitude"], strict=True)
-        for place, (effect, word) in enumerate(marks):
-            axes.text(effect + 0.012, place, f"{effect:.2f} {word}", va="center", fontsize=9)
-        names = [codebook[name].title for name in ordered["descriptor"]]
-        axes.set_yticks(
-            places, [f"{n} (n = {k})" for n, k in zip(names, ordered["n"], strict=True)]
-        )
-        axes.set(
-            ylim=(len(ordered) - 0.4, -0.6), xlim=(0, max(0.5, ordered["cohen_effect"].max() + 0.2))
-        )
-        axes.set_xlabel("Effect size by Cohen (0: no link)")
-        add_legend(figure, axes)
-    return figure
+    drawn = tested.replace(np.inf, STRONGEST)
+    parts = {name: drawn[drawn["convention"] == name] for name in MEASURES}
+    parts = {name: part for name, part in parts.items() if len(part)}
+    heights = [len(part) + 0.6 for part in parts.values()]
+    grid = {"nrows": len(parts), "height_ratios": heights}
+    with canvas(title, 0.7 + ROW * (sum(heights) + len(parts)), reporting, **grid) as (fig, panels):
+        for axes, (convention, part) in zip(panels, parts.items(), strict=True):
+            _draw_links(axes, part, levelled.set_index("descriptor")["cohen_effect"])
+            _name_rows(axes, part, codebook)
+            axes.set_title(MEASURES[convention])
+            axes.set_xticks((0, *CONVENTIONS[convention]), _name_steps(convention))
+            axes.set_xlim(0, max(0.55, drawn["cohen_high"].max() + 0.2))
+        _explain_marks(panels[0])
+        add_legend(fig, panels[0])
+    return fig
 
 
-def plot_demographic_shares(
+def _draw_links(axes: Axes, links: pd.DataFrame, levelled: pd.Series) -> None:
+    places = np.arange(len(links))
+    axes.hlines(places, links["cohen_low"], links["cohen_high"], color=QUIET, lw=1.6, zorder=1)
+    again = links["descriptor"].map(levelled).replace(np.inf, STRONGEST)
+    axes.scatter(again, places + 0.3, s=22, c="#A3AEB9", marker="D", lw=0, zorder=2, clip_on=False)
+    fills = [INK if survives else "white" for survives in links["p_holm"] <= LEVEL]
+    axes.scatter(
+        links["cohen_effect"], places, s=55, c=fills, edgecolors=INK, zorder=3, clip_on=False
+    )
+    words = zip(links["cohen_high"], links["cohen_effect"], links["magnitude"], strict=True)
+    for place, (high, effect, word) in enumerate(words):
+        axes.text(high + 0.012, place, f"{effect:.2f} {word}", va="center", fontsize=9)
+
+
+def _name_rows(axes: Axes, links: pd.DataFrame, codebook: Codebook) -> None:
+    names = [codebook[name].title for name in links["descriptor"]]
+    labels = [f"{name} (n = {n})" for name, n in zip(names, links["n"], strict=True)]
+    axes.set_yticks(range(len(links)), labels)
+    axes.tick_params(axis="y", pad=10)
+    axes.set_ylim(len(links) - 0.4, -0.6)
+
+
+def _name_steps(convention: str) -> list[str]:
+    steps = zip(CONVENTIONS[convention], MAGNITUDES[1:], strict=True)
+    return ["0", *(f"{step:.2f}\n{word}" for step, word in steps)]
+
+
+def _explain_marks(axes: Axes) -> None:
+    marks: dict[str, dict[str, Any]] = {
+        "survives Holm’s correction": {"s": 55, "c": INK, "edgecolors": INK},
+        "does not": {"s": 55, "c": "white", "edgecolors": INK},
+        "with the missing records in (not tested)": {"s": 22, "c": "#A3AEB9", "marker": "D"},
+    }
+    for label, style in marks.items():
+        axes.scatter([], [], label=label, **style)
+    axes.plot([], [], color=QUIET, lw=1.6, label="95% interval")
+
+
+def plot_descriptor_mosaics(
     demographics: pd.DataFrame, title: str, codebook: Codebook, reporting: ReportingParameters
 ) -> Figure:
-    """Show which part of each segment holds each code of a few descriptors.
+    """Show the make-up of the segments, and where it is not what independence would give.
 
     Args:
-        demographics: `segment_demographics` of the descriptors to show, in the order wanted; one
-            row per segment, variable and code.
+        demographics: The descriptors to show, in the order wanted; one row per variable, segment
+            and label: `households`, `share` of the segment and `residual` (adjusted, standardised).
         title: The finding.
-        codebook: Names of descriptors and codes.
-        reporting: Colours, order and the smallest code shown.
+        codebook: Names of descriptors.
+        reporting: Colours and order of the segments.
 
     Returns:
-        The figure, one panel per descriptor, the codes in the codebook's order.
+        The figure, one panel per descriptor: a column per segment, as wide as its households; a
+        tile per code, as high as its share, shaded by its residual.
     """
-    shown = demographics[demographics["total_share"] >= reporting.smallest_code_share]
-    names = list(dict.fromkeys(shown["variable"]))
-    codes = [shown.loc[shown["variable"] == name, "code"].nunique() for name in names]
-    height = 0.9 + sum(codes) * ROW + 0.34 * len(names)
-    grid = {"nrows": len(names), "sharex": True, "height_ratios": [n + 0.4 for n in codes]}
-    with canvas(title, height, reporting, **grid) as (figure, panels):
-        for axes, name in zip(panels, names, strict=True):
-            _draw_codes(
-                axes, shown[shown["variable"] == name], codebook.field(name).codes, reporting
-            )
-            axes.set_title(codebook[name].title)
-        panels[-1].xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        panels[-1].set_xlabel("Share of the segment's eligible households with a stated code")
+    names = list(dict.fromkeys(demographics["variable"]))
+    rows = -(-len(names) // PANELS_IN_ROW)
+    labels = demographics.groupby("variable")["label"].nunique().max()
+    height = max(2.0, LINE * labels)
+    grid = {"nrows": rows, "ncols": min(len(names), PANELS_IN_ROW)}
+    with canvas(title, 1.3 + rows * (height + 0.35), reporting, **grid) as (figure, panels):
+        for axes, name in zip(panels, names, strict=False):
+            own = demographics[demographics["variable"] == name]
+            _draw_mosaic(axes, own, reporting)
+            first = reporting.order(own["segment"])[:1]
+            _name_tiles(axes, _spread_out(own, "share", first).iloc[0], LINE / height)
+            # Aligned on the right, where a long title has the room of the labels to grow into.
+            heading = f"{codebook[name].title} (n = {own['households'].sum():,})"
+            axes.set_title(heading, loc="right")
+        hide_unused(panels, len(names))
+        _explain_shades(figure, panels)
         add_legend(figure, panels[0])
     return figure
 
 
-def _draw_codes(
-    axes: Axes, shares: pd.DataFrame, codes: dict[int, str], reporting: ReportingParameters
-) -> None:
-    held = [code for code in codes if code in set(shares["code"])]
-    total = shares.drop_duplicates("code").set_index("code")["total_share"].reindex(held)
-    ends = shares.groupby("code")["share"].agg(["min", "max"]).reindex(held)
-    axes.hlines(range(len(held)), ends["min"], ends["max"], color=FAINT, lw=3, zorder=1)
-    for segment, colour in reporting.colours(shares["segment"]).items():
-        part = shares[shares["segment"] == segment].set_index("code")["share"].reindex(held)
-        axes.scatter(part, range(len(held)), s=50, c=colour, alpha=0.9, label=segment, zorder=2)
-    axes.plot(
-        total, range(len(held)), ls="", marker="|", ms=13, mew=2, c=INK, label="Total", zorder=3
+def _draw_mosaic(axes: Axes, tiles: pd.DataFrame, reporting: ReportingParameters) -> None:
+    colours = reporting.colours(tiles["segment"])
+    heights = _spread_out(tiles, "share", colours)
+    residuals = _spread_out(tiles.fillna({"residual": 0}), "residual", colours)
+    widths = tiles.groupby("segment")["households"].sum().loc[list(colours)]
+    widths /= widths.sum()
+    columns: dict[str, Any] = {"x": widths.cumsum() - widths, "width": widths, "align": "edge"}
+    tops = heights.cumsum(axis=1) - heights
+    outline: dict[str, Any] = {"edgecolor": "white", "lw": 1.2}
+    shades, steps = _shading()
+    for label in heights:
+        own = shades(steps(residuals[label]))
+        axes.bar(height=heights[label], bottom=tops[label], color=own, **columns, **outline)
+    bands = list(colours.values())
+    axes.bar(height=BAND, bottom=-0.02 - BAND, color=bands, **columns, **outline)
+    for segment, colour in colours.items():
+        axes.scatter([], [], s=60, marker="s", c=colour, label=segment)
+    axes.set(xlim=(0, 1), ylim=(1, -0.03 - BAND), xticks=[])
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _spread_out(tiles: pd.DataFrame, values: str, segments: Iterable[str]) -> pd.DataFrame:
+    """One row per segment and one column per label, both in the order shown."""
+    wide = tiles.pivot_table(index="segment", columns="label", values=values)
+    return wide.loc[list(segments), list(dict.fromkeys(tiles["label"]))]
+
+
+def _name_tiles(axes: Axes, heights: pd.Series, least: float) -> None:
+    """Name the tiles of the first column; where they are low, lines lead to their names."""
+    middles = (heights.cumsum() - heights / 2).tolist()
+    places = _push_apart(middles, least)
+    for middle, place in zip(middles, places, strict=True):
+        axes.plot([-0.07, 0], [place, middle], color=QUIET, lw=0.6, clip_on=False)
+    axes.set_yticks(places, list(heights.index), fontsize=8.5)
+    axes.tick_params(axis="y", pad=12)
+
+
+def _push_apart(places: Sequence[float], least: float) -> list[float]:
+    """Move places on a line from 0 to 1, in order, until each two lie far enough apart."""
+    room = np.arange(len(places)) * least
+    pushed = np.maximum.accumulate(np.asarray(places) - room)
+    return list(np.minimum(pushed, 1 - room[-1]) + room)
+
+
+def _shading() -> tuple[Colormap, BoundaryNorm]:
+    from matplotlib.colors import from_levels_and_colors
+
+    return from_levels_and_colors(STEPS, SHADES, extend="both")
+
+
+def _explain_shades(figure: Figure, panels: list[Axes]) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    shades, steps = _shading()
+    bar = figure.colorbar(
+        ScalarMappable(steps, shades),
+        ax=panels,
+        location="bottom",
+        aspect=40,
+        extendfrac="auto",
+        extendrect=True,
     )
-    axes.set_yticks(range(len(held)), [codes[code] for code in held])
-    axes.set_ylim(len(held) - 0.4, -0.6)
+    bar.set_label("Residual; below 0: fewer households than without a link", fontsize=9)
+    bar.outline.set_visible(False)

@@ -26,20 +26,22 @@ GOLDEN = 0.6180339887498949  # steps of the golden ratio spread points evenly, w
 PALE = 0.35
 
 
-def plot_segment_map(points: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
+def plot_segment_map(
+    points: pd.DataFrame, scores: tuple[str, str], title: str, reporting: ReportingParameters
+) -> Figure:
     """Scatter the households over two segmentation scores.
 
     Args:
-        points: One row per eligible household: segment and the two scores of
-            `reporting.map_scores`, 0 for the mean of all; a unit is a standard deviation times the
-            root of the score's weight.
+        points: One row per eligible household: segment and the two scores, 0 for the mean of all;
+            a unit is a standard deviation times the root of the score's weight.
+        scores: The names of the scores, across and up.
         title: The finding.
         reporting: Colours and names.
 
     Returns:
         The figure.
     """
-    x, y = reporting.map_scores
+    x, y = scores
     with canvas(title, 3.9, reporting) as (figure, (axes,)):
         for segment, colour in reporting.colours(points["segment"]).items():
             part = points[points["segment"] == segment]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.configured import Configured
-from customer_segmentation.segments.specification import MEASURED
+from customer_segmentation.segments.constructs import MEASURED
 from customer_segmentation.typing_tool.audit import Claim
 
 if TYPE_CHECKING:
@@ -64,14 +64,13 @@ class ReportingParameters(Configured):
         facts_on_card: How many of them stand there.
         marked_difference: Smallest distance from the total, in shares of volume or purchases, that
             the profile plot paints in full colour.
-        descriptors_shown: How many descriptors get a panel of shares by code.
-        smallest_code_share: Codes held by a smaller share of all households get no line there.
+        descriptors_shown: How many descriptors get a mosaic of their codes.
+        smallest_code_share: Codes held by a smaller share of all households are grouped there.
         fields_shown: How many fields a SHAP panel shows.
         protocol: The validation protocol of the figures quoted in text; others stand in tables.
         beeswarm_information_set: The information set of the SHAP beeswarm.
         published_accuracy: Accuracy that the published study claims; None hides the comparison.
         quality_checks: The checks of `data_quality` whose notes are told in sentences.
-        steady_from: Smallest 10 % quantile of the adjusted Rand index that counts as reproducible.
     """
 
     segment_colours: dict[str, Colour]
@@ -94,7 +93,6 @@ class ReportingParameters(Configured):
     beeswarm_information_set: str
     published_accuracy: float | None = Field(ge=0, le=1)
     quality_checks: tuple[str, ...]
-    steady_from: float = Field(gt=0, le=1)
 
     def check(self, codebook: Codebook) -> None:
         """Refuse variables that have no mean to draw.

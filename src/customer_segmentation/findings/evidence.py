@@ -1,16 +1,38 @@
-"""What the tables say about how steady and how far apart the segments are."""
+"""What the tables say about the chosen segments: the rule's choice, steadiness, separation."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from customer_segmentation.findings.wording import (
-    highest,
+    counted,
     listing,
-    sample,
+    percent,
     two_decimals,
+    whole,
 )
+from customer_segmentation.segments.choice import (
+    CONSTRUCTIVE,
+    NATURAL,
+    REPRODUCIBLE,
+    find_tied,
+)
+from customer_segmentation.segments.nulls import COPULA
 
+# Dolnicar and Leisch (2010), Evaluation of structure and reproducibility of cluster solutions using
+# the bootstrap, for the three words.
+VERDICTS = {
+    NATURAL: (
+        "natural: steadier and further apart than segments of simulated households that have the "
+        "same distributions and correlations but no segments"
+    ),
+    REPRODUCIBLE: (
+        "reproducible, not natural: they come back in new samples, but simulated households "
+        "without segments show them as clearly in steadiness, separation or both"
+    ),
+    CONSTRUCTIVE: "constructive: a way to sort households that does not come back reliably",
+    "": "not compared with simulated households, so that only their steadiness is known",
+}
 # Kaufman and Rousseeuw (1990), Finding Groups in Data, chapter 2, table 4.
 SILHOUETTE_WORDS = (
     (0.71, "a strong structure has been found"),
@@ -25,31 +47,66 @@ def chosen_candidate(candidates: pd.DataFrame) -> pd.Series:
     return candidates[candidates["chosen"]].iloc[0]
 
 
-def judge_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
-    """Say whether the chosen segments come back when the households change a little.
+def judge_verdict(candidates: pd.DataFrame) -> str:
+    """Say in one sentence whether the chosen segments are natural, reproducible or constructive.
 
     Args:
         candidates: `segmentation_candidates`; one row per specification and k.
-        steady_from: Smallest 10 % quantile of the adjusted Rand index that counts as reproducible.
 
     Returns:
         One sentence.
     """
     row = chosen_candidate(candidates)
-    verdict = (
-        "reproducible" if row["global_ari_q10"] >= steady_from else "not steady enough to rely on"
-    )
-    return f"The {row['k']} segments are {verdict}."
+    return f"The {row['k']} segments are {VERDICTS[row['verdict']]}."
 
 
-def explain_steadiness(candidates: pd.DataFrame, steady_from: float) -> str:
-    """Give the numbers behind `judge_steadiness`, with the same arguments."""
+def explain_steadiness(candidates: pd.DataFrame, reproducible_from: float) -> str:
+    """Tell how far the chosen segments come back when the households change a little.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+        reproducible_from: Smallest 10 % quantile of the adjusted Rand index that counts as
+            reproducible.
+
+    Returns:
+        One sentence.
+    """
     row = chosen_candidate(candidates)
     return (
-        "Segments formed on two bootstrap samples agree with a median adjusted Rand index of "
-        f"{two_decimals(row['global_ari_median'])}, where 1 is full agreement; nine pairs in ten "
-        f"reach {two_decimals(row['global_ari_q10'])}, and {two_decimals(steady_from)} counts as "
-        "reproducible."
+        "Segments formed on two bootstrap samples, the whole procedure refitted on each, agree "
+        f"with a median adjusted Rand index of {two_decimals(row['pipeline_ari_median'])}, where 1 "
+        f"is full agreement; nine pairs in ten reach {two_decimals(row['pipeline_ari_q10'])}, and "
+        f"{two_decimals(reproducible_from)} counts as reproducible."
+    )
+
+
+def explain_nulls(candidates: pd.DataFrame) -> str:
+    """Tell how the chosen segments compare with those of simulated households.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+
+    Returns:
+        One or more sentences with the null excess; says so where there was no comparison.
+    """
+    row = chosen_candidate(candidates)
+    if pd.isna(row["null_excess"]):
+        return "The chosen segments were not compared with those of simulated households."
+    excess = row["null_excess"]
+    told = [
+        f"{name} {two_decimals(row[measure])} against {two_decimals(row[beyond])} "
+        f"({'passed' if row[measure] > row[beyond] else 'not passed'})"
+        for name, measure, beyond in (
+            ("adjusted Rand index", "global_ari_median", f"null_{COPULA}_ari_q95"),
+            ("silhouette", "silhouette", f"null_{COPULA}_silhouette_q95"),
+        )
+    ]
+    return (
+        "On fixed scores the median adjusted Rand index is "
+        f"{two_decimals(row['global_ari_median'])}, {two_decimals(abs(excess))} "
+        f"{'less' if excess < 0 else 'more'} than with every score shuffled on its own. To be "
+        "called natural, the segments must pass the 95% quantile of simulated households with the "
+        f"same rank correlations in both measures: {listing(told)}."
     )
 
 
@@ -64,24 +121,88 @@ def judge_separation(candidates: pd.DataFrame) -> str:
     )
 
 
-def compare_numbers_of_segments(candidates: pd.DataFrame, households: float) -> str:
-    """Say which numbers of segments are the steadiest and the best separated.
+def explain_rule(candidates: pd.DataFrame, finalists: int) -> str:
+    """Tell how the declared rule came to its first place.
 
     Args:
-        candidates: `segmentation_candidates`; the chosen row's specification is compared.
-        households: How many households formed the segments.
+        candidates: `segmentation_candidates`; one row per specification and k.
+        finalists: How many of the solutions that tie for the first place the rule compares.
 
     Returns:
-        One title with n, without the full stop.
+        Sentences: the admissible solutions, the ties, and what decided.
     """
-    row = chosen_candidate(candidates)
-    table = candidates[candidates["specification"] == row["specification"]].set_index("k")
-    steady = highest(table["global_ari_median"], two_decimals)
-    apart = highest(table["silhouette"], two_decimals)
-    best_ari, best_silhouette = table["global_ari_median"].max(), table["silhouette"].max()
-    return (
-        f"Of {table.index.min()} to {table.index.max()} segments, {row['k']} were chosen; "
-        f"steadiest: {listing(steady)} (median adjusted Rand index {two_decimals(best_ari)}), "
-        f"best separated: {listing(apart)} (silhouette {two_decimals(best_silhouette)}); "
-        f"{sample(households)}"
+    tied, solutions = find_tied(candidates), counted(len(candidates), "solution")
+    if tied.empty:
+        return f"The declared rule admits none of {solutions}."
+    admissible = candidates["admissible"].sum()
+    start = (
+        f"Of {solutions}, the declared rule admits {whole(admissible)} and ranks them by the 10% "
+        "quantile of the adjusted Rand index, the whole procedure refitted."
     )
+    if len(tied) == 1:
+        return f"{start} No other comes within Monte Carlo error of the first."
+    compared = min(len(tied), finalists)
+    return (
+        f"{start} {whole(len(tied))} tie for the first place within Monte Carlo error; of the best "
+        f"{whole(compared)}, the finalists, the one that exceeds shuffled scores most wins, then "
+        "the one with fewer segments."
+    )
+
+
+def explain_choice(candidates: pd.DataFrame) -> str:
+    """Put the rule's choice and the solution of the report side by side.
+
+    Args:
+        candidates: `segmentation_candidates`, with specifications named for people; one row per
+            specification and k.
+
+    Returns:
+        One or two sentences.
+    """
+    chosen, ruled = chosen_candidate(candidates), candidates[candidates["by_rule"]]
+    if ruled.empty:
+        return f"The parameters pin {_describe(chosen)}; {_place(chosen)}."
+    first = ruled.iloc[0]
+    start = f"The rule's choice is {_describe(first)}"
+    if first["chosen"]:
+        return f"{start}. It is the solution of this report; no parameter pins another."
+    return f"{start}. The parameters pin another: {_describe(chosen)}; {_place(chosen)}."
+
+
+def warn_of_few_households(candidates: pd.DataFrame, least: float) -> list[str]:
+    """Warn where there are few households for the number of variables.
+
+    Args:
+        candidates: `segmentation_candidates`; the chosen row's households per variable count.
+        least: Households per variable below which a warning is due; the default follows Dolnicar,
+            Grün and Leisch (2016), Increasing sample size compensates for data problems in
+            segmentation studies.
+
+    Returns:
+        One sentence, or none.
+    """
+    held = chosen_candidate(candidates)["households_per_variable"]
+    if held >= least:
+        return []
+    warning = (
+        f"Warning: the chosen segments rest on {whole(held)} households per variable, fewer than "
+        f"the {whole(least)} that are advised; take the segments as a first sketch."
+    )
+    return [warning]
+
+
+def _describe(row: pd.Series) -> str:
+    figures = [
+        f"10% quantile {two_decimals(row['pipeline_ari_q10'])}",
+        f"Monte Carlo error {row['ari_mc_error']:.3f}",
+        f"smallest segment {percent(row['smallest_share'])}",
+    ]
+    if pd.notna(row["null_excess"]):
+        figures.append(f"excess over shuffled scores {two_decimals(row['null_excess'])}")
+    return f"{row['k']} segments by “{row['specification']}” ({', '.join(figures)})"
+
+
+def _place(row: pd.Series) -> str:
+    if row["admissible"]:
+        return f"the rule gives it rank {row['rank']}"
+    return f"the rule does not admit it: {row['reason']}"

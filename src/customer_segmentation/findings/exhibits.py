@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from customer_segmentation.findings.means import locate_means, print_mean, print_total
-from customer_segmentation.findings.wording import Printer, percent, printer_of
+from customer_segmentation.findings.wording import Printer, printer_of
 from customer_segmentation.panel.codebook import Codebook
 
 
@@ -85,34 +85,6 @@ def print_profiles(
         total = print_total(means[segments[0]], show)
         rows.append([codebook[name].label, codebook[name].unit, *values, total])
     return pd.DataFrame(rows, columns=["Variable", "Unit", *segments, "All"], dtype="str")
-
-
-def print_shares(
-    demographics: pd.DataFrame, variables: list[str], segments: list[str], codebook: Codebook
-) -> pd.DataFrame:
-    """Print the make-up of the segments side by side, with that of all eligible households.
-
-    Args:
-        demographics: `segment_demographics`; one row per segment, variable and code.
-        variables: The descriptors, in order.
-        segments: The segments, in order.
-        codebook: Names of descriptors and codes.
-
-    Returns:
-        One row of text per code: Descriptor, Code, one column per segment, All.
-    """
-    keys = ["variable", "code"]
-    shares = demographics.pivot_table(index=keys, columns="segment", values="share").to_dict(
-        "index"
-    )
-    totals = demographics.groupby(keys)["total_share"].first()
-    rows = []
-    for name in variables:
-        about = codebook.field(name)
-        for code in [code for code in about.codes if (name, code) in shares]:
-            values = [percent(shares[name, code][segment]) for segment in segments]
-            rows.append([about.label, about.codes[code], *values, percent(totals[name, code])])
-    return pd.DataFrame(rows, columns=["Descriptor", "Code", *segments, "All"], dtype="str")
 
 
 def _cell(value: Any, printer: Printer) -> str:

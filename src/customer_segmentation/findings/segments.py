@@ -29,7 +29,7 @@ from customer_segmentation.findings.wording import (
     whole,
 )
 from customer_segmentation.panel.codebook import Codebook, Variable
-from customer_segmentation.segments.specification import Criterion, Naming
+from customer_segmentation.segments.personas import Criterion, Naming
 
 
 @dataclass(frozen=True)

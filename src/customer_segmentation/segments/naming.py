@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.segments.partition import Labels
-from customer_segmentation.segments.specification import Criterion, Naming, Persona
+from customer_segmentation.segments.personas import Criterion, Naming, Persona
 
 _ADVICE = (
     "Change segmentation.naming.personas or the specification, or set "

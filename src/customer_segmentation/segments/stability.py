@@ -1,115 +1,209 @@
-"""Evidence for a number of segments: agreement of bootstrap samples, separation of segments."""
+"""How sure the chosen segments and each household's place in them are.
+
+The chosen solution is found again on bootstrap samples, the whole pipeline refitted, and the
+segments of each sample get the names of the segments that they share most households with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.pipeline import Pipeline
 
-from customer_segmentation.segments.partition import Scores, partition_by_kmeans
-from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.segments.agreement import align, best_jaccards, cross_tabulate
+from customer_segmentation.segments.bootstrap import draw_pair
+from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.partition import Labels, find_partitions
+from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
+from customer_segmentation.segments.segmenter import FEATURES, SEGMENTS, NamedPartition
+from customer_segmentation.segments.specification import Specification
+
+INTERVAL = (0.025, 0.975)
 
 
-def bootstrap_agreements(scores: Scores, segmentation: SegmentationParameters) -> pd.DataFrame:
-    """Measure global stability: do two bootstrap samples lead to the same segments?
-
-    For each pair of bootstrap samples and each number of segments, k-means is run on both samples,
-    each solution labels all households by the nearest centre, and the two labelings are compared by
-    the adjusted Rand index (ARI): 1 for equal segments, about 0 for chance. The scores stay fixed.
+def bootstrap_segments(
+    segmenter: Pipeline,
+    specification: Specification,
+    households: pd.DataFrame,
+    is_eligible: npt.NDArray[np.bool_],
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> pd.DataFrame:
+    """Find the chosen segments again on the bootstrap samples behind the evidence.
 
     Args:
-        scores: One row per household that formed the segments, one column per score.
-        segmentation: Numbers of segments, pairs, starts, seed and processes.
+        segmenter: The fitted segmenter, which names the segments.
+        specification: Its specification.
+        households: One row per household of the panel.
+        is_eligible: Which of them may form segments; samples are drawn from these.
+        codebook: The panel's codebook.
+        segmentation: Pairs, seed and workers.
 
     Returns:
-        One row per number of segments x pair: `k`, `pair` (from 1) and `ari`. The same for any
-        number of processes, because every pair has a seed of its own.
+        One row per `sample` (from 1) x household: the identifier, `draws` (how often it is in the
+        sample; 0 for thin records) and the name of its `segment` in the sample's solution.
+    """
+    values = segmenter[FEATURES].transform(households)
+    named: NamedPartition = segmenter[SEGMENTS]
+    eligible = np.flatnonzero(is_eligible)
+    scores = segmenter[:-1].transform(households.iloc[eligible]).to_numpy()
+    reference = named.partition.assign(scores)
+    k = len(named.names)
+
+    def solve_pair(pair: int) -> list[tuple[npt.NDArray[np.intp], Labels]]:
+        seed = seed_for(segmentation.random_state, Purpose.PAIR, pair)
+        return [
+            _solve_again(
+                values, eligible, sample, specification, k, reference, child_of(seed, half)
+            )
+            for half, sample in enumerate(draw_pair(len(eligible), seed), start=1)
+        ]
+
+    pairs = Parallel(n_jobs=segmentation.processes, prefer="threads")(
+        delayed(solve_pair)(pair) for pair in range(1, segmentation.evidence.pairs + 1)
+    )
+    solved = [each for pair in pairs for each in pair]
+    return pd.DataFrame(
+        {
+            "sample": np.repeat(np.arange(1, len(solved) + 1), len(households)),
+            codebook.identifier: np.tile(households[codebook.identifier], len(solved)),
+            "draws": np.concatenate([draws for draws, _ in solved]),
+            "segment": named.classes_[np.concatenate([labels for _, labels in solved])],
+        }
+    )
+
+
+def _solve_again(
+    values: pd.DataFrame,
+    eligible: npt.NDArray[np.intp],
+    sample: Labels,
+    specification: Specification,
+    k: int,
+    reference: Labels,
+    seed: np.random.SeedSequence,
+) -> tuple[npt.NDArray[np.intp], Labels]:
+    """How often each household was drawn, and its segment, numbered as in the reference."""
+    drawn = eligible[sample]
+    placed = ConstructScores(specification.scores).fit(values.iloc[drawn]).compute(values)
+    partition = find_partitions(placed[eligible], [k], specification.method, seed, sample)[k]
+    labels = partition.assign(placed)
+    numbers = align(cross_tabulate(reference, labels[eligible], k, k))
+    return np.bincount(drawn, minlength=len(values)), numbers[labels]
+
+
+def measure_agreement(bootstrapped: pd.DataFrame, household_segments: pd.DataFrame) -> pd.Series:
+    """Measure how often the bootstrap solutions agree with each household's segment.
+
+    Args:
+        bootstrapped: What `bootstrap_segments` returned.
+        household_segments: One row per household, in the same order: segment.
+
+    Returns:
+        One share per household, 0 to 1, in order.
+    """
+    again = bootstrapped["segment"].to_numpy().reshape(-1, len(household_segments))
+    same = again == household_segments["segment"].to_numpy()
+    return pd.Series(same.mean(axis=0), index=household_segments.index)
+
+
+def measure_recovery(
+    bootstrapped: pd.DataFrame, household_segments: pd.DataFrame, codebook: Codebook
+) -> pd.DataFrame:
+    """Measure segment-level stability within: how well each sample recovers each segment.
+
+    Args:
+        bootstrapped: What `bootstrap_segments` returned.
+        household_segments: One row per household, in the same order: segment, thin-record flag.
+        codebook: The panel's codebook.
+
+    Returns:
+        One row per segment x `sample`: the largest Jaccard coefficient of the segment with a
+        segment of the sample's solution, over the eligible households.
 
     References:
-        Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis, and `bootFlexclust` of its R
-        package flexclust. Hubert & Arabie (1985), Comparing partitions.
+        Hennig (2007), Cluster-wise assessment of cluster stability. Dolnicar & Leisch (2017), Using
+        segment level stability to select target segments in data-driven market segmentation
+        studies.
     """
-    candidates, starts = segmentation.candidates, segmentation.specification.starts
-    seeds = np.random.SeedSequence(segmentation.random_state).spawn(candidates.bootstrap_pairs)
-    agreements = Parallel(n_jobs=segmentation.processes)(
-        delayed(compare_pair)(scores, candidates.counts, starts, seed) for seed in seeds
-    )
-    rows = [
-        (k, pair, ari)
-        for pair, indices in enumerate(agreements, start=1)
-        for k, ari in zip(candidates.counts, indices, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["k", "pair", "ari"])
+    eligible = ~household_segments[codebook.column(Role.THIN_RECORD)].to_numpy()
+    own = household_segments.loc[eligible, "segment"]
+    numbers, names = pd.factorize(own, sort=True)
+    again = bootstrapped["segment"].to_numpy().reshape(-1, len(household_segments))[:, eligible]
+    rows = []
+    for sample, labels in enumerate(again, start=1):
+        counts = cross_tabulate(numbers, names.get_indexer(labels), len(names), len(names))
+        jaccards = zip(names, best_jaccards(counts), strict=True)
+        rows += [(name, sample, jaccard) for name, jaccard in jaccards]
+    table = pd.DataFrame(rows, columns=["segment", "sample", "jaccard"])
+    return table.sort_values(["segment", "sample"], ignore_index=True)
 
 
-def compare_pair(
-    scores: Scores, counts: Sequence[int], starts: int, seed: np.random.SeedSequence
-) -> list[float]:
-    """Draw two bootstrap samples and compare their solutions on all households.
-
-    Args:
-        scores: One row per household, one column per score.
-        counts: Numbers of segments.
-        starts: Random starts of k-means.
-        seed: Seed of the samples and of the starts.
-
-    Returns:
-        One adjusted Rand index per number of segments.
-    """
-    generator = np.random.default_rng(seed)
-    samples = generator.integers(len(scores), size=(2, len(scores)))
-    agreements = []
-    for k in counts:
-        first, second = (
-            partition_by_kmeans(scores, k, starts, int(generator.integers(2**32)), sample)
-            for sample in samples
-        )
-        agreements.append(float(adjusted_rand_score(first, second)))
-    return agreements
-
-
-def compare_counts(
-    scores: Scores, agreements: pd.DataFrame, segmentation: SegmentationParameters
+def measure_stability(
+    segment_jaccards: pd.DataFrame,
+    bootstrapped: pd.DataFrame,
+    households: pd.DataFrame,
+    household_segments: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
 ) -> pd.DataFrame:
-    """Put the evidence for each number of segments side by side.
+    """Measure how large and how stable each segment is.
 
     Args:
-        scores: One row per household that formed the segments, one column per score.
-        agreements: What `bootstrap_agreements` returned for these scores.
-        segmentation: Specification and seed.
+        segment_jaccards: One row per segment x sample.
+        bootstrapped: What `bootstrap_segments` returned.
+        households: One row per household, with the sampling stratum.
+        household_segments: One row per household, in the same order.
+        codebook: The panel's codebook.
+        segmentation: Weights of the strata.
 
     Returns:
-        One row per number of segments: `specification`, `variables` (the indicators), `algorithm`,
-        `k`, `silhouette` (mean over the households, -1 to 1), `smallest_share` (of the households),
-        `global_ari_median`, `global_ari_q10` (10 % quantile) and `chosen`.
+        One row per segment, over the eligible households: `segment`, `size`, `share`, `share_low`
+        and `share_high` (95 % interval, the whole pipeline refitted), `weighted_share` (missing
+        without weights), `mix_low` and `mix_high` (smallest and largest share that any mix of the
+        strata could give), `slsw_median` and `slsw_q10` (10 % quantile).
     """
-    specification = segmentation.specification
-    names = {
-        "specification": specification.name,
-        "variables": ", ".join(indicator.variable for indicator in specification.indicators),
-        "algorithm": specification.algorithm,
-    }
-    rows = [
-        names
-        | {"k": k}
-        | _separate(scores, k, specification.starts, segmentation.random_state)
-        | _agree(agreements.loc[agreements["k"] == k, "ari"])
-        | {"chosen": k == specification.segments}
-        for k in segmentation.candidates.counts
-    ]
-    return pd.DataFrame(rows)
+    eligible = ~household_segments[codebook.column(Role.THIN_RECORD)]
+    own = household_segments.loc[eligible, "segment"]
+    strata = households.loc[eligible.to_numpy(), codebook.column(Role.STRATUM)].to_numpy()
+    by_stratum = pd.crosstab(own, strata, normalize="columns")
+    drawn = bootstrapped.pivot_table(
+        index="sample", columns="segment", values="draws", aggfunc="sum", fill_value=0
+    )
+    low, high = drawn.div(drawn.sum(axis=1), axis=0).quantile(INTERVAL).to_numpy()
+    interval = pd.DataFrame({"low": low, "high": high}, index=drawn.columns)
+    sizes = own.value_counts().sort_index()
+    recovery = segment_jaccards.groupby("segment")["jaccard"]
+    table = pd.DataFrame(
+        {
+            "size": sizes,
+            "share": sizes / len(own),
+            "share_low": interval["low"],
+            "share_high": interval["high"],
+            "weighted_share": _weigh(own, strata, households, codebook, segmentation),
+            "mix_low": by_stratum.min(axis=1),
+            "mix_high": by_stratum.max(axis=1),
+            "slsw_median": recovery.median(),
+            "slsw_q10": recovery.quantile(0.1),
+        }
+    )
+    return table.rename_axis("segment").reset_index()
 
 
-def _agree(ari: pd.Series) -> dict[str, float]:
-    return {"global_ari_median": float(ari.median()), "global_ari_q10": float(ari.quantile(0.1))}
-
-
-def _separate(scores: Scores, k: int, starts: int, random_state: int) -> dict[str, float]:
-    labels = partition_by_kmeans(scores, k, starts, random_state)
-    return {
-        "silhouette": float(silhouette_score(scores, labels)),
-        "smallest_share": float(np.bincount(labels, minlength=k).min() / len(scores)),
-    }
+def _weigh(
+    own: pd.Series,
+    strata: npt.NDArray[np.int64],
+    households: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> pd.Series:
+    """Share of each segment when each stratum stands for its part of the population."""
+    weights = segmentation.description.stratum_weights
+    if weights is None:
+        return pd.Series(np.nan, index=pd.Index(own.unique()))
+    panel = households[codebook.column(Role.STRATUM)].value_counts()
+    each = pd.Series(strata, index=own.index).map(pd.Series(weights) / panel)
+    return each.groupby(own).sum() / each.sum()

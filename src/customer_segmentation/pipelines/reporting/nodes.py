@@ -9,7 +9,7 @@ from typing import Any
 from customer_segmentation import __version__
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 TEMPLATES = Path(__file__).parent / "templates"

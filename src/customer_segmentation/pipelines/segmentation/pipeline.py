@@ -8,33 +8,46 @@ from kedro.pipeline import Node, Pipeline, node
 
 from customer_segmentation.pipelines.segmentation.nodes import (
     assign_segments,
-    bootstrap_candidates,
-    compare_candidates,
+    bootstrap_chosen_segments,
+    challenge_finalists,
     compute_segment_scores,
+    fit_chosen_segmenter,
+    locate_households,
+    profile_chosen_segments,
     select_eligible_households,
+    trace_chosen_segments,
+    vary_decisions,
 )
-from customer_segmentation.segments.profiles import (
-    measure_descriptors,
-    measure_sizes,
-    profile_segments,
-    tabulate_demographics,
+from customer_segmentation.segments.candidates import (
+    bootstrap_candidates,
+    compare_specifications,
+    gather_evidence,
+    label_candidates,
+    separate_candidates,
 )
-from customer_segmentation.segments.segmenter import fit_segmenter
+from customer_segmentation.segments.choice import choose_solution, judge_candidates
+from customer_segmentation.segments.descriptors import measure_descriptors, tabulate_demographics
+from customer_segmentation.segments.profiles import measure_sizes
+from customer_segmentation.segments.stability import measure_recovery, measure_stability
 
 CODEBOOK = {"codebook": "params:codebook"}
 PARAMETERS = {"segmentation": "params:segmentation"}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
-    """Form, name, judge and describe the segments.
+    """Compare, choose, form, name, judge and describe the segments.
 
     ```
     households, household_features
-      └──> eligible_households ──> segmenter ──> household_segments, segment_scores
-                 │                     │                   │
-                 ├─────────────────────┴──> candidate_agreements ──> segmentation_candidates
-                 └─────────────────────────────────────────┴──> sizes, profiles, demographics,
-                                                                descriptors
+      └──> eligible_households
+             └──> candidate_labels ──> separations, agreements, recoveries ──> candidate_evidence
+                                                                                   │
+       segmentation_candidates <── candidate_nulls <── candidate_judgements <──────┘
+             │
+             └──> segmenter ──> bootstrapped_segments ──> household_segments
+                                          │                      │
+                                          └──────────────────────┴──> stability, sensitivity,
+                                                  profiles, descriptors, sizes, paths, positions
     ```
 
     Args:
@@ -44,37 +57,123 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         The pipeline, its nodes in the namespace and under the tag `segmentation`.
     """
     return Pipeline(
-        [*_forming(), *_judging(), *_describing()],
+        [*_comparing(), *_choosing(), *_forming(), *_judging(), *_describing()],
         namespace="segmentation",
         prefix_datasets_with_namespace=False,
         tags=["segmentation"],
     )
 
 
-def _forming() -> list[Node]:
-    panel = {"households": "households", "household_features": "household_features"}
+PANEL = {"households": "households", "household_features": "household_features"}
+ELIGIBLE = {"eligible_households": "eligible_households"}
+LABELS = {"candidate_labels": "candidate_labels"}
+CHOICE = {"segmentation_candidates": "segmentation_candidates"}
+SEGMENTER = {"segmenter": "segmenter"}
+SEGMENTS = {"household_segments": "household_segments"}
+ALL = {**CODEBOOK, **PARAMETERS}
+
+
+def _comparing() -> list[Node]:
     return [
         node(
             select_eligible_households,
-            inputs={**panel, **CODEBOOK, **PARAMETERS},
+            inputs={**PANEL, **ALL},
             outputs="eligible_households",
             name="select_eligible_households",
         ),
         node(
-            fit_segmenter,
-            inputs={"households": "eligible_households", **CODEBOOK, **PARAMETERS},
+            label_candidates,
+            inputs={**ELIGIBLE, **ALL},
+            outputs="candidate_labels",
+            name="label_candidates",
+        ),
+        node(
+            separate_candidates,
+            inputs={**ELIGIBLE, **LABELS, **ALL},
+            outputs="candidate_separations",
+            name="separate_candidates",
+        ),
+        node(
+            bootstrap_candidates,
+            inputs={**ELIGIBLE, **LABELS, **ALL},
+            outputs=["candidate_agreements", "candidate_recoveries"],
+            name="bootstrap_candidates",
+        ),
+        node(
+            compare_specifications,
+            inputs="candidate_labels",
+            outputs="specification_agreement",
+            name="compare_specifications",
+        ),
+    ]
+
+
+def _choosing() -> list[Node]:
+    return [
+        node(
+            gather_evidence,
+            inputs={
+                "candidate_separations": "candidate_separations",
+                "candidate_agreements": "candidate_agreements",
+                "candidate_recoveries": "candidate_recoveries",
+                **PARAMETERS,
+            },
+            outputs="candidate_evidence",
+            name="gather_evidence",
+        ),
+        node(
+            judge_candidates,
+            inputs={**ELIGIBLE, **LABELS, "candidate_evidence": "candidate_evidence", **ALL},
+            outputs="candidate_judgements",
+            name="judge_candidates",
+        ),
+        node(
+            challenge_finalists,
+            inputs={**ELIGIBLE, "candidate_judgements": "candidate_judgements", **ALL},
+            outputs="candidate_nulls",
+            name="challenge_finalists",
+        ),
+        node(
+            choose_solution,
+            inputs={
+                "judged": "candidate_judgements",
+                "candidate_nulls": "candidate_nulls",
+                **PARAMETERS,
+            },
+            outputs="segmentation_candidates",
+            name="choose_solution",
+        ),
+    ]
+
+
+def _forming() -> list[Node]:
+    return [
+        node(
+            fit_chosen_segmenter,
+            inputs={**ELIGIBLE, **CHOICE, **ALL},
             outputs="segmenter",
-            name="fit_segmenter",
+            name="fit_chosen_segmenter",
+        ),
+        node(
+            bootstrap_chosen_segments,
+            inputs={**SEGMENTER, **CHOICE, **PANEL, **ALL},
+            outputs="bootstrapped_segments",
+            name="bootstrap_chosen_segments",
         ),
         node(
             assign_segments,
-            inputs={"segmenter": "segmenter", **panel, **CODEBOOK},
+            inputs={
+                **SEGMENTER,
+                "bootstrapped_segments": "bootstrapped_segments",
+                **PANEL,
+                **CODEBOOK,
+            },
             outputs="household_segments",
             name="assign_segments",
         ),
         node(
             compute_segment_scores,
-            inputs={"segmenter": "segmenter", "households": "households", **CODEBOOK},
+            inputs={**SEGMENTER, "households": "households", **CODEBOOK},
             outputs="segment_scores",
             name="compute_segment_scores",
         ),
@@ -82,38 +181,75 @@ def _forming() -> list[Node]:
 
 
 def _judging() -> list[Node]:
-    formed = {"segmenter": "segmenter", "eligible_households": "eligible_households"}
     return [
         node(
-            bootstrap_candidates,
-            inputs={**formed, **PARAMETERS},
-            outputs="candidate_agreements",
-            name="bootstrap_candidates",
+            measure_recovery,
+            inputs={"bootstrapped": "bootstrapped_segments", **SEGMENTS, **CODEBOOK},
+            outputs="segment_jaccards",
+            name="measure_recovery",
         ),
         node(
-            compare_candidates,
-            inputs={**formed, "candidate_agreements": "candidate_agreements", **PARAMETERS},
-            outputs="segmentation_candidates",
-            name="compare_candidates",
+            measure_stability,
+            inputs={
+                "segment_jaccards": "segment_jaccards",
+                "bootstrapped": "bootstrapped_segments",
+                "households": "households",
+                **SEGMENTS,
+                **ALL,
+            },
+            outputs="segment_stability",
+            name="measure_stability",
+        ),
+        node(
+            trace_chosen_segments,
+            inputs={**LABELS, **CHOICE, **SEGMENTS, **CODEBOOK},
+            outputs=["segment_paths", "segment_flows"],
+            name="trace_chosen_segments",
+        ),
+        node(
+            locate_households,
+            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
+            outputs=["household_positions", "household_similarities", "segment_hulls"],
+            name="locate_households",
+        ),
+        node(
+            vary_decisions,
+            inputs={**PANEL, **CHOICE, **ALL},
+            outputs="segment_sensitivity",
+            name="vary_decisions",
         ),
     ]
 
 
 def _describing() -> list[Node]:
-    segments = {"household_segments": "household_segments", **CODEBOOK}
-    members = {"eligible_households": "eligible_households", **segments}
     return [
-        node(measure_sizes, inputs=segments, outputs="segment_sizes", name="measure_sizes"),
-        node(profile_segments, inputs=members, outputs="segment_profiles", name="profile_segments"),
+        node(
+            measure_sizes,
+            inputs={**SEGMENTS, **CODEBOOK},
+            outputs="segment_sizes",
+            name="measure_sizes",
+        ),
+        node(
+            profile_chosen_segments,
+            inputs={
+                **SEGMENTER,
+                **ELIGIBLE,
+                **SEGMENTS,
+                "bootstrapped_segments": "bootstrapped_segments",
+                **ALL,
+            },
+            outputs="segment_profiles",
+            name="profile_chosen_segments",
+        ),
         node(
             tabulate_demographics,
-            inputs=members,
+            inputs={**ELIGIBLE, **SEGMENTS, **CODEBOOK},
             outputs="segment_demographics",
             name="tabulate_demographics",
         ),
         node(
             measure_descriptors,
-            inputs=members,
+            inputs={**ELIGIBLE, **SEGMENTS, **ALL},
             outputs="segment_descriptors",
             name="measure_descriptors",
         ),

@@ -8,10 +8,14 @@ import pandas as pd
 
 from customer_segmentation.figures.demographics import (
     plot_demographic_links,
-    plot_demographic_shares,
+    plot_descriptor_mosaics,
 )
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings.demographics import order_by_magnitude
+from customer_segmentation.findings.demographics import (
+    order_by_magnitude,
+    select_levelled,
+    select_tested,
+)
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.panel.codebook import Codebook
 
@@ -30,7 +34,8 @@ def draw_demographic_links(
     """Draw how strongly each descriptor goes with the segments.
 
     Args:
-        segment_descriptors: One row per descriptor: n, convention, cohen_effect, magnitude.
+        segment_descriptors: One row per descriptor and subset: effect with its interval, on the
+            scale of Cohen's conventions, and p-values of the tested family.
         demographics: The section, with the figure's title.
         codebook: The panel's codebook.
         reporting: The style.
@@ -38,12 +43,16 @@ def draw_demographic_links(
     Returns:
         The figure.
     """
-    title = demographics.charts["demographic_links"].title
-    ordered = order_by_magnitude(segment_descriptors)
-    return plot_demographic_links(ordered, title, codebook, reporting)
+    return plot_demographic_links(
+        order_by_magnitude(select_tested(segment_descriptors)),
+        select_levelled(segment_descriptors),
+        demographics.charts["demographic_links"].title,
+        codebook,
+        reporting,
+    )
 
 
-def draw_demographic_shares(
+def draw_descriptor_mosaics(
     demographics: Section, codebook: Codebook, reporting: ReportingParameters
 ) -> Figure:
     """Draw the make-up of the segments by the descriptors that go with them most.
@@ -51,10 +60,10 @@ def draw_demographic_shares(
     Args:
         demographics: The section, with the figure's title and rows.
         codebook: The panel's codebook.
-        reporting: Names, colours and the smallest code shown.
+        reporting: Colours and order of the segments.
 
     Returns:
         The figure.
     """
-    title = demographics.charts["demographic_shares"].title
-    return plot_demographic_shares(demographics.tables["shown"], title, codebook, reporting)
+    title = demographics.charts["descriptor_mosaics"].title
+    return plot_descriptor_mosaics(demographics.tables["shown"], title, codebook, reporting)

@@ -36,14 +36,18 @@ def draw_segment_map(
         household_segments: One row per household: identifier, segment and thin-record flag.
         behaviour: The section, with the figure's title.
         codebook: The panel's codebook.
-        reporting: Names, colours and which scores.
+        reporting: Names, colours and which scores; where the chosen specification lacks them, its
+            first two are shown.
 
     Returns:
         The figure.
     """
+    scores = list(segment_scores.columns.drop(codebook.identifier))
+    wanted = reporting.map_scores
+    x, y = wanted if set(wanted) <= set(scores) else (scores * 2)[:2]
     points = segment_scores.merge(household_segments, on=codebook.identifier, validate="one_to_one")
     eligible = points[~points[codebook.column(Role.THIN_RECORD)]]
-    return plot_segment_map(eligible, behaviour.charts["segment_map"].title, reporting)
+    return plot_segment_map(eligible, (x, y), behaviour.charts["segment_map"].title, reporting)
 
 
 def draw_segment_trends(

@@ -14,21 +14,23 @@ from customer_segmentation.findings.exhibits import (
 )
 from customer_segmentation.findings.wording import percent, sample, whole
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.segments.specification import SegmentationParameters
+from customer_segmentation.segments.parameters import SegmentationParameters
 
 
 def write_summary(
     segment_sizes: pd.DataFrame,
     segmentation_candidates: pd.DataFrame,
     classifier_metrics: pd.DataFrame,
+    segmentation: SegmentationParameters,
     reporting: ReportingParameters,
 ) -> Section:
     """Write the headline: what the segments are, how steady, what the model figures are worth.
 
     Args:
         segment_sizes: One row per segment.
-        segmentation_candidates: One row per number of segments.
+        segmentation_candidates: One row per specification and number of segments.
         classifier_metrics: One row per information set, model and protocol.
+        segmentation: What counts as reproducible.
         reporting: Names, order and the protocol.
 
     Returns:
@@ -40,9 +42,9 @@ def write_summary(
         sentences={
             "sizes": segments.summarise_sizes(segment_sizes),
             "thin": segments.count_thin_records(segment_sizes),
-            "verdict": evidence.judge_steadiness(segmentation_candidates, reporting.steady_from),
+            "verdict": evidence.judge_verdict(segmentation_candidates),
             "steadiness": evidence.explain_steadiness(
-                segmentation_candidates, reporting.steady_from
+                segmentation_candidates, segmentation.choice.reproducible_from
             ),
             "separation": f"{evidence.judge_separation(segmentation_candidates)}.",
             "claims": models.judge_claims(compared),

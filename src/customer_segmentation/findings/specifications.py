@@ -1,0 +1,98 @@
+"""What the tables say about other ways to form the segments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.findings.evidence import chosen_candidate
+from customer_segmentation.findings.stability import name_extremes
+from customer_segmentation.findings.wording import percent, sample, two_decimals, whole
+from customer_segmentation.segments.sensitivity import BOUNDS
+
+
+def tabulate_agreement(candidates: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """Lay out how far the specifications agree at the chosen number of segments.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+        agreement: `specification_agreement`; one row per pair and k.
+
+    Returns:
+        One row per specification, the chosen one first, then as in `candidates`, references last:
+        specification, reference and the adjusted Rand index with each of them, in columns "1", "2",
+        ... by their place in this table; missing with itself.
+    """
+    chosen = chosen_candidate(candidates)
+    order = candidates.drop_duplicates("specification")
+    order = order.assign(other=order["specification"] != chosen["specification"])
+    order = order.sort_values(["reference", "other"], ignore_index=True)
+    places = pd.Series(order.index, index=order["specification"])
+    held = agreement[agreement["k"] == chosen["k"]]
+    first, second = held["specification_a"].map(places), held["specification_b"].map(places)
+    values = np.full((len(order), len(order)), np.nan)
+    values[first, second] = values[second, first] = held["ari"]
+    columns = [str(place + 1) for place in places]
+    return order[["specification", "reference"]].join(pd.DataFrame(values, columns=columns))
+
+
+def judge_agreement(table: pd.DataFrame, candidates: pd.DataFrame, households: float) -> str:
+    """Say how far other specifications give the segments of the chosen one.
+
+    Args:
+        table: What `tabulate_agreement` returned.
+        candidates: `segmentation_candidates`; one row per specification and k.
+        households: How many households formed the segments.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    k = chosen_candidate(candidates)["k"]
+    ari, size = table["1"].dropna(), sample(households)
+    if ari.empty:
+        return f"No other specification for {k} segments was tried; {size}"
+    return (
+        f"Adjusted Rand index of the {k} chosen segments with those of {len(ari)} other "
+        f"specifications: {two_decimals(ari.min())} to {two_decimals(ari.max())}, median "
+        f"{two_decimals(ari.median())}; {size}"
+    )
+
+
+def add_share_moved(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Add `share_moved`, the share of the households compared whose segment changes."""
+    return sensitivity.assign(
+        share_moved=sensitivity["households_moved"] / sensitivity["households"]
+    )
+
+
+def judge_sensitivity(sensitivity: pd.DataFrame) -> str:
+    """Say which decision moves the most households, and which one the fewest.
+
+    Args:
+        sensitivity: `segment_sensitivity`, with `share_moved`; one row per variation.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    names = [f"“{name}”" for name in sensitivity["variation"]]
+    extremes = name_extremes(sensitivity["share_moved"].set_axis(names), percent)
+    size = sample(sensitivity["households"].max())
+    return f"Households whose segment changes when one decision does: {extremes}; {size}"
+
+
+def tell_bounds(sensitivity: pd.DataFrame) -> list[str]:
+    """Tell how many households move between the two ends of what the panel cannot tell.
+
+    Args:
+        sensitivity: `segment_sensitivity`, with `share_moved`; one row per variation.
+
+    Returns:
+        One sentence per variable that lies between bounds.
+    """
+    rows = sensitivity[sensitivity["kind"] == BOUNDS].to_dict("records")
+    return [
+        f"{row['variation']}: {whole(row['households_moved'])} of {whole(row['households'])} "
+        f"households ({percent(row['share_moved'])}) change segment, adjusted Rand index "
+        f"{two_decimals(row['ari'])}."
+        for row in rows
+    ]

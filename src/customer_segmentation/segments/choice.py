@@ -1,0 +1,287 @@
+"""The declared rule: which solutions are admissible, which one is chosen, what it may be called.
+
+The rule is written down before the figures are known, and a reader can follow it line by line in
+`segmentation_candidates`. A pin may overrule it; both choices are then shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.features import derive_features
+from customer_segmentation.segments.candidates import KEYS, group_by_solution
+from customer_segmentation.segments.naming import (
+    SegmentNamingError,
+    match_personas,
+    standardised_means,
+)
+from customer_segmentation.segments.nulls import COPULA, PERMUTED
+from customer_segmentation.segments.parameters import Choice, SegmentationParameters
+from customer_segmentation.segments.scores import SegmentationError
+from customer_segmentation.segments.specification import Specification
+
+NATURAL, REPRODUCIBLE, CONSTRUCTIVE = "natural", "reproducible", "constructive"
+
+
+def judge_candidates(
+    eligible_households: pd.DataFrame,
+    candidate_labels: pd.DataFrame,
+    candidate_evidence: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> pd.DataFrame:
+    """Say for every candidate whether the rule admits it, and why not.
+
+    Args:
+        eligible_households: One row per household that may form segments.
+        candidate_labels: The segment of every household in every candidate.
+        candidate_evidence: One row per specification x `k`: shares and stability.
+        codebook: The panel's codebook.
+        segmentation: The grid, the rule and the personas.
+
+    Returns:
+        One row per candidate: what it is (`specification`, `view`, `transform`, `variables`,
+        `algorithm`, `k`, `reference`, `choosable`, `households_per_variable`), its evidence,
+        `admissible` and `reason` (why not; empty for an admissible one).
+    """
+    specifications = segmentation.specifications(codebook)
+    mismatches = _find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
+    rows = []
+    for row in candidate_evidence.to_dict("records"):
+        specification = specifications[row["specification"]]
+        reasons = [
+            *segmentation.choice.find_gaps(specification),
+            *_refuse_solution(row, segmentation),
+            *mismatches.get((specification.name, row["k"]), ()),
+        ]
+        about = _describe(specification, row["k"], len(eligible_households), segmentation)
+        rows.append({**about, "admissible": not reasons, "reason": "; ".join(reasons)})
+    return pd.DataFrame(rows).merge(candidate_evidence, on=KEYS, validate="one_to_one")
+
+
+def _describe(
+    specification: Specification, k: int, households: int, segmentation: SegmentationParameters
+) -> dict[str, object]:
+    columns = [indicator.variable for indicator in specification.indicators]
+    return {
+        "specification": specification.name,
+        "view": specification.view,
+        "transform": specification.transform,
+        "variables": ", ".join(columns),
+        "algorithm": specification.method.algorithm,
+        "k": k,
+        "reference": specification.reference,
+        "choosable": not specification.reference and k in segmentation.counts.choosable,
+        "households_per_variable": households / len(columns),
+    }
+
+
+def _refuse_solution(
+    row: Mapping[Hashable, Any], segmentation: SegmentationParameters
+) -> Iterator[str]:
+    choice = segmentation.choice
+    if row["k"] not in segmentation.counts.choosable:
+        yield "scored only: too many segments to be chosen"
+    if row["smallest_share"] < choice.smallest_share:
+        yield (
+            f"its smallest segment holds {row['smallest_share']:.1%}, less than "
+            f"{choice.smallest_share:.0%}"
+        )
+    for column, least, name in (
+        ("slsw_min_median", choice.slsw_median, "median"),
+        ("slsw_min_q10", choice.slsw_q10, "10% quantile"),
+    ):
+        if row[column] < least:
+            yield f"its least stable segment has a {name} of {row[column]:.2f}, below {least:.2f}"
+
+
+def _find_mismatches(
+    eligible_households: pd.DataFrame,
+    candidate_labels: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> dict[tuple[str, int], list[str]]:
+    """The solutions whose segments do not show the personas' signatures, where they must."""
+    naming = segmentation.naming
+    if naming.when_unmatched == "number":
+        return {}
+    signs = derive_features(eligible_households, codebook, naming.variables).astype("float64")
+    mismatches = {}
+    for (name, k), group in group_by_solution(candidate_labels):
+        try:
+            match_personas(standardised_means(signs, group["label"].to_numpy()), naming)
+        except SegmentNamingError as error:
+            mismatches[name, k] = [str(error).split(". ")[0]]
+    return mismatches
+
+
+def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -> pd.DataFrame:
+    """Find the solutions that are tested against the nulls.
+
+    They are the admissible solutions that tie for the first place, at most as many as the
+    parameters say; the pin; and for both leading specifications the other numbers of segments that
+    may be chosen, so that a chart can show them side by side.
+
+    Args:
+        judged: What `judge_candidates` returns.
+        segmentation: The rule.
+
+    Returns:
+        One row per finalist: `specification` and `k`.
+
+    Raises:
+        SegmentationError: No solution is admissible, and none is pinned.
+    """
+    tied = find_tied(judged).head(segmentation.choice.finalists)
+    pinned = judged[_is_pinned(judged, segmentation.choice)]
+    if tied.empty and pinned.empty:
+        raise SegmentationError(_explain_none(judged))
+    leading = [*tied["specification"].head(1), *pinned["specification"]]
+    finals = judged["choosable"] & judged["specification"].isin(leading)
+    finals |= judged.index.isin([*tied.index, *pinned.index])
+    finalists: pd.DataFrame = judged.loc[finals, KEYS]
+    return finalists
+
+
+def find_tied(judged: pd.DataFrame) -> pd.DataFrame:
+    """Find the admissible solutions that cannot be told from the most stable one.
+
+    Args:
+        judged: What `judge_candidates` returns.
+
+    Returns:
+        The rows whose 10 % quantile of the adjusted Rand index, with the whole pipeline refitted,
+        lies within the Monte Carlo error (the larger of the two) of the best; the best first.
+    """
+    admissible = judged[judged["admissible"]].sort_values(
+        "pipeline_ari_q10", ascending=False, kind="stable"
+    )
+    if admissible.empty:
+        return admissible
+    best = admissible.iloc[0]
+    error = np.maximum(admissible["ari_mc_error"], best["ari_mc_error"])
+    tied: pd.DataFrame = admissible[
+        best["pipeline_ari_q10"] - admissible["pipeline_ari_q10"] <= error
+    ]
+    return tied
+
+
+def choose_solution(
+    judged: pd.DataFrame, candidate_nulls: pd.DataFrame, segmentation: SegmentationParameters
+) -> pd.DataFrame:
+    """Choose by the declared rule, and say what the finalists may be called.
+
+    The most stable admissible solution wins. Of those within the Monte Carlo error the one wins
+    that exceeds the permuted null most, then the one with fewer segments.
+
+    Args:
+        judged: What `judge_candidates` returns.
+        candidate_nulls: One row per finalist x null x draw: `ari` and `silhouette`.
+        segmentation: The rule and the pin.
+
+    Returns:
+        `judged` with, for the finalists, median and 95 % quantile of `ari` and `silhouette` under
+        both nulls (`null_permuted_ari`, `null_permuted_ari_q95`, ...), `null_excess`
+        (`global_ari_median` less the median under the permuted null) and `verdict` (natural,
+        reproducible or constructive; empty for the others); and for all `rank` (of the admissible
+        ones, from 1), `by_rule` and `chosen` (the pin, or else the rule's choice).
+
+    Raises:
+        SegmentationError: No solution is admissible, and none is pinned.
+    """
+    table = judged.merge(_summarise_nulls(candidate_nulls), on=KEYS, how="left")
+    table["null_excess"] = table["global_ari_median"] - table[f"null_{PERMUTED}_ari"]
+    table["verdict"] = [_judge(row, segmentation.choice) for row in table.to_dict("records")]
+    table["rank"] = _rank(table, segmentation.choice)
+    table["by_rule"] = (table["rank"] == 1).fillna(value=False).astype(bool)
+    pinned = _is_pinned(table, segmentation.choice)
+    table["chosen"] = pinned if pinned.any() else table["by_rule"]
+    if not table["chosen"].any():
+        raise SegmentationError(_explain_none(table))
+    return table
+
+
+def _summarise_nulls(candidate_nulls: pd.DataFrame) -> pd.DataFrame:
+    summaries = []
+    for null in (PERMUTED, COPULA):
+        drawn = candidate_nulls[candidate_nulls["null"] == null].groupby(KEYS)
+        for column in ("ari", "silhouette"):
+            name = f"null_{null}_{column}"
+            summaries.append(drawn[column].median().rename(name))
+            summaries.append(drawn[column].quantile(0.95).rename(f"{name}_q95"))
+    return pd.concat(summaries, axis=1).reset_index()
+
+
+def _judge(row: Mapping[Hashable, Any], choice: Choice) -> str:
+    if np.isnan(row[f"null_{COPULA}_ari"]):
+        return ""
+    beyond = [
+        row[measure] > row[f"null_{COPULA}_{column}_q95"]
+        for measure, column in (("global_ari_median", "ari"), ("silhouette", "silhouette"))
+    ]
+    if all(beyond):
+        return NATURAL
+    return REPRODUCIBLE if row["pipeline_ari_q10"] >= choice.reproducible_from else CONSTRUCTIVE
+
+
+def _rank(table: pd.DataFrame, choice: Choice) -> pd.Series:
+    tied = find_tied(table).head(choice.finalists)
+    first = tied.sort_values(["null_excess", "k"], ascending=[False, True], kind="stable")
+    rest = table[table["admissible"]].drop(index=first.index)
+    rest = rest.sort_values("pipeline_ari_q10", ascending=False, kind="stable")
+    ordered = [*first.index, *rest.index]
+    return pd.Series(range(1, len(ordered) + 1), index=ordered, dtype="Int64").reindex(table.index)
+
+
+def _is_pinned(table: pd.DataFrame, choice: Choice) -> pd.Series:
+    if choice.pin is None:
+        return pd.Series(data=False, index=table.index)
+    return (table["specification"] == choice.pin.specification) & (
+        table["k"] == choice.pin.segments
+    )
+
+
+def _explain_none(judged: pd.DataFrame) -> str:
+    choosable = judged[judged["choosable"]]
+    nearest = choosable.loc[choosable["reason"].str.count("; ").sort_values(kind="stable").index]
+    told = "".join(
+        f"\n  {row['specification']} with {row['k']} segments: {row['reason']}"
+        for row in nearest.head(5).to_dict("records")
+    )
+    return (
+        "The rule admits no solution. Change segmentation.choice or segmentation.naming, or pin a "
+        f"solution by segmentation.choice.pin. The nearest candidates:{told}"
+    )
+
+
+def find_chosen(
+    segmentation_candidates: pd.DataFrame, codebook: Codebook, segmentation: SegmentationParameters
+) -> tuple[Specification, int]:
+    """Find the chosen solution among the candidates.
+
+    Args:
+        segmentation_candidates: What `choose_solution` returned.
+        codebook: The panel's codebook.
+        segmentation: The grid that the candidates were made from.
+
+    Returns:
+        The specification and its number of segments.
+
+    Raises:
+        SegmentationError: The table was made with other parameters.
+    """
+    row = segmentation_candidates[segmentation_candidates["chosen"]].iloc[0]
+    name, k = row["specification"], int(row["k"])
+    specifications = segmentation.specifications(codebook)
+    if name not in specifications or k not in segmentation.counts.choosable:
+        raise SegmentationError(
+            f"segmentation_candidates chose {name!r} with {k} segments, but segmentation.grid and "
+            "segmentation.counts offer no such solution now. Run the whole segmentation again: "
+            "kedro run --tags segmentation."
+        )
+    return specifications[name], k

@@ -1,0 +1,187 @@
+"""From variables to the scores in which households are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.segments.constructs import Indicator, Score
+
+Values = npt.NDArray[np.float64]
+
+
+class SegmentationError(ReadableError):
+    """Households that cannot be segmented as the parameters ask."""
+
+
+class Learnt(NamedTuple):
+    """What was learnt for one indicator.
+
+    Attributes:
+        pooled: The pooled rate; missing where nothing is shrunk.
+        lower, upper: The caps, on the scale of the transform.
+        mean, sd: Of the prepared values; the sd is infinite where they are all the same, so that
+            the indicator then tells no household from another.
+    """
+
+    pooled: float
+    lower: float
+    upper: float
+    mean: float
+    sd: float
+
+
+class Standard(NamedTuple):
+    """Mean and standard deviation (infinite for a constant) of a score's averaged z-scores."""
+
+    mean: float
+    sd: float
+
+
+class ConstructScores(TransformerMixin, BaseEstimator):
+    """Prepare, standardise, combine and weight the indicators of each score.
+
+    A rate is shrunk towards the pooled rate: (rate * n + prior_weight * pooled) / (n +
+    prior_weight), and is the pooled rate where n is 0. Shares may then be transformed. Values
+    beyond the caps are set to them. The z-scores of a score's indicators are averaged and
+    standardised again, and the score is multiplied by the square root of its weight, so that the
+    weight is its part of a squared distance.
+
+    Args:
+        scores: The scores of a specification.
+
+    Attributes:
+        indicators_: What was learnt for each indicator, by its variable.
+        scores_: What was learnt for each score, by its name.
+    """
+
+    def __init__(self, scores: Sequence[Score]) -> None:
+        self.scores = scores
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
+        """Learn pooled rates, caps, means and standard deviations.
+
+        Args:
+            X: One row per household, one float column per variable of the scores.
+            y: Not used; scikit-learn passes it.
+
+        Raises:
+            SegmentationError: A variable is missing for a household (a rate without events aside).
+        """
+        columns = _columns(X)
+        self.indicators_: dict[str, Learnt] = {
+            i.variable: _learn(columns, i) for score in self.scores for i in score.indicators
+        }
+        self.scores_: dict[str, Standard] = {
+            score.name: _standard(self._average(columns, score)) for score in self.scores
+        }
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Compute the weighted scores.
+
+        Args:
+            X: One row per household, one float column per variable of the scores.
+
+        Returns:
+            One float64 column per score, in order; same rows and index.
+        """
+        names = [score.name for score in self.scores]
+        return pd.DataFrame(self.compute(X), index=X.index, columns=names)
+
+    def compute(self, X: pd.DataFrame) -> Values:
+        """Compute the weighted scores as a matrix: one row per household, one column per score."""
+        check_is_fitted(self)
+        columns = _columns(X)
+        return np.column_stack([self._compute(columns, score) for score in self.scores])
+
+    def _compute(self, columns: Mapping[str, Values], score: Score) -> Values:
+        mean, sd = self.scores_[score.name]
+        scores: Values = (self._average(columns, score) - mean) / sd * np.sqrt(score.weight)
+        return scores
+
+    def _average(self, columns: Mapping[str, Values], score: Score) -> Values:
+        z_scores = [
+            _standardise(columns, i, self.indicators_[i.variable]) for i in score.indicators
+        ]
+        average: Values = np.mean(z_scores, axis=0)
+        return average
+
+
+def refuse_constants(values: pd.DataFrame, scores: Sequence[Score]) -> None:
+    """Refuse variables and scores that cannot tell households apart.
+
+    Args:
+        values: One row per household that may form segments, one float column per variable.
+        scores: The scores of a specification.
+
+    Raises:
+        SegmentationError: A variable is missing for a household, or it or a score is the same for
+            all households once it is prepared.
+    """
+    scorer = ConstructScores(scores).fit(values)
+    # A score may have the name of its indicator, which is the cause and is named first.
+    learnt: list[tuple[str, Learnt | Standard]] = [
+        *scorer.indicators_.items(),
+        *scorer.scores_.items(),
+    ]
+    constant = [(name, each.mean) for name, each in learnt if np.isinf(each.sd)]
+    for name, value in constant[:1]:
+        raise SegmentationError(
+            f"{name}, shrunk, transformed and capped as the parameters say, is {value:g} for all "
+            f"{len(values)} households that form the segments, so it cannot tell them apart. Use "
+            "another variable in segmentation.constructs or segmentation.references, or wider "
+            "quantiles."
+        )
+
+
+def _columns(X: pd.DataFrame) -> dict[str, Values]:
+    return {str(name): X[name].to_numpy(dtype=np.float64) for name in X.columns}
+
+
+def _learn(columns: Mapping[str, Values], indicator: Indicator) -> Learnt:
+    pooled = _pooled_rate(columns, indicator)
+    values = _prepare(columns, indicator, pooled)
+    if missing := int(np.isnan(values).sum()):
+        raise SegmentationError(
+            f"{indicator.variable} is missing for {missing} of the {len(values)} households that "
+            "form the segments. Use another variable in segmentation.constructs, or give a rate "
+            "the key shrink."
+        )
+    lower, upper = np.quantile(values, [indicator.lower_quantile, indicator.upper_quantile])
+    return Learnt(pooled, float(lower), float(upper), *_standard(np.clip(values, lower, upper)))
+
+
+def _standard(values: Values) -> Standard:
+    constant = np.isclose(values.min(), values.max(), rtol=1e-12, atol=1e-12)
+    return Standard(float(values.mean()), float("inf") if constant else float(values.std()))
+
+
+def _pooled_rate(columns: Mapping[str, Values], indicator: Indicator) -> float:
+    if indicator.shrink is None:
+        return float("nan")
+    events = columns[indicator.shrink.by]
+    return float(np.nansum(columns[indicator.variable] * events) / events.sum())
+
+
+def _prepare(columns: Mapping[str, Values], indicator: Indicator, pooled: float) -> Values:
+    values = columns[indicator.variable]
+    if indicator.shrink is not None:
+        events, prior = columns[indicator.shrink.by], indicator.shrink.prior_weight
+        hits = np.where(events > 0, values * events, 0.0)
+        values = (hits + prior * pooled) / (events + prior)
+    if indicator.transform == "arcsine":
+        values = np.arcsin(np.sqrt(np.clip(values, 0, 1)))
+    return values
+
+
+def _standardise(columns: Mapping[str, Values], indicator: Indicator, learnt: Learnt) -> Values:
+    values = np.clip(_prepare(columns, indicator, learnt.pooled), learnt.lower, learnt.upper)
+    return (values - learnt.mean) / learnt.sd
