@@ -42,6 +42,7 @@ INDICATOR = "segmentation.constructs.0.scores.0.indicators.0"
         ("segmentation.random_state", 2**32, "segmentation.random_state"),
         (f"{INDICATOR}.variable", "nope", "no variable 'nope'"),
         (f"{INDICATOR}.variable", "mother_tongue", "nominal"),
+        (f"{INDICATOR}.variable", "promo_share", "'promo_share' stands twice; remove or rename"),
         (f"{INDICATOR}.shrink.by", "promo_share", "shrink.by"),
         ("segmentation.constructs.2.scores.0.weight", 0.7, "sum to 1"),
         ("segmentation.naming.personas.0.signature.0.variable", "nope", "naming.personas"),

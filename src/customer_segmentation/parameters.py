@@ -65,6 +65,9 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
     for key in ("data_processing", "segmentation", "modelling", "reporting"):
         try:
             getattr(parameters, key).check(parameters.codebook)
+        except ValidationError as error:
+            problems = "; ".join(_say(problem) for problem in error.errors(include_url=False))
+            raise ParameterError(f"parameter {key}: {problems}") from error
         except ValueError as error:
             raise ParameterError(f"parameter {key}: {error}") from error
     _refuse_other_public_names(parameters.codebook)

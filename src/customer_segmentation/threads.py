@@ -22,7 +22,8 @@ def limit() -> None:
     """Give one thread to the numerical libraries still to be loaded and to those already loaded.
 
     Trees grown by XGBoost differ with the number of threads, and so do the last bits of k-means
-    centres. Work is spread over processes instead.
+    centres. Work is spread over processes instead, or over threads that run our own kernels, each
+    of which works alone.
     """
     os.environ.update(dict.fromkeys(VARIABLES, "1"))
     threadpoolctl.threadpool_limits(limits=1)

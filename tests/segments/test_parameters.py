@@ -87,8 +87,12 @@ def test_the_parameters_of_the_project_fit_the_codebook(segmentation, codebook):
             "nothing",
             "sensitivity.variations.Repeat rate alone for loyalty: the codebook has no",
         ),
-        (f"{DEALS}__indicators__0__variable", "repeat_rate", "indicator 'repeat_rate' stands"),
-        (f"{DEALS}__name", "loyalty", "score name 'loyalty' stands twice"),
+        (
+            f"{DEALS}__indicators__0__variable",
+            "repeat_rate",
+            "indicator of buying_style.plain.kmeans 'repeat_rate' stands",
+        ),
+        (f"{DEALS}__name", "loyalty", "score of buying_style.plain.kmeans 'loyalty' stands twice"),
         ("description__stratum_weights", {1: 0.2, 2: 0.8}, "give every code a weight"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise_distances
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
+from customer_segmentation.segments.admission import find_mismatches, list_objections
 from customer_segmentation.segments.agreement import adjusted_rand, cross_tabulate
 from customer_segmentation.segments.bootstrap import (
     FIXED,
@@ -27,9 +28,14 @@ from customer_segmentation.segments.partition import Labels, Scores
 from customer_segmentation.segments.scores import ConstructScores
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.segments.separation import measure_gap, measure_separation
+from customer_segmentation.segments.solutions import (
+    KEYS,
+    Solution,
+    group_by_solution,
+    read_solutions,
+)
 from customer_segmentation.segments.specification import Specification
 
-KEYS = ["specification", "k"]
 # Resamples of the pairs behind the Monte Carlo error of a quantile.
 _ERROR_DRAWS = 400
 
@@ -120,7 +126,7 @@ def separate_candidates(
         `calinski_harabasz`, `davies_bouldin`, `gap`, `gap_se` and `smallest_share` of the
         households.
     """
-    solutions = _solutions(candidate_labels)
+    solutions = read_solutions(candidate_labels)
     tables = Parallel(n_jobs=segmentation.processes, prefer="threads")(
         delayed(_separate)(
             place_households(eligible_households, specification, codebook),
@@ -176,8 +182,8 @@ def bootstrap_candidates(
         candidate_labels: The segment of every household in every candidate.
         codebook: The panel's codebook.
         segmentation: The grid, pairs, seed and workers. After the screening pairs only those
-            specifications go on that are pinned or have a solution whose segments are all as stable
-            as the rule asks.
+            specifications go on that are pinned or have a solution that the rule may still admit:
+            no objection to it, and all its segments as stable as the rule asks.
 
     Returns:
         Agreements, one row per specification x `k` x `mode` (fixed: on fixed scores; pipeline:
@@ -193,12 +199,13 @@ def bootstrap_candidates(
         for name, specification in specifications.items()
     }
     screening = range(1, effort.screening_pairs + 1)
-    solutions = _solutions(candidate_labels)
+    solutions = read_solutions(candidate_labels)
     results = _bootstrap(list(specifications.values()), values, solutions, screening, segmentation)
+    mismatches = find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
     contenders = [
         specification
         for name, specification in specifications.items()
-        if _may_win(specification, results[name], segmentation)
+        if _may_win(specification, results[name], mismatches, segmentation)
     ]
     rest = range(effort.screening_pairs + 1, effort.pairs + 1)
     for name, more in _bootstrap(contenders, values, solutions, rest, segmentation).items():
@@ -211,25 +218,27 @@ def bootstrap_candidates(
 def _may_win(
     specification: Specification,
     results: Sequence[PairResult],
+    mismatches: Mapping[Solution, str],
     segmentation: SegmentationParameters,
 ) -> bool:
     """Whether a specification is pinned, or has a solution that the rule may still admit."""
     choice = segmentation.choice
     if choice.pin is not None and choice.pin.specification == specification.name:
         return True
-    if next(choice.find_gaps(specification), None) is not None:
-        return False
     recovered = _tabulate_recoveries(specification, results)
-    recovered = recovered[recovered["k"].isin(segmentation.counts.choosable)]
     least = recovered.groupby("k")[["slsw_median", "slsw_q10"]].min()
     steady = (least["slsw_median"] >= choice.slsw_median) & (least["slsw_q10"] >= choice.slsw_q10)
-    return bool(steady.any())
+    return any(
+        not list_objections(specification, k, mismatches, segmentation)
+        for k in segmentation.counts.scored
+        if steady[k]
+    )
 
 
 def _bootstrap(
     specifications: Sequence[Specification],
     values: Mapping[str, pd.DataFrame],
-    solutions: Mapping[tuple[str, int], Labels],
+    solutions: Mapping[Solution, Labels],
     pairs: range,
     segmentation: SegmentationParameters,
 ) -> dict[str, list[PairResult]]:
@@ -380,7 +389,7 @@ def compare_specifications(candidate_labels: pd.DataFrame) -> pd.DataFrame:
         One row per pair of specifications `specification_a`, `specification_b` (in the order of
         the grid) x `k`: the adjusted Rand index `ari`.
     """
-    solutions = _solutions(candidate_labels)
+    solutions = read_solutions(candidate_labels)
     names = list(dict.fromkeys(candidate_labels["specification"]))
     rows = [
         (a, b, k, adjusted_rand(cross_tabulate(solutions[a, k], solutions[b, k], k, k)))
@@ -388,23 +397,3 @@ def compare_specifications(candidate_labels: pd.DataFrame) -> pd.DataFrame:
         for a, b in combinations(names, 2)
     ]
     return pd.DataFrame(rows, columns=["specification_a", "specification_b", "k", "ari"])
-
-
-def _solutions(candidate_labels: pd.DataFrame) -> dict[tuple[str, int], Labels]:
-    return {
-        (name, k): group["label"].to_numpy(dtype=np.intp)
-        for (name, k), group in group_by_solution(candidate_labels)
-    }
-
-
-def group_by_solution(table: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame]]:
-    """Go through the rows of each solution of a table, in order.
-
-    Args:
-        table: One or more rows per `specification` x number of segments `k`.
-
-    Yields:
-        Specification and number of segments, and their rows.
-    """
-    for (name, k), group in table.groupby(KEYS, sort=False):
-        yield (str(name), int(str(k))), group

@@ -13,16 +13,11 @@ import numpy as np
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.features import derive_features
-from customer_segmentation.segments.candidates import KEYS, group_by_solution
-from customer_segmentation.segments.naming import (
-    SegmentNamingError,
-    match_personas,
-    standardised_means,
-)
+from customer_segmentation.segments.admission import find_mismatches, list_objections
 from customer_segmentation.segments.nulls import COPULA, PERMUTED
 from customer_segmentation.segments.parameters import Choice, SegmentationParameters
 from customer_segmentation.segments.scores import SegmentationError
+from customer_segmentation.segments.solutions import KEYS
 from customer_segmentation.segments.specification import Specification
 
 NATURAL, REPRODUCIBLE, CONSTRUCTIVE = "natural", "reproducible", "constructive"
@@ -50,14 +45,13 @@ def judge_candidates(
         `admissible` and `reason` (why not; empty for an admissible one).
     """
     specifications = segmentation.specifications(codebook)
-    mismatches = _find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
+    mismatches = find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
     rows = []
     for row in candidate_evidence.to_dict("records"):
         specification = specifications[row["specification"]]
         reasons = [
-            *segmentation.choice.find_gaps(specification),
-            *_refuse_solution(row, segmentation),
-            *mismatches.get((specification.name, row["k"]), ()),
+            *list_objections(specification, row["k"], mismatches, segmentation),
+            *_refuse_solution(row, segmentation.choice),
         ]
         about = _describe(specification, row["k"], len(eligible_households), segmentation)
         rows.append({**about, "admissible": not reasons, "reason": "; ".join(reasons)})
@@ -81,12 +75,7 @@ def _describe(
     }
 
 
-def _refuse_solution(
-    row: Mapping[Hashable, Any], segmentation: SegmentationParameters
-) -> Iterator[str]:
-    choice = segmentation.choice
-    if row["k"] not in segmentation.counts.choosable:
-        yield "scored only: too many segments to be chosen"
+def _refuse_solution(row: Mapping[Hashable, Any], choice: Choice) -> Iterator[str]:
     if row["smallest_share"] < choice.smallest_share:
         yield (
             f"its smallest segment holds {row['smallest_share']:.1%}, less than "
@@ -98,26 +87,6 @@ def _refuse_solution(
     ):
         if row[column] < least:
             yield f"its least stable segment has a {name} of {row[column]:.2f}, below {least:.2f}"
-
-
-def _find_mismatches(
-    eligible_households: pd.DataFrame,
-    candidate_labels: pd.DataFrame,
-    codebook: Codebook,
-    segmentation: SegmentationParameters,
-) -> dict[tuple[str, int], list[str]]:
-    """The solutions whose segments do not show the personas' signatures, where they must."""
-    naming = segmentation.naming
-    if naming.when_unmatched == "number":
-        return {}
-    signs = derive_features(eligible_households, codebook, naming.variables).astype("float64")
-    mismatches = {}
-    for (name, k), group in group_by_solution(candidate_labels):
-        try:
-            match_personas(standardised_means(signs, group["label"].to_numpy()), naming)
-        except SegmentNamingError as error:
-            mismatches[name, k] = [str(error).split(". ")[0]]
-    return mismatches
 
 
 def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -> pd.DataFrame:

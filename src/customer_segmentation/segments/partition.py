@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Algorithm = Literal["kmeans", "gaussian_mixture", "ward"]
 
 # EM of the mixture ends when a step raises the mean log-likelihood by less, or after these steps.
-_EM_TOLERANCE = 1e-4
+_EM_TOLERANCE = 1e-5
 _MOST_EM_STEPS = 1_000
 
 

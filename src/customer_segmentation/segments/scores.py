@@ -137,7 +137,7 @@ def refuse_constants(values: pd.DataFrame, scores: Sequence[Score]) -> None:
         raise SegmentationError(
             f"{name}, shrunk, transformed and capped as the parameters say, is {value:g} for all "
             f"{len(values)} households that form the segments, so it cannot tell them apart. Use "
-            "another variable in segmentation.constructs or segmentation.references, or wider "
+            "another variable in segmentation.constructs or segmentation.grid, or wider "
             "quantiles."
         )
 

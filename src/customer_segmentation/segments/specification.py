@@ -46,8 +46,8 @@ class Specification(Configured):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        refuse_repeated("score name", (score.name for score in self.scores))
-        refuse_repeated("indicator", (indicator.variable for indicator in self.indicators))
+        refuse_repeated(f"score of {self.name}", (score.name for score in self.scores))
+        refuse_repeated(f"indicator of {self.name}", (i.variable for i in self.indicators))
         return self
 
     @property
