@@ -84,7 +84,12 @@ def segment_profiles(households: pd.DataFrame, features: pd.DataFrame) -> pd.Dat
     spread = table["variable"].map(eligible[names].std())
     error = 1.96 * table["sd"] / table["n"] ** 0.5
     table = table.assign(mean_low=table["mean"] - error, mean_high=table["mean"] + error)
-    return table.assign(standardised_mean=(table["mean"] - table["total_mean"]) / spread)
+    numbers = table["variable"].map({name: number for number, name in enumerate(names)})
+    return table.assign(
+        standardised_mean=(table["mean"] - table["total_mean"]) / spread,
+        built_segments=numbers % 3 == 0,
+        marker=numbers % 3 == 1,
+    )
 
 
 def segment_demographics(segments=PERSONAS) -> pd.DataFrame:

@@ -125,8 +125,10 @@ def test_the_profile_plot_has_bars_for_segments_and_dots_for_the_total(
         own = profiles[profiles["segment"] == segment].set_index("variable").loc[names]
         np.testing.assert_allclose([bar.get_width() for bar in axes.patches], own["mean"])
         np.testing.assert_allclose(axes.lines[0].get_xdata(), own["total_mean"])
-        far = (own["mean"] - own["total_mean"]).abs() >= reporting.marked_difference
-        assert [bar.get_alpha() == 1 for bar in axes.patches] == far.tolist()
+        strong = [bar.get_alpha() == 1 for bar in axes.patches]
+        assert strong == (own["marker"] | own["built_segments"]).tolist()
+        hollow = [mpl.colors.to_hex(bar.get_facecolor()) == "#ffffff" for bar in axes.patches]
+        assert hollow == own["built_segments"].tolist()
 
 
 def test_every_model_is_drawn_with_the_mark_of_its_claim(reporting):

@@ -10,7 +10,7 @@ import pytest
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import FORMULAS, SOLVABLE
-from customer_segmentation.panel.provenance import find_known
+from customer_segmentation.panel.provenance import find_known, find_relatives
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,19 @@ def test_identities_give_the_columns_of_the_real_panel_back(households: pd.DataF
     assert (volume / households["total_volume"] - 1).abs().max() < 0.002
     count = households["transactions_per_run"] * households["brand_runs"]
     assert (count.round() == households["transactions"]).all()
+
+
+def test_relatives_are_bounds_sources_compositions_and_what_follows(codebook):
+    assert find_relatives(["brand_loyalty_mid"], codebook) == {
+        "brand_loyalty_mid",
+        "brand_loyalty_low",
+        "brand_loyalty_high",
+        *codebook.columns_of("brand_shares"),
+        "brands_bought",  # counts the shares in use
+    }
+    assert find_relatives(["household_size"], codebook) == {"household_size"}
+    assert find_relatives(["log_volume"], codebook) == {"log_volume", "total_volume"}
+    assert find_relatives(["promo_share"], codebook) == {
+        "promo_share",
+        *codebook.columns_of("promotion_shares"),
+    }

@@ -29,7 +29,7 @@ COUNTS = [2, 3]
 SEED = seed_for(2018, Purpose.PAIR, 1)
 
 
-def method_of(algorithm: str) -> Method:
+def method_of(algorithm):
     return Method(algorithm=algorithm, starts=10, variance_floor=0.1)
 
 
@@ -264,3 +264,22 @@ def test_reference_points_of_the_panel_with_the_pipeline_refitted(
     assert recovered.shape == (80, 3)
     assert (np.median(recovered, axis=0) >= 0.85).all()
     assert (np.quantile(recovered, 0.1, axis=0) >= 0.8).all()
+
+
+def test_seeds_are_told_by_purpose_and_number():
+    # The numbers are part of the published results.
+    assert seed_for(2018, Purpose.PAIR, 3).spawn_key == (1, 3)
+    numbers = {purpose.name: int(purpose) for purpose in Purpose}
+    assert numbers == {
+        "SOLUTION": 0,
+        "PAIR": 1,
+        "GAP": 2,
+        "NULL": 3,
+        "HALVES": 4,
+        "DESCRIPTOR": 5,
+    }
+    seed = seed_for(2018, Purpose.PAIR, 3)
+    first, again = child_of(seed, 2), child_of(seed, 2)
+    assert (first.entropy, first.spawn_key) == (2018, (1, 3, 2))
+    assert first.generate_state(2).tolist() == again.generate_state(2).tolist()
+    assert seed.n_children_spawned == 0

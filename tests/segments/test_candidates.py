@@ -22,7 +22,6 @@ from customer_segmentation.segments.candidates import (
     challenge_finalists,
     compare_specifications,
     gather_evidence,
-    group_by_solution,
     label_candidates,
     place_households,
     separate_candidates,
@@ -32,6 +31,7 @@ from customer_segmentation.segments.nulls import simulate_nulls
 from customer_segmentation.segments.parameters import Pin
 from customer_segmentation.segments.scores import ConstructScores
 from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.solutions import group_by_solution
 from customer_segmentation.segments.specification import Reference
 
 KMEANS = "buying_style.plain.kmeans"
@@ -89,8 +89,11 @@ def test_every_household_has_a_label_in_every_candidate(labels, eligible, codebo
 )
 def test_labels_are_those_of_another_kmeans(labels, eligible, codebook, small, name, k):
     scores = scores_of(name, eligible, codebook, small)
-    other = KMeans(k, n_init=60, tol=0, random_state=1).fit_predict(scores)
-    assert adjusted_rand_score(labels_of(labels, name, k), other) == 1
+    found, other = labels_of(labels, name, k), KMeans(k, n_init=60, tol=0, random_state=1)
+    means = np.array([scores[found == number].mean(axis=0) for number in range(k)])
+    # At three segments several optima nearly tie, and ours may be the better one.
+    assert ((scores - means[found]) ** 2).sum() <= other.fit(scores).inertia_ * (1 + 1e-12)
+    assert adjusted_rand_score(found, other.labels_) > 0.97
 
 
 def test_labels_are_those_of_another_hierarchy(labels, eligible, codebook, small):
@@ -189,19 +192,22 @@ def test_a_reference_may_be_called_like_a_view(
 def screened(monkeypatch, eligible, labels, codebook, small):
     """How many pairs each specification gets when its segments are as stable as made up here."""
 
-    def screen(jaccards, **choice):
+    def screen(jaccards, naming=small.naming, **choice):
         def make_up(values, scores, references, counts, seed):
             view = "basis_for_purchase" if len(scores) == 8 else "buying_style"
             view = REFERENCE if len(scores) == 1 else view
             drawn = {}
             for method, k in references:
-                levels = jaccards.get((view, method.algorithm, k), (0.2, 0.2))
+                pairs = jaccards.get((view, method.algorithm, k), [(0.2, 0.2)])
+                levels = pairs[seed.spawn_key[-1] % len(pairs)]
                 drawn[method, k] = np.tile(np.array(levels)[:, np.newaxis], k)
             agreements = {(*key, mode): 0.5 for key in references for mode in (FIXED, PIPELINE)}
             return PairResult(agreements, drawn)
 
         monkeypatch.setattr(candidates, "compare_pair", make_up)
-        changed = small.model_copy(update={"choice": small.choice.model_copy(update=choice)})
+        changed = small.model_copy(
+            update={"choice": small.choice.model_copy(update=choice), "naming": naming}
+        )
         agreements, _ = bootstrap_candidates(eligible, labels, codebook, changed)
         pairs = agreements.groupby(["specification", "k", "mode"])["pair"].agg(["count", "max"])
         assert (pairs["count"] == pairs["max"]).all()
@@ -213,15 +219,17 @@ def screened(monkeypatch, eligible, labels, codebook, small):
 
 
 def test_only_specifications_that_may_win_go_on(screened):
-    steady, shaky = (0.9, 0.9), (0.95, 0.3)
+    steady, shaky = [(0.9, 0.9)], [(0.95, 0.1), (0.95, 0.95), (0.95, 0.95)]
     pairs = screened(
         {
             ("buying_style", "kmeans", 3): steady,
             # Stable, but with more segments than may be chosen.
             ("buying_style", "ward", 4): steady,
             # A good median, but a 10 % quantile below the rule's.
-            ("buying_style", "gaussian_mixture", 2): (0.95, 0.4),
-            ("buying_style", "gaussian_mixture", 3): shaky,
+            ("buying_style", "ward", 3): shaky,
+            # Stable, but no segment has the signature of Promo Shoppers, or there are too few.
+            ("buying_style", "gaussian_mixture", 3): steady,
+            ("buying_style", "gaussian_mixture", 2): steady,
             # Stable, but without the constructs that the rule requires.
             ("basis_for_purchase", "kmeans", 2): steady,
             (REFERENCE, "kmeans", 2): steady,
@@ -232,6 +240,13 @@ def test_only_specifications_that_may_win_go_on(screened):
     assert set(pairs.values()) == {3, 6}
 
 
+def test_signatures_do_not_screen_where_segments_may_be_numbered(screened, small):
+    steady = {("buying_style", "gaussian_mixture", 2): [(0.9, 0.9)]}
+    assert screened(steady)[MIXTURE] == 3
+    naming = small.naming.model_copy(update={"when_unmatched": "number"})
+    assert screened(steady, naming=naming)[MIXTURE] == 6
+
+
 def test_the_least_stable_segment_decides(screened, monkeypatch):
     tabulate = candidates._tabulate_recoveries
 
@@ -239,14 +254,14 @@ def test_the_least_stable_segment_decides(screened, monkeypatch):
         table = tabulate(*arguments)
         return table.assign(slsw_median=table["slsw_median"].mask(table["label"] == 2, 0.7))
 
-    steady = {("buying_style", "kmeans", 3): (0.9, 0.9)}
+    steady = {("buying_style", "kmeans", 3): [(0.9, 0.9)]}
     assert screened(steady)[KMEANS] == 6
     monkeypatch.setattr(candidates, "_tabulate_recoveries", spoil_the_last)
     assert screened(steady)[KMEANS] == 3
 
 
 def test_stability_that_just_reaches_the_rule_goes_on(screened):
-    pairs = screened({("buying_style", "ward", 2): (0.75, 0.75)}, slsw_q10=0.75)
+    pairs = screened({("buying_style", "ward", 3): [(0.75, 0.75)]}, slsw_q10=0.75)
     assert [name for name, count in pairs.items() if count == 6] == [WARD]
 
 

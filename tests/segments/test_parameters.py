@@ -17,7 +17,12 @@ DEALS = "constructs__1__scores__0"
         ("grid__views__1__name", "buying_style", "view 'buying_style' stands twice"),
         ("grid__transforms", ["plain", "plain"], "transform 'plain' stands twice"),
         ("grid__algorithms", ["magic"], "kmeans"),
-        ("grid__references__1__name", "published_nine", "reference 'published_nine' stands twice"),
+        ("grid__references__1__name", "published_nine", "'published_nine' stands twice"),
+        (
+            "grid__references__1__name",
+            "buying_style.plain.ward",
+            "specification 'buying_style.plain.ward' stands twice",
+        ),
         ("choice__requirements__0__name", "love", "choice.requirements: there is no construct"),
         ("counts__smallest", 1, "greater than or equal to 2"),
         ("counts__largest", 9, "smallest 2, largest 9 and scored_to 8 must stand in this order"),

@@ -61,7 +61,7 @@ def test_every_construct_has_a_variance_of_one(segmenter, eligible, specificatio
 
 def test_segments_are_those_of_kmeans_on_plain_scores(segmenter, eligible):
     scores = plain_scores(eligible, np.full(len(eligible), fill_value=True))
-    kmeans = KMeans(3, n_init=25, random_state=1, tol=0).fit(scores)
+    kmeans = KMeans(3, n_init=200, random_state=1, tol=0).fit(scores)
     table = pd.crosstab(segmenter.predict(eligible), kmeans.labels_).to_numpy()
     assert (np.sort(table, axis=1)[:, :-1] == 0).all()
 

@@ -77,7 +77,7 @@ def plain(_households, _features, specification):
         scores = np.column_stack(scores)
         seed = seed_for(2018, Purpose.SOLUTION)
         # Many local optima lie close together, so the same starts are needed.
-        found = find_partitions(scores[training], [3], specification.method, seed)[3]
+        found = find_partitions(scores[training], [3], specification.solution_method, seed)[3]
         distances = ((scores[eligible, np.newaxis] - found.centres) ** 2).sum(axis=2)
         return distances.argmin(axis=1)
 

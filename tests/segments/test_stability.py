@@ -203,7 +203,7 @@ def test_sizes_and_their_intervals(stability, bootstrapped, segments):
         expected = tuple(np.quantile(shares, [0.025, 0.975]))
         assert (row["share_low"], row["share_high"]) == pytest.approx(expected)
         assert row["share_low"] < row["share"] < row["share_high"]
-    assert stability["size"].tolist() == [110, 115, 318]
+    assert stability["size"].tolist() == [110, 117, 316]
 
 
 def test_stability_summarises_the_samples(stability, jaccards):

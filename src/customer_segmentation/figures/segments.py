@@ -132,10 +132,11 @@ def plot_segment_profiles(
     Source: Dolnicar, Grün and Leisch (2018), Market Segmentation Analysis, chapter 8.
 
     Args:
-        profiles: `segment_profiles`; one row per segment and variable, shares in [0, 1].
+        profiles: `segment_profiles`; one row per segment and variable, shares in [0, 1]. Markers
+            stand in full colour; what formed the segments is hollow, as it must differ.
         title: The finding.
         codebook: Names and groups.
-        reporting: Variables, colours, order and the smallest difference in full colour.
+        reporting: Variables, colours and order.
 
     Returns:
         The figure, one panel per segment.
@@ -148,7 +149,7 @@ def plot_segment_profiles(
     with canvas(title, height, reporting, **grid) as (figure, panels):
         for axes, (segment, colour) in zip(panels, colours.items(), strict=False):
             part = profiles[profiles["segment"] == segment].set_index("variable").reindex(names)
-            _draw_profile(axes, part, list(places.values()), colour, reporting.marked_difference)
+            _draw_profile(axes, part, list(places.values()), colour)
             axes.set_title(f"{segment}\nn = {part['n'].iloc[0]:.0f}", color=colour)
         panels[0].set_yticks(list(places.values()), [codebook[name].title for name in names])
         panels[0].set_ylim(max(places.values()) + 0.8, -0.8)
@@ -194,13 +195,12 @@ def _draw_means(
         axes.xaxis.set_major_formatter(_percent)
 
 
-def _draw_profile(
-    axes: Axes, part: pd.DataFrame, places: list[float], colour: str, marked: float
-) -> None:
-    differs = (part["mean"] - part["total_mean"]).abs() >= marked
+def _draw_profile(axes: Axes, part: pd.DataFrame, places: list[float], colour: str) -> None:
     bars = axes.barh(places, part["mean"], height=0.72, color=colour)
-    for bar, strong in zip(bars, differs, strict=True):
-        bar.set_alpha(1 if strong else PALE)
+    for bar, marker, built in zip(bars, part["marker"], part["built_segments"], strict=True):
+        bar.set_alpha(1 if marker or built else PALE)
+        if built:
+            bar.set(facecolor="white", edgecolor=colour, linewidth=1.2)
     axes.plot(part["total_mean"], places, ls="", marker="o", ms=5, c="white", mec=INK, mew=1.3)
 
 

@@ -62,8 +62,6 @@ class ReportingParameters(Configured):
         profile_variables: Shares shown in the profile plot, by codebook name or group.
         card_variables: Variables that may stand on a persona's card, by codebook name or group.
         facts_on_card: How many of them stand there.
-        marked_difference: Smallest distance from the total, in shares of volume or purchases, that
-            the profile plot paints in full colour.
         descriptors_shown: How many descriptors get a mosaic of their codes.
         smallest_code_share: Codes held by a smaller share of all households are grouped there.
         fields_shown: How many fields a SHAP panel shows.
@@ -85,7 +83,6 @@ class ReportingParameters(Configured):
     profile_variables: tuple[str, ...] = Field(min_length=1)
     card_variables: tuple[str, ...] = Field(min_length=1)
     facts_on_card: int = Field(ge=1)
-    marked_difference: float = Field(gt=0, lt=1)
     descriptors_shown: int = Field(ge=1)
     smallest_code_share: float = Field(ge=0, le=0.1)
     fields_shown: int = Field(ge=1)

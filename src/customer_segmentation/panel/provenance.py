@@ -49,6 +49,28 @@ def find_known(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
     return known
 
 
+def find_relatives(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
+    """Find every variable that must differ where some variables do.
+
+    Args:
+        names: Codebook variables.
+        codebook: The panel's codebook.
+
+    Returns:
+        The variables, the fields they are computed from, all parts of the compositions that these
+        fields belong to, and everything that can be worked out from all that (`find_known`).
+
+    Raises:
+        ValueError: A name is not in the codebook.
+    """
+    known = find_known(names, codebook)
+    sources = frozenset().union(*(codebook.sources_of(name) for name in known))
+    for group in codebook.compositions:
+        parts = frozenset(codebook.columns_of(group.name))
+        sources |= parts if parts & sources else frozenset()
+    return find_known(known | sources, codebook)
+
+
 def _list_rules(codebook: Codebook) -> Iterator[Rule]:
     for result, formula, of in list_formulas(codebook):
         inputs = frozenset(codebook.expand(of.values()))

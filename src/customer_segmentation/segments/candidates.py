@@ -56,21 +56,28 @@ def label_candidates(
     """
     seed = seed_for(segmentation.random_state, Purpose.SOLUTION)
     identifiers = eligible_households[codebook.identifier]
-    tables = []
-    for specification in segmentation.specifications(codebook).values():
-        scores = place_households(eligible_households, specification, codebook)
-        solved = solve(scores, segmentation.counts.scored, specification.method, seed)
-        tables += [
-            pd.DataFrame(
-                {
-                    "specification": specification.name,
-                    "k": k,
-                    codebook.identifier: identifiers,
-                    "label": labels,
-                }
-            )
-            for k, labels in solved.items()
-        ]
+    specifications = list(segmentation.specifications(codebook).values())
+    solved = Parallel(n_jobs=segmentation.processes, prefer="threads")(
+        delayed(solve)(
+            place_households(eligible_households, specification, codebook),
+            segmentation.counts.scored,
+            specification.solution_method,
+            seed,
+        )
+        for specification in specifications
+    )
+    tables = [
+        pd.DataFrame(
+            {
+                "specification": specification.name,
+                "k": k,
+                codebook.identifier: identifiers,
+                "label": labels,
+            }
+        )
+        for specification, by_count in zip(specifications, solved, strict=True)
+        for k, labels in by_count.items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

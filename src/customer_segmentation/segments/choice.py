@@ -78,22 +78,22 @@ def _describe(
 def _refuse_solution(row: Mapping[Hashable, Any], choice: Choice) -> Iterator[str]:
     if row["smallest_share"] < choice.smallest_share:
         yield (
-            f"its smallest segment holds {row['smallest_share']:.1%}, less than "
-            f"{choice.smallest_share:.0%}"
+            f"its smallest segment holds {row['smallest_share']:.2%}, less than "
+            f"{choice.smallest_share:.2%}"
         )
     for column, least, name in (
         ("slsw_min_median", choice.slsw_median, "median"),
         ("slsw_min_q10", choice.slsw_q10, "10% quantile"),
     ):
         if row[column] < least:
-            yield f"its least stable segment has a {name} of {row[column]:.2f}, below {least:.2f}"
+            yield f"its least stable segment has a {name} of {row[column]:.3f}, below {least:g}"
 
 
 def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -> pd.DataFrame:
     """Find the solutions that are tested against the nulls.
 
     They are the admissible solutions that tie for the first place, at most as many as the
-    parameters say; the pin; and for both leading specifications the other numbers of segments that
+    parameters say; the pin; and for these specifications the other numbers of segments that
     may be chosen, so that a chart can show them side by side.
 
     Args:
@@ -110,7 +110,7 @@ def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -
     pinned = judged[_is_pinned(judged, segmentation.choice)]
     if tied.empty and pinned.empty:
         raise SegmentationError(_explain_none(judged))
-    leading = [*tied["specification"].head(1), *pinned["specification"]]
+    leading = [*tied["specification"], *pinned["specification"]]
     finals = judged["choosable"] & judged["specification"].isin(leading)
     finals |= judged.index.isin([*tied.index, *pinned.index])
     finalists: pd.DataFrame = judged.loc[finals, KEYS]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
-from customer_segmentation.panel.provenance import find_known
+from customer_segmentation.panel.provenance import find_relatives
 from customer_segmentation.segments.constructs import MEASURED
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.stability import INTERVAL
@@ -57,7 +57,7 @@ def profile_segments(
         household_segments: The segment of each household.
         bootstrapped: One row per bootstrap sample x household, in the same order: draws and the
             segment in the sample's own solution (`stability.bootstrap_segments`).
-        formed_by: The variables behind the segmentation scores.
+        formed_by: The variables that formed and named the segments.
         codebook: The panel's codebook.
         segmentation: How far a marker must lie from the total.
 
@@ -70,9 +70,10 @@ def profile_segments(
         no quotients), `standardised_mean` (distance from the mean of all in standard deviations),
         `effect` with `effect_low` and `effect_high` (of the variable, the same in all segments: the
         correlation ratio, corrected for chance, with a 95 % interval from the same samples),
-        `built_segments` (whether the variable can be worked out from those that formed the
-        segments, so that its differences are no finding) and `marker` (whether it did not, and the
-        whole interval lies at least the marker distance from the total).
+        `built_segments` (whether the variable is related to those that formed or named the
+        segments, see `provenance.find_relatives`, so that its differences are no finding) and
+        `marker` (whether it is not, and the whole interval lies at least the marker distance from
+        the total).
     """
     segments = match_segments(eligible_households, household_segments, codebook)
     variables = [v.name for v in codebook.variables if v.scale in MEASURED]
@@ -93,7 +94,7 @@ def profile_segments(
     intervals, effects = _resample(values, segments, eligible)
     profiles = profiles.merge(intervals, on=["segment", "variable"], validate="one_to_one")
     profiles = profiles.merge(effects, on="variable", validate="many_to_one")
-    profiles["built_segments"] = profiles["variable"].isin(find_known(formed_by, codebook))
+    profiles["built_segments"] = profiles["variable"].isin(find_relatives(formed_by, codebook))
     return profiles.assign(marker=_find_markers(profiles, segmentation.description.marker_distance))
 
 

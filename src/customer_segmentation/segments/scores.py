@@ -92,15 +92,31 @@ class ConstructScores(TransformerMixin, BaseEstimator):
 
         Returns:
             One float64 column per score, in order; same rows and index.
+
+        Raises:
+            SegmentationError: A variable is missing for a household (a rate without events aside).
         """
         names = [score.name for score in self.scores]
         return pd.DataFrame(self.compute(X), index=X.index, columns=names)
 
     def compute(self, X: pd.DataFrame) -> Values:
-        """Compute the weighted scores as a matrix: one row per household, one column per score."""
+        """Compute the weighted scores as a matrix.
+
+        Args:
+            X: As in `transform`.
+
+        Returns:
+            One row per household, one column per score.
+
+        Raises:
+            SegmentationError: A variable is missing for a household (a rate without events aside).
+        """
         check_is_fitted(self)
         columns = _columns(X)
-        return np.column_stack([self._compute(columns, score) for score in self.scores])
+        values = np.column_stack([self._compute(columns, score) for score in self.scores])
+        if np.isnan(values).any():
+            _refuse_missing(values, self.scores)
+        return values
 
     def _compute(self, columns: Mapping[str, Values], score: Score) -> Values:
         mean, sd = self.scores_[score.name]
@@ -140,6 +156,17 @@ def refuse_constants(values: pd.DataFrame, scores: Sequence[Score]) -> None:
             "another variable in segmentation.constructs or segmentation.grid, or wider "
             "quantiles."
         )
+
+
+def _refuse_missing(values: Values, scores: Sequence[Score]) -> None:
+    missing = np.isnan(values)
+    score = scores[int(missing.any(axis=0).argmax())]
+    variables = ", ".join(indicator.variable for indicator in score.indicators)
+    raise SegmentationError(
+        f"Score {score.name!r} cannot be computed for {int(missing.any(axis=1).sum())} of "
+        f"{len(values)} households, because {variables} is missing there. Give a rate the key "
+        "shrink, or use another variable in segmentation.constructs or segmentation.grid."
+    )
 
 
 def _columns(X: pd.DataFrame) -> dict[str, Values]:

@@ -129,8 +129,8 @@ def fit_segmenter(
         `segments` (NamedPartition). It predicts names from household columns.
 
     Raises:
-        SegmentationError: There are not more households than segments, or a variable is missing or
-            constant.
+        SegmentationError: There are not more households than segments, a variable is missing or
+            constant, or a segment stays empty.
         SegmentNamingError: The segments do not match the personas, and may not be numbered.
     """
     refuse_too_few(households, segments)
@@ -140,9 +140,15 @@ def fit_segmenter(
     scorer = ConstructScores(specification.scores).fit(values)
     scores = scorer.compute(values)
     seed = seed_for(segmentation.random_state, Purpose.SOLUTION)
-    partition = find_partitions(scores, [segments], specification.method, seed)[segments]
+    partition = find_partitions(scores, [segments], specification.solution_method, seed)[segments]
     signs = HouseholdFeatures(codebook, segmentation.naming.variables).transform(households)
-    names = name_segments(signs, partition.assign(scores), segmentation.naming)
+    labels = partition.assign(scores)
+    if len(np.unique(labels)) < segments:
+        raise SegmentationError(
+            f"Of {segments} segments by {specification.name} only {len(np.unique(labels))} hold a "
+            "household. Ask for fewer segments, or choose another specification."
+        )
+    names = name_segments(signs, labels, segmentation.naming)
     named = NamedPartition(partition, [names[number] for number in range(segments)])
     return Pipeline([(FEATURES, features), (SCORES, scorer), (SEGMENTS, named)])
 

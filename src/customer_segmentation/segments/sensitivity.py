@@ -203,7 +203,6 @@ def _label(
     scorer = ConstructScores(specification.scores).fit(values.iloc[used])
     seed = seed_for(setting.segmentation.random_state, Purpose.SOLUTION)
     k = setting.segments
-    partition = find_partitions(scorer.compute(values.iloc[used]), [k], specification.method, seed)[
-        k
-    ]
+    scores, method = scorer.compute(values.iloc[used]), specification.solution_method
+    partition = find_partitions(scores, [k], method, seed)[k]
     return partition.assign(scorer.compute(values.iloc[eligible]))

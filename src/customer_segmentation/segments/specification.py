@@ -32,7 +32,8 @@ class Specification(Configured):
         name: Its name in tables.
         view: The name of the view of its constructs, or its own name for a reference.
         transform: How indicators that are shares are transformed.
-        method: How households are grouped.
+        method: How the households of a sample or simulation are grouped.
+        solution_method: How all households are grouped: the same with more starts.
         constructs: What the segments should differ in.
         reference: Whether it stands for comparison only and can never be chosen.
     """
@@ -41,6 +42,7 @@ class Specification(Configured):
     view: str
     transform: Transform
     method: Method
+    solution_method: Method
     constructs: tuple[Construct, ...] = Field(min_length=1)
     reference: bool = False
 
@@ -101,7 +103,9 @@ class Grid(Configured):
         views: Sets of constructs.
         transforms: How indicators that are shares are transformed.
         algorithms: How households are grouped.
-        starts: Random starts of k-means, also before a mixture; the best counts.
+        starts: Random starts of k-means in every sample and simulation, also before a mixture; the
+            best counts.
+        solution_starts: The same for the solutions on all households, which are found only once.
         variance_floor: Smallest variance of a mixture's components, in squared units of the scores;
             exact zeros would otherwise draw a component onto themselves.
         references: Specifications that are compared and can't be chosen.
@@ -111,6 +115,7 @@ class Grid(Configured):
     transforms: tuple[Transform, ...] = Field(min_length=1)
     algorithms: tuple[Algorithm, ...] = Field(min_length=1)
     starts: int = Field(ge=1)
+    solution_starts: int = Field(ge=1)
     variance_floor: float = Field(gt=0)
     references: tuple[Reference, ...] = ()
 
@@ -119,12 +124,12 @@ class Grid(Configured):
         refuse_repeated("view", (view.name for view in self.views))
         refuse_repeated("transform", self.transforms)
         refuse_repeated("algorithm", self.algorithms)
-        refuse_repeated("reference", (reference.name for reference in self.references))
+        references = [reference.name for reference in self.references]
+        refuse_repeated("specification", [*self.names, *references])
         return self
 
-    def method(self, algorithm: Algorithm) -> Method:
-        """The algorithm with its settings."""
-        return Method(algorithm=algorithm, starts=self.starts, variance_floor=self.variance_floor)
+    def _method(self, algorithm: Algorithm, starts: int) -> Method:
+        return Method(algorithm=algorithm, starts=starts, variance_floor=self.variance_floor)
 
     @property
     def names(self) -> list[str]:
@@ -150,7 +155,8 @@ class Grid(Configured):
                 name=name,
                 view=view.name,
                 transform=transform,
-                method=self.method(algorithm),
+                method=self._method(algorithm, self.starts),
+                solution_method=self._method(algorithm, self.solution_starts),
                 constructs=tuple(
                     declared[each].transform_shares(transform, codebook) for each in view.constructs
                 ),
@@ -165,7 +171,8 @@ class Grid(Configured):
             name=reference.name,
             view=reference.name,
             transform="plain",
-            method=self.method("kmeans"),
+            method=self._method("kmeans", self.starts),
+            solution_method=self._method("kmeans", self.solution_starts),
             constructs=tuple(plain_construct(name) for name in reference.variables),
             reference=True,
         )

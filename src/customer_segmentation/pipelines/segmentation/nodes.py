@@ -12,7 +12,11 @@ from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments import candidates, paths, positions, profiles, stability
 from customer_segmentation.segments.choice import find_chosen, find_finalists
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.scores import SegmentationError, refuse_constants
+from customer_segmentation.segments.scores import (
+    ConstructScores,
+    SegmentationError,
+    refuse_constants,
+)
 from customer_segmentation.segments.segmenter import (
     SEGMENTS,
     compute_scores,
@@ -56,6 +60,8 @@ def select_eligible_households(
     for specification in segmentation.specifications(codebook).values():
         values = candidates.take_values(eligible, specification, codebook)
         refuse_constants(values, specification.scores)
+        everyone = candidates.take_values(complete, specification, codebook)
+        ConstructScores(specification.scores).fit(values).compute(everyone)  # refuses missing ones
     return eligible
 
 
@@ -133,7 +139,7 @@ def bootstrap_chosen_segments(
         segmenter,
         specification,
         households,
-        _is_eligible(household_features, codebook),
+        _is_eligible(households, household_features, codebook),
         codebook,
         segmentation,
     )
@@ -284,7 +290,7 @@ def vary_decisions(
         One row per variation; columns as `sensitivity.measure_sensitivity` says.
     """
     specification, k = find_chosen(segmentation_candidates, codebook, segmentation)
-    eligible = _is_eligible(household_features, codebook)
+    eligible = _is_eligible(households, household_features, codebook)
     return measure_sensitivity(
         Setting(households, eligible, specification, k, codebook, segmentation)
     )
@@ -312,6 +318,7 @@ def profile_chosen_segments(
         One row per segment x measured variable; columns as `profiles.profile_segments` says.
     """
     formed_by = {name for names in score_variables(segmenter).values() for name in names}
+    formed_by |= set(segmentation.naming.variables)
     return profiles.profile_segments(
         eligible_households,
         household_segments,
@@ -322,5 +329,8 @@ def profile_chosen_segments(
     )
 
 
-def _is_eligible(household_features: pd.DataFrame, codebook: Codebook) -> npt.NDArray[np.bool_]:
-    return ~household_features[codebook.column(Role.THIN_RECORD)].to_numpy(dtype=bool)
+def _is_eligible(
+    households: pd.DataFrame, household_features: pd.DataFrame, codebook: Codebook
+) -> npt.NDArray[np.bool_]:
+    thin = household_features.set_index(codebook.identifier)[codebook.column(Role.THIN_RECORD)]
+    return ~thin.loc[households[codebook.identifier]].to_numpy(dtype=bool)

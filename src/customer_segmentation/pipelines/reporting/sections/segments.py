@@ -114,7 +114,9 @@ def write_behaviour(
         "segment_trends": segments.name_leaders(segment_profiles, trends, codebook),
         "segment_amounts": segments.compare_amounts(segment_profiles, amounts, codebook),
         "segment_profiles": segments.find_largest_gap(
-            segment_profiles, _nameable(shares, codebook), codebook
+            segment_profiles[~segment_profiles["built_segments"]],
+            _nameable(shares, codebook),
+            codebook,
         ),
     }
     shown = {"segment_trends": trends, "segment_amounts": amounts, "segment_profiles": shares}
