@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -20,8 +19,7 @@ def test_a_notebook_runs(
 ) -> None:
     monkeypatch.setenv("KEDRO_ENV", "test")
     monkeypatch.setenv("DATA_ROOT", project_run.data_root.as_posix())
-    source = PROJECT / "src"
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(source), os.getenv("PYTHONPATH", "")]))
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # Jupyter sets none
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     written = nbformat.read(path, as_version=4)
     client = NotebookClient(written, timeout=120, resources={"metadata": {"path": path.parent}})

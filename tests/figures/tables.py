@@ -149,7 +149,7 @@ def segmentation_candidates(chosen=3, specifications=4, finalists=(3, 4)) -> pd.
     for mode, drop in {"global": 0.0, "pipeline": 0.02}.items():
         ari = k.map(dict(zip(ks, medians, strict=True))) - less - drop
         table[f"{mode}_ari_median"], table[f"{mode}_ari_q10"] = ari, ari - 0.12
-    table["ari_mc_error"] = 0.015
+    table["ari_mc_error"], table["pairs"] = 0.015, 40
     table = table.assign(calinski_harabasz=200.0 - k, davies_bouldin=1 + k / 10)
     table = table.assign(gap=k / 20, gap_se=0.01, households_per_variable=540 / 4)
     table["slsw_min_median"], table["slsw_min_q10"] = 1 - k / 30, 0.9 - k / 25
@@ -172,6 +172,8 @@ def _with_nulls(table: pd.DataFrame, is_finalist: pd.Series) -> pd.DataFrame:
             table[f"null_{null}_{column}"] = values
             table[f"null_{null}_{column}_q95"] = values + width
     table["null_excess"] = table["global_ari_median"] - table["null_permuted_ari"]
+    table["null_permuted_share"] = table["null_excess"].where(table["null_excess"].isna(), 0.22)
+    table["barred_by_personas"] = table["k"] == 2
     return table.assign(verdict=np.where(is_finalist, "reproducible", ""))
 
 
@@ -286,7 +288,12 @@ def segment_sensitivity() -> pd.DataFrame:
         ("Split halves", 543, 40, 0.85, "sample", "Mean of both directions"),
     ]
     columns = ["variation", "households", "households_moved", "ari", "kind", "note"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    is_varied = table["kind"] == "specification"
+    table["sizes"] = np.where(is_varied, "A 300, B 243", "")
+    lost = table["variation"] == "Usage: volume only"
+    table["mismatch"] = np.where(lost, "No segment shows the signature of 'A'", "")
+    return table
 
 
 def household_positions(households: pd.DataFrame) -> pd.DataFrame:

@@ -135,7 +135,9 @@ def test_all_tied_numbers_of_segments_are_named(candidates):
     table = own_rows(candidates).copy()
     table["pipeline_ari_q10"] = [0.701, 0.699, *[0.4] * 5]
     text = stability.compare_numbers_of_segments(table, 543)
-    assert text.startswith("Steadiest of 2 to 8 segments: 2 and 3 (10% quantile of the adjusted")
+    assert text.startswith(
+        "By this specification steadiest of 2 to 8 segments: 2 and 3 (10% quantile of the adjusted"
+    )
     assert "index 0.70)" in text
     assert text.endswith("543\u00a0households")
 
@@ -226,7 +228,7 @@ def test_similarity_is_that_to_the_own_segment():
     assert "highest for B (0.70), lowest for A (0.65); 0.50 is no preference" in text
 
 
-def test_a_household_in_the_core_of_another_segment_is_astray():
+def test_a_household_in_the_outline_of_another_segment_is_astray():
     square = pd.DataFrame({"component_1": [0, 2, 2, 0, 0], "component_2": [0, 0, 2, 2, 0]})
     hull = square.assign(part="core", step=range(5))
     hulls = pd.concat([hull.assign(segment="A"), (hull.assign(segment="A", part="outer"))])
@@ -245,7 +247,7 @@ def test_a_household_in_the_core_of_another_segment_is_astray():
     clockwise = hulls.assign(step=4 - hulls["step"])
     assert membership.summarise_positions(positions, clockwise)["astray"].sum() == 1
     text = membership.judge_positions(positions, hulls)
-    assert "hold 75% of the variance, 25% of the households lie inside the core" in text
+    assert "hold 75% of the variance, 25% of the households lie inside the outline" in text
     assert membership.summarise_positions(positions, hulls.head(0))["astray"].sum() == 0
 
 
@@ -312,3 +314,55 @@ def test_agreement_is_told_by_household_and_by_segment():
     sure = membership.judge_agreement(assigned.assign(agreement=1.0))
     assert "4 households of 4 (100%)" in sure
     assert "and 0 in fewer than half" in sure
+
+
+def test_a_single_admissible_solution_is_not_called_the_best_of_many(candidates):
+    only = candidates.assign(admissible=candidates["chosen"])
+    assert evidence.explain_rule(only, 3) == (
+        "Of 28 solutions, the declared rule admits one, so there was nothing to rank."
+    )
+
+
+def test_solutions_that_only_the_personas_bar_are_counted(candidates):
+    barred = candidates.assign(barred_by_personas=False)
+    assert "keep no solution" in evidence.tell_barred(barred)
+    barred.loc[barred.index[:3], "barred_by_personas"] = True
+    barred.loc[barred.index[1], "pipeline_ari_q10"] = 0.99
+    told = evidence.tell_barred(barred)
+    assert told.startswith("The personas alone bar 3 solutions; the steadiest of them is")
+    assert f"{barred['k'].iloc[1]} segments by" in told
+    assert "(10% quantile 0.99)" in told
+
+
+def test_every_index_names_the_number_it_prefers():
+    table = pd.DataFrame(
+        {
+            "k": [2, 3, 4],
+            "silhouette": [0.1, 0.3, 0.2],
+            "calinski_harabasz": [9.0, 8.0, 7.0],
+            "davies_bouldin": [1.2, 1.1, 1.0],
+            "gap": [1.0, 1.2, 1.21],
+            "gap_se": [0.05, 0.05, 0.05],
+        }
+    )
+    told = evidence.compare_indices(table)
+    assert told.endswith("silhouette 3, Calinski-Harabasz 2, Davies-Bouldin 4 and gap 3.")
+    rising = evidence.compare_indices(table.assign(gap=[1.0, 2.0, 3.0]))
+    assert rising.endswith("gap 4.")
+
+
+def test_variations_without_all_personas_are_named():
+    table = specifications.add_share_moved(tables.segment_sensitivity())
+    told = specifications.tell_personas(table)
+    assert told.startswith("In 1 of 5 variations not all personas are found again: “Usage: volume")
+    assert "no segment shows the signature of 'A'" in told
+    found = specifications.tell_personas(table.assign(mismatch=""))
+    assert found == "All personas are found again in each of 5 variations."
+    assert specifications.tell_personas(table.assign(sizes="")) == ""
+
+
+def test_other_samples_are_told_one_by_one():
+    table = specifications.add_share_moved(tables.segment_sensitivity())
+    halves = specifications.tell_samples(table)[-1]
+    assert halves.startswith("Split halves: 7% of the households change segment")
+    assert halves.endswith("adjusted Rand index 0.85; Mean of both directions.")

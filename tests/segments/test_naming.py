@@ -79,7 +79,7 @@ def test_two_matchings_that_fit_alike_are_refused(naming):
     personas = (
         naming.personas[0],
         naming.personas[1].model_copy(update={"signature": (easy,)}),
-        naming.personas[2],
+        naming.personas[2].model_copy(update={"signature": naming.personas[2].signature[:2]}),
     )
     naming = naming.model_copy(update={"personas": personas})
     rows = means(LOYAL, [-0.5, -0.5, 0.3, 0], [-0.4, -0.4, 0.1, 0])

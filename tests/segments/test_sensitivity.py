@@ -77,7 +77,9 @@ def plain(_households, _features, specification):
         scores = np.column_stack(scores)
         seed = seed_for(2018, Purpose.SOLUTION)
         # Many local optima lie close together, so the same starts are needed.
-        found = find_partitions(scores[training], [3], specification.solution_method, seed)[3]
+        half = len(training) < len(eligible)
+        method = specification.method if half else specification.solution_method
+        found = find_partitions(scores[training], [3], method, seed)[3]
         distances = ((scores[eligible, np.newaxis] - found.centres) ** 2).sum(axis=2)
         return distances.argmin(axis=1)
 
@@ -285,3 +287,17 @@ def test_only_indicators_with_bounds_have_rows_of_bounds(setting, codebook):
     other = setting.segmentation.model_copy(update={"sensitivity": few})
     table = measure_sensitivity(setting._replace(specification=price, segmentation=other))
     assert table["variation"].tolist() == [THIN, HALVES]
+
+
+def test_sizes_and_lost_personas_are_told(table, segments):
+    half = row_of(table, "Usage at half its weight")
+    assert half["mismatch"] == ""
+    told = dict(part.rsplit(" ", 1) for part in half["sizes"].split(", "))
+    assert set(told) == {"Loyalists", "Promo Shoppers", "Variety Seekers"}
+    assert sum(map(int, told.values())) == 543
+    rate = row_of(table, "Repeat rate alone for loyalty")
+    assert rate["mismatch"] == "No segment shows the signature of 'Loyalists'"
+    own = segments[~segments["thin_record"]]["segment"].value_counts()
+    moved = sum(abs(int(told[name]) - own[name]) for name in told) / 2
+    assert moved <= half["households_moved"]
+    assert row_of(table, HALVES)["sizes"] == row_of(table, AGAINST)["sizes"] == ""

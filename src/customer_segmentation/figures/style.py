@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.configured import Configured
@@ -90,6 +90,14 @@ class ReportingParameters(Configured):
     beeswarm_information_set: str
     published_accuracy: float | None = Field(ge=0, le=1)
     quality_checks: tuple[str, ...]
+
+    @field_validator("segment_colours", mode="before")
+    @classmethod
+    def _drop_empty_colours(cls, colours: Any) -> Any:
+        # An environment can only add to a mapping; null takes an entry of the base away.
+        if not isinstance(colours, Mapping):
+            return colours
+        return {name: colour for name, colour in colours.items() if colour is not None}
 
     def check(self, codebook: Codebook) -> None:
         """Refuse variables that have no mean to draw.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from customer_segmentation.findings.wording import (
@@ -17,7 +18,7 @@ from customer_segmentation.segments.choice import (
     REPRODUCIBLE,
     find_tied,
 )
-from customer_segmentation.segments.nulls import COPULA
+from customer_segmentation.segments.nulls import COPULA, PERMUTED
 
 # Dolnicar and Leisch (2010), Evaluation of structure and reproducibility of cluster solutions using
 # the bootstrap, for the three words.
@@ -104,8 +105,10 @@ def explain_nulls(candidates: pd.DataFrame) -> str:
     return (
         "On fixed scores the median adjusted Rand index is "
         f"{two_decimals(row['global_ari_median'])}, {two_decimals(abs(excess))} "
-        f"{'less' if excess < 0 else 'more'} than with every score shuffled on its own. To be "
-        "called natural, the segments must pass the 95% quantile of simulated households with the "
+        f"{'less' if excess < 0 else 'more'} than with every score shuffled on its own; "
+        f"{percent(row[f'null_{PERMUTED}_share'])} of the shuffled data sets are at least as "
+        "steady. To be called natural, the segments must pass the 95% quantile of simulated "
+        "households with the "
         f"same rank correlations in both measures: {listing(told)}."
     )
 
@@ -135,6 +138,8 @@ def explain_rule(candidates: pd.DataFrame, finalists: int) -> str:
     if tied.empty:
         return f"The declared rule admits none of {solutions}."
     admissible = candidates["admissible"].sum()
+    if admissible == 1:
+        return f"Of {solutions}, the declared rule admits one, so there was nothing to rank."
     start = (
         f"Of {solutions}, the declared rule admits {whole(admissible)} and ranks them by the 10% "
         "quantile of the adjusted Rand index, the whole procedure refitted."
@@ -147,6 +152,58 @@ def explain_rule(candidates: pd.DataFrame, finalists: int) -> str:
         f"{whole(compared)}, the finalists, the one that exceeds shuffled scores most wins, then "
         "the one with fewer segments."
     )
+
+
+def tell_barred(candidates: pd.DataFrame) -> str:
+    """Tell how many solutions the personas alone keep from being chosen, and the steadiest of them.
+
+    Args:
+        candidates: `segmentation_candidates`, with specifications named for people; one row per
+            specification and k.
+
+    Returns:
+        One sentence.
+    """
+    barred = candidates[candidates["barred_by_personas"]]
+    if barred.empty:
+        return "The personas keep no solution from being chosen that meets all other demands."
+    best = barred.iloc[int(barred["pipeline_ari_q10"].to_numpy().argmax())]
+    return (
+        f"The personas alone bar {counted(len(barred), 'solution')}; the steadiest of them is "
+        f"{best['k']} segments by “{best['specification']}” (10% quantile "
+        f"{two_decimals(best['pipeline_ari_q10'])}). So the number of segments follows from the "
+        "personas, not from the data alone."
+    )
+
+
+def compare_indices(candidates: pd.DataFrame) -> str:
+    """Tell which number of segments each index prefers within the chosen specification.
+
+    Args:
+        candidates: `segmentation_candidates` of the chosen specification; one row per k.
+
+    Returns:
+        One sentence.
+    """
+    table = candidates.set_index("k").sort_index()
+    prefers = {
+        "silhouette": int(table["silhouette"].to_numpy().argmax()),
+        "Calinski-Harabasz": int(table["calinski_harabasz"].to_numpy().argmax()),
+        "Davies-Bouldin": int(table["davies_bouldin"].to_numpy().argmin()),
+        "gap": _choose_by_gap(table),
+    }
+    told = [f"{name} {table.index[place]}" for name, place in prefers.items()]
+    return (
+        f"Indices that do not ask for personas prefer, of {table.index.min()} to "
+        f"{table.index.max()} segments by the chosen specification: {listing(told)}."
+    )
+
+
+def _choose_by_gap(table: pd.DataFrame) -> int:
+    """The place of the first gap that reaches the next one less its standard error; or the last."""
+    gap, error = table["gap"].to_numpy(), table["gap_se"].to_numpy()
+    reach = np.append(gap[:-1] >= gap[1:] - error[1:], np.True_)
+    return int(reach.argmax())
 
 
 def explain_choice(candidates: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from customer_segmentation.findings.stability import name_extremes
 from customer_segmentation.findings.wording import counted, percent, sample, two_decimals, whole
-from customer_segmentation.segments.positions import AXES, CORE
+from customer_segmentation.segments.positions import AXES, OUTER
 
 SURE, UNSURE = 0.9, 0.5  # agreement with bootstrap solutions
 
@@ -73,19 +73,19 @@ def judge_similarities(similarities: pd.DataFrame) -> str:
 
 
 def summarise_positions(positions: pd.DataFrame, hulls: pd.DataFrame) -> pd.DataFrame:
-    """Count the households that lie where another segment has its core.
+    """Count the households that lie where another segment has households.
 
     Args:
         positions: `household_positions`; one row per eligible household.
         hulls: `segment_hulls`; closed convex polygons by segment, part and step.
 
     Returns:
-        One row per segment: segment, households and astray, those of them that lie inside the core
-        of another segment on the first two principal components.
+        One row per segment: segment, households and astray, those of them that lie inside the
+        outline of another segment on the first two principal components.
     """
     astray = pd.Series(data=False, index=positions.index)
     points = positions[list(AXES)].to_numpy(dtype="float64")
-    for segment, corners in hulls[hulls["part"] == CORE].groupby("segment"):
+    for segment, corners in hulls[hulls["part"] == OUTER].groupby("segment"):
         polygon = corners.sort_values("step")[list(AXES)].to_numpy(dtype="float64")
         astray |= _lie_inside(points, polygon) & (positions["segment"] != segment)
     counts = astray.groupby(positions["segment"]).agg(["size", "sum"])
@@ -93,7 +93,7 @@ def summarise_positions(positions: pd.DataFrame, hulls: pd.DataFrame) -> pd.Data
 
 
 def judge_positions(positions: pd.DataFrame, hulls: pd.DataFrame) -> str:
-    """Say how much of the variance the map shows, and how far the segments' cores overlap on it.
+    """Say how much of the variance the map shows, and how far the segments overlap on it.
 
     Args:
         positions: `household_positions`; one row per eligible household.
@@ -106,8 +106,8 @@ def judge_positions(positions: pd.DataFrame, hulls: pd.DataFrame) -> str:
     shown = sum(positions[f"{axis}_share"].iloc[0] for axis in AXES)
     return (
         f"On the two components that hold {percent(shown)} of the variance, "
-        f"{percent(counts['astray'] / counts['households'])} of the households lie inside the core "
-        f"of another segment; {sample(counts['households'])}"
+        f"{percent(counts['astray'] / counts['households'])} of the households lie inside the "
+        f"outline of another segment; {sample(counts['households'])}"
     )
 
 

@@ -7,8 +7,16 @@ import pandas as pd
 
 from customer_segmentation.findings.evidence import chosen_candidate
 from customer_segmentation.findings.stability import name_extremes
-from customer_segmentation.findings.wording import percent, sample, two_decimals, whole
-from customer_segmentation.segments.sensitivity import BOUNDS
+from customer_segmentation.findings.wording import (
+    counted,
+    listing,
+    lower_first,
+    percent,
+    sample,
+    two_decimals,
+    whole,
+)
+from customer_segmentation.segments.sensitivity import BOUNDS, SAMPLE
 
 
 def tabulate_agreement(candidates: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
@@ -78,6 +86,46 @@ def judge_sensitivity(sensitivity: pd.DataFrame) -> str:
     extremes = name_extremes(sensitivity["share_moved"].set_axis(names), percent)
     size = sample(sensitivity["households"].max())
     return f"Households whose segment changes when one decision does: {extremes}; {size}"
+
+
+def tell_personas(sensitivity: pd.DataFrame) -> str:
+    """Tell in which variations the personas are no longer found.
+
+    Args:
+        sensitivity: `segment_sensitivity`; mismatch says which signature no segment shows.
+
+    Returns:
+        One sentence; empty when no variation was compared by size.
+    """
+    varied = sensitivity[sensitivity["sizes"] != ""]
+    lost = varied[varied["mismatch"] != ""]
+    if varied.empty:
+        return ""
+    if lost.empty:
+        return f"All personas are found again in each of {counted(len(varied), 'variation')}."
+    told = [
+        f"“{row['variation']}” ({lower_first(row['mismatch'])})" for row in lost.to_dict("records")
+    ]
+    return (
+        f"In {len(lost)} of {counted(len(varied), 'variation')} not all personas are found again: "
+        f"{listing(told)}."
+    )
+
+
+def tell_samples(sensitivity: pd.DataFrame) -> list[str]:
+    """Tell what happens when other households form the segments.
+
+    Args:
+        sensitivity: `segment_sensitivity`, with `share_moved`; one row per variation.
+
+    Returns:
+        One sentence per variation of the sample.
+    """
+    return [
+        f"{row['variation']}: {percent(row['share_moved'])} of the households change segment, "
+        f"adjusted Rand index {two_decimals(row['ari'])}; {row['note']}."
+        for row in sensitivity[sensitivity["kind"] == SAMPLE].to_dict("records")
+    ]
 
 
 def tell_bounds(sensitivity: pd.DataFrame) -> list[str]:

@@ -38,7 +38,8 @@ def compare_numbers_of_segments(candidates: pd.DataFrame, households: float) -> 
     best = table["pipeline_ari_q10"].max()
     steady = listing(highest(table["pipeline_ari_q10"], two_decimals))
     return (
-        f"Steadiest of {table.index.min()} to {table.index.max()} segments: {steady} (10% quantile "
+        f"By this specification steadiest of {table.index.min()} to {table.index.max()} segments: "
+        f"{steady} (10% quantile "
         f"of the adjusted Rand index {two_decimals(best)}); the {row['k']} chosen "
         f"{_compare_with_nulls(row)}; {sample(households)}"
     )

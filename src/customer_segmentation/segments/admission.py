@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
@@ -14,6 +15,8 @@ from customer_segmentation.segments.naming import (
     standardised_means,
 )
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.partition import Labels
+from customer_segmentation.segments.personas import Naming
 from customer_segmentation.segments.solutions import Solution, group_by_solution
 from customer_segmentation.segments.specification import Specification
 
@@ -39,13 +42,32 @@ def find_mismatches(
     if naming.when_unmatched == "number":
         return {}
     signs = derive_features(eligible_households, codebook, naming.variables).astype("float64")
-    mismatches = {}
-    for solution, group in group_by_solution(candidate_labels):
-        try:
-            match_personas(standardised_means(signs, group["label"].to_numpy()), naming)
-        except SegmentNamingError as error:
-            mismatches[solution] = str(error).split(". ")[0]
-    return mismatches
+    found = {
+        solution: find_mismatch(signs, group["label"].to_numpy(np.intp), naming)
+        for solution, group in group_by_solution(candidate_labels)
+    }
+    return {solution: mismatch for solution, mismatch in found.items() if mismatch}
+
+
+def find_mismatch(signs: pd.DataFrame, labels: Labels, naming: Naming) -> str:
+    """Say which signature no segment shows, or why the personas cannot be matched.
+
+    Args:
+        signs: One row per household, one column per variable of the signatures.
+        labels: The segment number of each household.
+        naming: The personas.
+
+    Returns:
+        What is amiss, without a full stop; empty when every persona has its segment, or there are
+        no personas.
+    """
+    if not naming.personas:
+        return ""
+    try:
+        match_personas(standardised_means(signs, labels), naming)
+    except SegmentNamingError as error:
+        return str(error).split(". ")[0]
+    return ""
 
 
 def list_objections(

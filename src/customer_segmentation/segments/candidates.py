@@ -189,8 +189,8 @@ def bootstrap_candidates(
         candidate_labels: The segment of every household in every candidate.
         codebook: The panel's codebook.
         segmentation: The grid, pairs, seed and workers. After the screening pairs only those
-            specifications go on that are pinned or have a solution that the rule may still admit:
-            no objection to it, and all its segments as stable as the rule asks.
+            specifications go on that are pinned or have a solution to which there is no objection;
+            what the samples show so far drops none, so that the choice is not biased by chance.
 
     Returns:
         Agreements, one row per specification x `k` x `mode` (fixed: on fixed scores; pipeline:
@@ -211,8 +211,8 @@ def bootstrap_candidates(
     mismatches = find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
     contenders = [
         specification
-        for name, specification in specifications.items()
-        if _may_win(specification, results[name], mismatches, segmentation)
+        for specification in specifications.values()
+        if _may_win(specification, mismatches, segmentation)
     ]
     rest = range(effort.screening_pairs + 1, effort.pairs + 1)
     for name, more in _bootstrap(contenders, values, solutions, rest, segmentation).items():
@@ -224,21 +224,14 @@ def bootstrap_candidates(
 
 def _may_win(
     specification: Specification,
-    results: Sequence[PairResult],
     mismatches: Mapping[Solution, str],
     segmentation: SegmentationParameters,
 ) -> bool:
-    """Whether a specification is pinned, or has a solution that the rule may still admit."""
-    choice = segmentation.choice
-    if choice.pin is not None and choice.pin.specification == specification.name:
-        return True
-    recovered = _tabulate_recoveries(specification, results)
-    least = recovered.groupby("k")[["slsw_median", "slsw_q10"]].min()
-    steady = (least["slsw_median"] >= choice.slsw_median) & (least["slsw_q10"] >= choice.slsw_q10)
-    return any(
+    """Whether a specification is pinned, or has a solution against which nothing speaks as yet."""
+    pin = segmentation.choice.pin
+    return (pin is not None and pin.specification == specification.name) or any(
         not list_objections(specification, k, mismatches, segmentation)
-        for k in segmentation.counts.scored
-        if steady[k]
+        for k in segmentation.counts.choosable
     )
 
 

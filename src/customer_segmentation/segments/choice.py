@@ -42,7 +42,8 @@ def judge_candidates(
     Returns:
         One row per candidate: what it is (`specification`, `view`, `transform`, `variables`,
         `algorithm`, `k`, `reference`, `choosable`, `households_per_variable`), its evidence,
-        `admissible` and `reason` (why not; empty for an admissible one).
+        `admissible`, `barred_by_personas` (whether that alone speaks against it) and `reason` (why
+        it is not admissible; else empty).
     """
     specifications = segmentation.specifications(codebook)
     mismatches = find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
@@ -54,7 +55,9 @@ def judge_candidates(
             *_refuse_solution(row, segmentation.choice),
         ]
         about = _describe(specification, row["k"], len(eligible_households), segmentation)
-        rows.append({**about, "admissible": not reasons, "reason": "; ".join(reasons)})
+        only_personas = reasons == [mismatches.get((specification.name, row["k"]))]
+        judgement = {"admissible": not reasons, "barred_by_personas": only_personas}
+        rows.append({**about, **judgement, "reason": "; ".join(reasons)})
     return pd.DataFrame(rows).merge(candidate_evidence, on=KEYS, validate="one_to_one")
 
 
@@ -125,7 +128,8 @@ def find_tied(judged: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The rows whose 10 % quantile of the adjusted Rand index, with the whole pipeline refitted,
-        lies within the Monte Carlo error (the larger of the two) of the best; the best first.
+        lies within the Monte Carlo error of its difference from the best (the two errors taken as
+        independent, which is cautious, as all share their samples); the best first.
     """
     admissible = judged[judged["admissible"]].sort_values(
         "pipeline_ari_q10", ascending=False, kind="stable"
@@ -133,7 +137,7 @@ def find_tied(judged: pd.DataFrame) -> pd.DataFrame:
     if admissible.empty:
         return admissible
     best = admissible.iloc[0]
-    error = np.maximum(admissible["ari_mc_error"], best["ari_mc_error"])
+    error = np.hypot(admissible["ari_mc_error"], best["ari_mc_error"])
     tied: pd.DataFrame = admissible[
         best["pipeline_ari_q10"] - admissible["pipeline_ari_q10"] <= error
     ]
@@ -155,7 +159,8 @@ def choose_solution(
 
     Returns:
         `judged` with, for the finalists, median and 95 % quantile of `ari` and `silhouette` under
-        both nulls (`null_permuted_ari`, `null_permuted_ari_q95`, ...), `null_excess`
+        both nulls (`null_permuted_ari`, `null_permuted_ari_q95`, ...), the share of the null data
+        sets whose `ari` reaches the real one (`null_permuted_share`, ...), `null_excess`
         (`global_ari_median` less the median under the permuted null) and `verdict` (natural,
         reproducible or constructive; empty for the others); and for all `rank` (of the admissible
         ones, from 1), `by_rule` and `chosen` (the pin, or else the rule's choice).
@@ -164,6 +169,7 @@ def choose_solution(
         SegmentationError: No solution is admissible, and none is pinned.
     """
     table = judged.merge(_summarise_nulls(candidate_nulls), on=KEYS, how="left")
+    table = table.merge(_count_steady_nulls(judged, candidate_nulls), on=KEYS, how="left")
     table["null_excess"] = table["global_ari_median"] - table[f"null_{PERMUTED}_ari"]
     table["verdict"] = [_judge(row, segmentation.choice) for row in table.to_dict("records")]
     table["rank"] = _rank(table, segmentation.choice)
@@ -184,6 +190,13 @@ def _summarise_nulls(candidate_nulls: pd.DataFrame) -> pd.DataFrame:
             summaries.append(drawn[column].median().rename(name))
             summaries.append(drawn[column].quantile(0.95).rename(f"{name}_q95"))
     return pd.concat(summaries, axis=1).reset_index()
+
+
+def _count_steady_nulls(judged: pd.DataFrame, candidate_nulls: pd.DataFrame) -> pd.DataFrame:
+    drawn = candidate_nulls.merge(judged[[*KEYS, "global_ari_median"]], on=KEYS)
+    drawn["steady"] = (drawn["ari"] >= drawn["global_ari_median"]).astype("float64")
+    shares = drawn.pivot_table(index=KEYS, columns="null", values="steady")
+    return shares.add_prefix("null_").add_suffix("_share").reset_index()
 
 
 def _judge(row: Mapping[Hashable, Any], choice: Choice) -> str:

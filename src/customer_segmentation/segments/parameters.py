@@ -53,7 +53,7 @@ class Effort(Configured):
 
     Attributes:
         pairs: Pairs of bootstrap samples behind the agreements of a specification that may win.
-        screening_pairs: Pairs after which a specification is dropped that cannot win any more.
+        screening_pairs: Pairs for specifications that cannot be chosen anyway.
         null_draws: Data sets drawn from each null, for the finalists.
         null_pairs: Pairs of bootstrap samples of each of them.
         gap_references: Data sets without structure behind each gap statistic.

@@ -10,9 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.features import derive_features
+from customer_segmentation.segments.admission import find_mismatch
 from customer_segmentation.segments.agreement import adjusted_rand, align, cross_tabulate
 from customer_segmentation.segments.candidates import take_values
 from customer_segmentation.segments.constructs import Construct, Indicator
+from customer_segmentation.segments.naming import name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters, Variation
 from customer_segmentation.segments.partition import Labels, find_partitions
 from customer_segmentation.segments.scores import ConstructScores
@@ -21,7 +24,16 @@ from customer_segmentation.segments.specification import Specification
 
 SPECIFICATION, BOUNDS, SAMPLE = "specification", "bounds", "sample"
 BOUNDS_NOTE = "the two ends of what the panel cannot tell, against each other"
-COLUMNS = ["variation", "kind", "households", "households_moved", "ari", "note"]
+COLUMNS = [
+    "variation",
+    "kind",
+    "households",
+    "households_moved",
+    "ari",
+    "sizes",
+    "mismatch",
+    "note",
+]
 
 
 class Setting(NamedTuple):
@@ -55,7 +67,9 @@ def measure_sensitivity(setting: Setting) -> pd.DataFrame:
         (specification: another measurement or weight; bounds: the lower against the upper bound
         of an indicator; sample: other households),
         `households_moved` after the segments are matched by most shared households, the adjusted
-        Rand index `ari`, and a `note`. A bound of an indicator is compared with the middle that the
+        Rand index `ari`, `sizes` (of the varied segments, each named after the one it shares most
+        households with), `mismatch` (which persona's signature no varied segment shows; empty where
+        all are shown) and a `note`. A bound of an indicator is compared with the middle that the
         specification uses, and the two bounds with each other.
     """
     base = _label(setting, setting.specification)
@@ -68,12 +82,27 @@ def measure_sensitivity(setting: Setting) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-Row = tuple[str, str, int, float, float, str]
+Row = tuple[str, str, int, float, float, str, str, str]
 
 
 def _compare(name: str, kind: str, first: Labels, second: Labels, note: str) -> Row:
     moved, ari = count_moved(first, second)
-    return (name, kind, len(first), float(moved), ari, note)
+    return (name, kind, len(first), float(moved), ari, "", "", note)
+
+
+def _vary(setting: Setting, name: str, kind: str, base: Labels, other: Labels, note: str) -> Row:
+    """Compare a varied solution with the chosen one, by household, size and signature."""
+    moved, ari = count_moved(base, other)
+    naming = setting.segmentation.naming
+    eligible = setting.households[setting.is_eligible]
+    signs = derive_features(eligible, setting.codebook, naming.variables).astype("float64")
+    names = name_segments(signs, base, naming.model_copy(update={"when_unmatched": "number"}))
+    k = setting.segments
+    aligned = align(cross_tabulate(base, other, k, k))[other]
+    sizes = {names[number]: int((aligned == number).sum()) for number in range(k)}
+    told = ", ".join(f"{segment} {size}" for segment, size in sorted(sizes.items()))
+    mismatch = find_mismatch(signs, other, naming)
+    return (name, kind, len(base), float(moved), ari, told, mismatch, note)
 
 
 def count_moved(first: Labels, second: Labels) -> tuple[int, float]:
@@ -104,8 +133,8 @@ def _vary_bounds(setting: Setting, base: Labels) -> Iterator[Row]:
             for bound in (low, high)
         ]
         note = f"in place of: {codebook[indicator.variable].label}"
-        yield _compare(codebook[low].label, SPECIFICATION, base, ends[0], note)
-        yield _compare(codebook[high].label, SPECIFICATION, base, ends[1], note)
+        yield _vary(setting, codebook[low].label, SPECIFICATION, base, ends[0], note)
+        yield _vary(setting, codebook[high].label, SPECIFICATION, base, ends[1], note)
         both = f"{codebook[low].title} against {codebook[high].title}"
         yield _compare(both, BOUNDS, ends[0], ends[1], BOUNDS_NOTE)
 
@@ -114,7 +143,8 @@ def _vary_as_declared(setting: Setting, base: Labels) -> Iterator[Row]:
     for variation in setting.segmentation.sensitivity.variations:
         changed = vary(setting.specification, variation)
         if changed is not None:
-            yield _compare(variation.name, SPECIFICATION, base, _label(setting, changed), "")
+            labels = _label(setting, changed)
+            yield _vary(setting, variation.name, SPECIFICATION, base, labels, "")
 
 
 def vary(specification: Specification, variation: Variation) -> Specification | None:
@@ -163,7 +193,7 @@ def _vary_thin_records(setting: Setting, base: Labels) -> Row:
     labels = _label(setting, setting.specification, everyone)
     thin = int((~setting.is_eligible).sum())
     note = f"{thin} thin records help to form the segments; compared without them"
-    return _compare("With the thin records", SAMPLE, base, labels, note)
+    return _vary(setting, "With the thin records", SAMPLE, base, labels, note)
 
 
 def _split_halves(setting: Setting) -> Row:
@@ -189,6 +219,8 @@ def _split_halves(setting: Setting) -> Row:
         len(eligible),
         float(np.median(moved)),
         float(np.median(ari)),
+        "",
+        "",
         note,
     )
 
@@ -203,6 +235,9 @@ def _label(
     scorer = ConstructScores(specification.scores).fit(values.iloc[used])
     seed = seed_for(setting.segmentation.random_state, Purpose.SOLUTION)
     k = setting.segments
-    scores, method = scorer.compute(values.iloc[used]), specification.solution_method
+    # Random halves are many, and their own chance counts more than that of the starts.
+    whole = rows is None or len(rows) >= len(eligible)
+    method = specification.solution_method if whole else specification.method
+    scores = scorer.compute(values.iloc[used])
     partition = find_partitions(scores, [k], method, seed)[k]
     return partition.assign(scorer.compute(values.iloc[eligible]))

@@ -105,7 +105,8 @@ class Grid(Configured):
         algorithms: How households are grouped.
         starts: Random starts of k-means in every sample and simulation, also before a mixture; the
             best counts.
-        solution_starts: The same for the solutions on all households, which are found only once.
+        solution_starts: The same for the k-means solutions on all households, which are found only
+            once and where several optima may nearly tie.
         variance_floor: Smallest variance of a mixture's components, in squared units of the scores;
             exact zeros would otherwise draw a component onto themselves.
         references: Specifications that are compared and can't be chosen.
@@ -128,8 +129,11 @@ class Grid(Configured):
         refuse_repeated("specification", [*self.names, *references])
         return self
 
-    def _method(self, algorithm: Algorithm, starts: int) -> Method:
-        return Method(algorithm=algorithm, starts=starts, variance_floor=self.variance_floor)
+    def _methods(self, algorithm: Algorithm) -> tuple[Method, Method]:
+        """For samples and simulations, and for all households."""
+        once = Method(algorithm=algorithm, starts=self.starts, variance_floor=self.variance_floor)
+        more = once.model_copy(update={"starts": self.solution_starts})
+        return once, more if algorithm == "kmeans" else once
 
     @property
     def names(self) -> list[str]:
@@ -155,8 +159,8 @@ class Grid(Configured):
                 name=name,
                 view=view.name,
                 transform=transform,
-                method=self._method(algorithm, self.starts),
-                solution_method=self._method(algorithm, self.solution_starts),
+                method=self._methods(algorithm)[0],
+                solution_method=self._methods(algorithm)[1],
                 constructs=tuple(
                     declared[each].transform_shares(transform, codebook) for each in view.constructs
                 ),
@@ -171,8 +175,8 @@ class Grid(Configured):
             name=reference.name,
             view=reference.name,
             transform="plain",
-            method=self._method("kmeans", self.starts),
-            solution_method=self._method("kmeans", self.solution_starts),
+            method=self._methods("kmeans")[0],
+            solution_method=self._methods("kmeans")[1],
             constructs=tuple(plain_construct(name) for name in reference.variables),
             reference=True,
         )

@@ -27,6 +27,7 @@ CANDIDATES = {
     "chosen": "Chosen",
     "by_rule": "By the rule",
     "rank": "Rank by the rule",
+    "pairs": "Pairs of samples",
     "pipeline_ari_q10": "ARI refitted, 10% quantile",
     "ari_mc_error": "Monte Carlo error of it",
     "pipeline_ari_median": "ARI refitted, median",
@@ -81,6 +82,8 @@ def write_evidence(
             "nulls": evidence.explain_nulls(named),
             "rule": evidence.explain_rule(named, rule.finalists),
             "choice": evidence.explain_choice(named),
+            "barred": evidence.tell_barred(named),
+            "indices": evidence.compare_indices(own),
         },
         lists={
             "warnings": evidence.warn_of_few_households(
@@ -211,7 +214,11 @@ def write_robustness(
         "segment_sensitivity": _print_sensitivity(sensitivity, reporting),
     }
     return Section(
-        lists={"bounds": specifications.tell_bounds(sensitivity)},
+        sentences={"personas": specifications.tell_personas(sensitivity)},
+        lists={
+            "bounds": specifications.tell_bounds(sensitivity),
+            "samples": specifications.tell_samples(sensitivity),
+        },
         charts={name: Chart(titles[name], printed[name]) for name in titles},
         tables={"specification_agreement": agreement, "segment_sensitivity": sensitivity},
     )
@@ -231,7 +238,7 @@ def _order(table: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
 
 def _print_candidates(candidates: pd.DataFrame) -> pd.DataFrame:
     printers: dict[str, Printer] = dict.fromkeys(CANDIDATES, two_decimals)
-    printers |= dict.fromkeys(("k", "rank", "calinski_harabasz"), whole)
+    printers |= dict.fromkeys(("k", "rank", "pairs", "calinski_harabasz"), whole)
     printers |= dict.fromkeys(("chosen", "by_rule"), _tick)
     printers |= dict.fromkeys(("specification", "verdict", "reason"), str)
     printers |= {"ari_mc_error": _three_decimals, "smallest_share": percent}
@@ -320,6 +327,8 @@ def _print_sensitivity(sensitivity: pd.DataFrame, reporting: ReportingParameters
         "households_moved": "Households moved",
         "share_moved": "Share",
         "ari": "Adjusted Rand index",
+        "sizes": "Sizes",
+        "mismatch": "Persona not found",
         "note": "Note",
     }
     printers = {"households": whole, "households_moved": whole, "share_moved": percent}
