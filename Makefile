@@ -40,8 +40,9 @@ lineage: $(VENV)/run.stamp  ## Open the map of pipelines and datasets in a brows
 lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
 	$(BIN)/kedro viz build --include-previews
 
-bench: $(VENV)/dev.stamp  ## Measure seconds per node and peak memory
+bench: $(VENV)/dev.stamp  ## Measure seconds per node, peak memory, and stability beside scikit-learn
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_stability.py
 
 docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last full run
 	$(BIN)/python tools/docs.py

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ import numpy.typing as npt
 HOUSEHOLDS, SCORES, PAIRS, STARTS, WORKERS = 600, 4, 100, 10, 2
 COUNTS = range(2, 9)
 BUDGET_SECONDS = 6.0
+SOURCE = Path(__file__).parents[1] / "src"
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,7 +97,7 @@ def measure(run: str, cache: str) -> Cost:
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.run(
         [sys.executable, __file__, run],
-        env=os.environ | {"NUMBA_CACHE_DIR": cache},
+        env=os.environ | {"NUMBA_CACHE_DIR": cache, "PYTHONPATH": str(SOURCE)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -10,10 +10,14 @@ order, and the compiler handles several points at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -22,6 +26,14 @@ Integers = npt.NDArray[np.int64]
 _MOST_ITERATIONS = 1_000
 # A component of a mixture with a smaller share has lost its points and stays where it is.
 _SMALLEST_SHARE = 1e-12
+
+
+def _inner(function: Function) -> Function:
+    """Compile a function that only compiled ones call: without the wrappers that Python needs."""
+    # numba's type hints do not know these two options.
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: Function = njit(cache=True, nogil=True, **options)(function)
+    return compiled
 
 
 @njit(cache=True, nogil=True)
@@ -67,7 +79,7 @@ def fit_centres(points: Floats, weights: Floats, segments: int, uniforms: Floats
     return best
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _transpose(matrix: Floats) -> Floats:
     rows, columns = matrix.shape
     transposed = np.empty((columns, rows))
@@ -77,7 +89,7 @@ def _transpose(matrix: Floats) -> Floats:
     return transposed
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _draw_centres(
     columns: Floats,
     weights: Floats,
@@ -98,7 +110,7 @@ def _draw_centres(
         _offer_centre(columns, centres, j, labels, distances, work)
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _draw_point(weights: Floats, distances: Floats, uniform: float, cumulated: Floats) -> int:
     total = 0.0
     last = 0
@@ -115,7 +127,7 @@ def _draw_point(weights: Floats, distances: Floats, uniform: float, cumulated: F
     return last
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _find_nearest(
     columns: Floats, centres: Floats, labels: Integers, distances: Floats, work: Floats
 ) -> None:
@@ -124,7 +136,7 @@ def _find_nearest(
         _offer_centre(columns, centres, j, labels, distances, work)
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _offer_centre(
     columns: Floats, centres: Floats, j: int, labels: Integers, distances: Floats, work: Floats
 ) -> None:
@@ -141,7 +153,7 @@ def _offer_centre(
         distances[i] = work[i] if nearer else distances[i]
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _weigh(points: Floats, weights: Floats) -> Floats:
     # What a point adds to the totals of its segment: its weighted values, then its weight.
     moments = np.empty((len(points), points.shape[1] + 1))
@@ -152,7 +164,7 @@ def _weigh(points: Floats, weights: Floats) -> Floats:
     return moments
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _average(moments: Floats, labels: Integers, totals: Floats, centres: Floats) -> None:
     # The centre of an empty segment stays where it is.
     segments, variables = centres.shape
@@ -167,7 +179,7 @@ def _average(moments: Floats, labels: Integers, totals: Floats, centres: Floats)
             centres[j, q] = totals[j, q] / mass if mass > 0 else centres[j, q]
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _fill_empty_segments(
     columns: Floats, moments: Floats, centres: Floats, labels: Integers, totals: Floats
 ) -> None:
@@ -179,7 +191,7 @@ def _fill_empty_segments(
                 _average(moments, labels, totals, centres)
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _are_equal(first: Integers, second: Integers) -> bool:
     different = 0
     for i in range(len(first)):
@@ -187,7 +199,7 @@ def _are_equal(first: Integers, second: Integers) -> bool:
     return different == 0
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _find_farthest(columns: Floats, centres: Floats, labels: Integers) -> tuple[int, float]:
     farthest = 0
     largest = 0.0
@@ -201,13 +213,13 @@ def _find_farthest(columns: Floats, centres: Floats, labels: Integers) -> tuple[
     return farthest, largest
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _fill(values: Floats, value: float) -> None:
     for i in range(len(values)):
         values[i] = value
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _weighted_sum(weights: Floats, values: Floats) -> float:
     total = 0.0
     for i in range(len(weights)):
@@ -263,7 +275,7 @@ def fit_mixture(
     return means, variances, shares
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _normalise(weights: Floats) -> Floats:
     total = 0.0
     for i in range(len(weights)):
@@ -274,7 +286,7 @@ def _normalise(weights: Floats) -> Floats:
     return portions
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _belong_to_nearest(columns: Floats, centres: Floats) -> Floats:
     # One row per component, one column per point: 1 where the point is nearest.
     points = columns.shape[1]
@@ -286,7 +298,7 @@ def _belong_to_nearest(columns: Floats, centres: Floats) -> Floats:
     return parts
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _describe_components(
     columns: Floats,
     portions: Floats,
@@ -313,7 +325,7 @@ def _describe_components(
                 variances[j, q] = max(second / mass - shift * shift, floor)
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _share_points_out(portions: Floats, parts: Floats) -> float:
     # The E step: log densities become each component's part in a point; the mean log-likelihood.
     likelihood = 0.0
@@ -331,7 +343,7 @@ def _share_points_out(portions: Floats, parts: Floats) -> float:
     return likelihood
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _fill_log_densities(
     columns: Floats, centres: Floats, variances: Floats, shares: Floats, densities: Floats
 ) -> None:

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.segments.constructs import Indicator, Score
 
+CONSTANT = 1e-12  # values that differ by less, on their scale, differ by rounding
+
 Values = npt.NDArray[np.float64]
 
 
@@ -96,6 +98,7 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         Raises:
             SegmentationError: A variable is missing for a household (a rate without events aside).
         """
+        check_is_fitted(self)
         names = [score.name for score in self.scores]
         return pd.DataFrame(self.compute(X), index=X.index, columns=names)
 
@@ -111,7 +114,6 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         Raises:
             SegmentationError: A variable is missing for a household (a rate without events aside).
         """
-        check_is_fitted(self)
         columns = _columns(X)
         values = np.column_stack([self._compute(columns, score) for score in self.scores])
         if np.isnan(values).any():
@@ -187,7 +189,8 @@ def _learn(columns: Mapping[str, Values], indicator: Indicator) -> Learnt:
 
 
 def _standard(values: Values) -> Standard:
-    constant = np.isclose(values.min(), values.max(), rtol=1e-12, atol=1e-12)
+    lowest, highest = float(values.min()), float(values.max())
+    constant = highest - lowest <= CONSTANT * (1 + abs(highest))
     return Standard(float(values.mean()), float("inf") if constant else float(values.std()))
 
 
