@@ -24,8 +24,8 @@ def test_the_parameters_of_the_project_are_accepted(project, env):
     [
         ({"segmentatoin": {"processes": 1}}, "segmentatoin", "no such key"),
         ({"data_rot": "elsewhere"}, "data_rot", "elsewhere"),
-        ({"segmentation": {"specification": {"segments": "three"}}}, "segments", "three"),
-        ({"segmentation": {"candidates": {"pairs": 3}}}, "candidates.pairs", "3"),
+        ({"segmentation": {"counts": {"largest": "three"}}}, "counts.largest", "three"),
+        ({"segmentation": {"evidence": {"pair": 3}}}, "evidence.pair", "3"),
         ({"data_processing": {"minimum_transactions": -1}}, "minimum_transactions", "-1"),
     ],
 )

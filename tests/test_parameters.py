@@ -90,6 +90,15 @@ def test_public_columns_keep_their_names(raw):
         check_parameters(raw)
 
 
+def test_a_colour_can_be_taken_away(raw):
+    put(raw, "segmentation.naming.personas.0.name", "Devotees")
+    put(raw, "reporting.segment_colours.Devotees", "#0072B2")
+    with pytest.raises(ParameterError, match="'Loyalists' is not declared"):
+        check_parameters(raw)
+    put(raw, "reporting.segment_colours.Loyalists", None)
+    assert "Loyalists" not in check_parameters(raw).reporting.segment_colours
+
+
 def test_without_personas_any_segment_may_have_a_colour(raw):
     put(raw, "segmentation.naming.personas", [])
     put(raw, "segmentation.naming.when_unmatched", "number")

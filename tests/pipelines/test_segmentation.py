@@ -212,7 +212,8 @@ def test_a_constant_variable_of_any_view_is_refused_before_any_fit(
 def test_what_the_project_wrote_is_what_the_rule_promises(project_run, parameters):
     candidates = project_run.load("segmentation_candidates")
     chosen = candidates[candidates["chosen"]].iloc[0]
-    assert len(candidates) == 23 * len(parameters.segmentation.counts.scored)
+    names = parameters.segmentation.specifications(parameters.codebook)
+    assert len(candidates) == len(names) * candidates["k"].nunique()
     assert (chosen["specification"], chosen["k"]) == ("buying_style.plain.kmeans", 3)
     sizes = project_run.load("segment_sizes").set_index("segment")["households"]
     expected = {"Loyalists": 110, "Promo Shoppers": 116, "Variety Seekers": 317}

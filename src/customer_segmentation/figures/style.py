@@ -48,7 +48,8 @@ class ReportingParameters(Configured):
     """What a user may change about the figures and the report.
 
     Attributes:
-        segment_colours: Colour of a segment by its name; the segments are shown in this order.
+        segment_colours: Colour of a segment by its name; the segments are shown in this order. In
+            an environment of its own null takes an entry of the base away.
         other_colours: Colours of segments that have no entry there, by position; numbered segments
             and other panels use them.
         claims: The mark of each claim, from the weakest evidence to the strongest.
