@@ -306,11 +306,11 @@ def test_agreement_is_told_by_household_and_by_segment():
         }
     )
     table = membership.summarise_agreement(assigned).set_index("segment")
-    assert table.loc["A", ["sure", "unsure"]].tolist() == [2 / 3, 1 / 3]
+    assert table.loc["A", ["steady", "unsteady"]].tolist() == [2 / 3, 1 / 3]
     assert table["rival"].to_dict() == {"A": "C", "B": "A"}
     told = membership.judge_agreement(assigned)
     assert told.startswith("2 households of 4 (50%) get the same segment in at least 90% of")
-    assert "and 1 in fewer than half; share of such sure households highest for A (67%)" in told
+    assert "and 1 in fewer than half; share of such steady households highest for A (67%)" in told
     sure = membership.judge_agreement(assigned.assign(agreement=1.0))
     assert "4 households of 4 (100%)" in sure
     assert "and 0 in fewer than half" in sure

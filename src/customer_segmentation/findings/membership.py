@@ -10,7 +10,7 @@ from customer_segmentation.findings.stability import name_extremes
 from customer_segmentation.findings.wording import counted, percent, sample, two_decimals, whole
 from customer_segmentation.segments.positions import AXES, OUTER
 
-SURE, UNSURE = 0.9, 0.5  # agreement with bootstrap solutions
+STEADY, UNSTEADY = 0.9, 0.5  # agreement with bootstrap solutions
 
 
 def judge_sizes(stability: pd.DataFrame, stratum: str) -> str:
@@ -158,23 +158,23 @@ def summarise_agreement(assigned: pd.DataFrame) -> pd.DataFrame:
             solutions that agree.
 
     Returns:
-        One row per segment: segment, households, the mean agreement, sure and unsure (shares of its
-        households with an agreement of at least 0.9, and below 0.5), and rival, the second segment
-        of most of its households.
+        One row per segment: segment, households, the mean agreement, steady and unsteady (shares of
+        its households with an agreement of at least 0.9, and below 0.5), and rival, the second
+        segment of most of its households.
     """
     groups = assigned.groupby("segment")
     columns = {
         "households": groups.size(),
         "agreement": groups["agreement"].mean(),
-        "sure": (assigned["agreement"] >= SURE).groupby(assigned["segment"]).mean(),
-        "unsure": (assigned["agreement"] < UNSURE).groupby(assigned["segment"]).mean(),
+        "steady": (assigned["agreement"] >= STEADY).groupby(assigned["segment"]).mean(),
+        "unsteady": (assigned["agreement"] < UNSTEADY).groupby(assigned["segment"]).mean(),
         "rival": groups["second_segment"].agg(lambda names: names.mode().iloc[0]),
     }
     return pd.DataFrame(columns).reset_index()
 
 
 def judge_agreement(assigned: pd.DataFrame) -> str:
-    """Say for how many households the segment is sure, and for how many it is a toss-up.
+    """Say for how many households the segment is steady, and for how many it is a toss-up.
 
     Args:
         assigned: `household_segments` of the eligible households.
@@ -182,12 +182,13 @@ def judge_agreement(assigned: pd.DataFrame) -> str:
     Returns:
         One sentence.
     """
-    sure, unsure = assigned["agreement"] >= SURE, assigned["agreement"] < UNSURE
-    shares = summarise_agreement(assigned).set_index("segment")["sure"]
+    steady, unsteady = assigned["agreement"] >= STEADY, assigned["agreement"] < UNSTEADY
+    shares = summarise_agreement(assigned).set_index("segment")["steady"]
     return (
-        f"{counted(sure.sum(), 'household')} of {whole(len(assigned))} ({percent(sure.mean())}) "
-        f"get the same segment in at least {percent(SURE)} of the bootstrap solutions, and "
-        f"{whole(unsure.sum())} in fewer than half; share of such sure households "
+        f"{counted(steady.sum(), 'household')} of {whole(len(assigned))} "
+        f"({percent(steady.mean())}) get the same segment in at least "
+        f"{percent(STEADY)} of the bootstrap solutions, and "
+        f"{whole(unsteady.sum())} in fewer than half; share of such steady households "
         f"{name_extremes(shares, percent)}."
     )
 

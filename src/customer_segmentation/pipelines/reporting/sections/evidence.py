@@ -348,9 +348,9 @@ def _print_certainty(agreement: pd.DataFrame) -> pd.DataFrame:
         "segment": "Segment",
         "households": "Households",
         "agreement": "Mean agreement",
-        "sure": f"Agreement of {percent(membership.SURE)} or more",
-        "unsure": f"Agreement below {percent(membership.UNSURE)}",
+        "steady": f"Agreement of {percent(membership.STEADY)} or more",
+        "unsteady": f"Agreement below {percent(membership.UNSTEADY)}",
         "rival": "Most frequent second segment",
     }
-    shares = dict.fromkeys(("agreement", "sure", "unsure"), percent)
+    shares = dict.fromkeys(("agreement", "steady", "unsteady"), percent)
     return print_table(agreement, headings, {**shares, "households": whole})
