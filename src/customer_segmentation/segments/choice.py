@@ -96,8 +96,8 @@ def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -
     """Find the solutions that are tested against the nulls.
 
     They are the admissible solutions that tie for the first place, at most as many as the
-    parameters say; the pin; and for these specifications the other numbers of segments that
-    may be chosen, so that a chart can show them side by side.
+    parameters say; the pin; and of the same specifications the next smaller and larger numbers
+    of segments that may be chosen, so that a chart can show them side by side.
 
     Args:
         judged: What `judge_candidates` returns.
@@ -113,9 +113,11 @@ def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -
     pinned = judged[_is_pinned(judged, segmentation.choice)]
     if tied.empty and pinned.empty:
         raise SegmentationError(_explain_none(judged))
-    leading = [*tied["specification"], *pinned["specification"]]
-    finals = judged["choosable"] & judged["specification"].isin(leading)
-    finals |= judged.index.isin([*tied.index, *pinned.index])
+    finals = pd.Series(judged.index.isin([*tied.index, *pinned.index]), index=judged.index)
+    leading = pd.concat([tied, pinned])
+    for name, k in zip(leading["specification"], leading["k"], strict=True):
+        is_next = (judged["specification"] == name) & ((judged["k"] - k).abs() == 1)
+        finals |= judged["choosable"] & is_next
     finalists: pd.DataFrame = judged.loc[finals, KEYS]
     return finalists
 
