@@ -69,7 +69,7 @@ def test_the_page_asks_for_nothing_from_outside(html, page):
 
 
 def test_the_page_is_small_enough_to_mail(html):
-    assert len(html.encode()) < 8_000_000
+    assert len(html.encode()) < 5_000_000
 
 
 def test_every_figure_is_on_the_page_once_with_text_for_those_who_cannot_see_it(page):
@@ -187,6 +187,7 @@ def write(codebook, parameters, names: tuple[str, ...]) -> dict[str, Any]:
             tables.specification_agreement(k=len(names)),
             tables.segment_sensitivity(),
             sizes,
+            parameters.segmentation,
             reporting,
         ),
         "models": sections.models.write_models(metrics, tables.segment_metrics(names), reporting),

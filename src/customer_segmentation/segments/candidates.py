@@ -182,7 +182,8 @@ def bootstrap_candidates(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure how far pairs of bootstrap samples agree, for every candidate.
 
-    All candidates are judged on the same samples, so that chance alone does not part them.
+    All candidates are judged on the same samples, which keeps part of the chance out of their
+    comparison.
 
     Args:
         eligible_households: One row per household that may form segments.

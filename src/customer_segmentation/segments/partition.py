@@ -32,7 +32,8 @@ class Method(Configured):
 
     Attributes:
         algorithm: k-means; a mixture of normal distributions with diagonal covariances, started
-            from k-means; or Ward's hierarchy.
+            from k-means; or Ward's hierarchy, whose clusters give the centres that households are
+            assigned to.
         starts: Random starts of k-means; the best counts. Ward needs none.
         variance_floor: Smallest variance of the mixture's components, in squared units of the
             scores. Without it a component could shrink onto households with equal scores.

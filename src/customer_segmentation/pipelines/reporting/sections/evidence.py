@@ -184,6 +184,7 @@ def write_robustness(
     specification_agreement: pd.DataFrame,
     segment_sensitivity: pd.DataFrame,
     segment_sizes: pd.DataFrame,
+    segmentation: SegmentationParameters,
     reporting: ReportingParameters,
 ) -> Section:
     """Write how far the segments depend on how they were formed.
@@ -193,6 +194,7 @@ def write_robustness(
         specification_agreement: One row per pair of specifications and k.
         segment_sensitivity: One row per decision that was varied.
         segment_sizes: One row per segment: households.
+        segmentation: The personas; nothing is said of them where the segments are numbered.
         reporting: Names of specifications and of the kinds of variation.
 
     Returns:
@@ -203,6 +205,8 @@ def write_robustness(
     agreement = _name_specifications(agreement, reporting)
     sensitivity = specifications.add_share_moved(segment_sensitivity)
     households = segment_sizes["households"].sum()
+    personas = {persona.name for persona in segmentation.naming.personas}
+    is_named = personas == set(segment_sizes["segment"])
     titles = {
         "specification_agreement": specifications.judge_agreement(
             agreement, segmentation_candidates, households
@@ -214,7 +218,7 @@ def write_robustness(
         "segment_sensitivity": _print_sensitivity(sensitivity, reporting),
     }
     return Section(
-        sentences={"personas": specifications.tell_personas(sensitivity)},
+        sentences={"personas": specifications.tell_personas(sensitivity)} if is_named else {},
         lists={
             "bounds": specifications.tell_bounds(sensitivity),
             "samples": specifications.tell_samples(sensitivity),
