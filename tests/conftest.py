@@ -158,6 +158,7 @@ class ProjectRun:
     data_root: Path
     catalog: CatalogProtocol[Any, Any]
     probe: PurityProbe
+    parameters: Parameters
 
     def load(self, name: str) -> Any:
         """Load a dataset through the catalog, as another program would."""
@@ -181,5 +182,6 @@ def project_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Proj
     session = open_session("test", data_root=data_root.as_posix())
     session._hook_manager.register(probe)
     session.run()
-    catalog = open_session("test", data_root=data_root.as_posix()).load_context().catalog
-    return ProjectRun(data_root, catalog, probe)
+    context = open_session("test", data_root=data_root.as_posix()).load_context()
+    parameters = check_parameters(context.config_loader["parameters"])
+    return ProjectRun(data_root, context.catalog, probe, parameters)

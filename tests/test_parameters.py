@@ -49,9 +49,13 @@ INDICATOR = "segmentation.constructs.0.scores.0.indicators.0"
         ("segmentation.counts.largest", 2, "naming.personas has 3"),
         ("modelling.information_sets.0.fields", ["nope"], "'nope'"),
         ("modelling.information_sets.0.fields", ["household_id"], "'household_id'"),
-        ("modelling.models.lr.C", -1, "modelling.models.lr.C"),
+        ("modelling.permutations.C", -1, "modelling.permutations.C"),
+        ("modelling.campaign.segment", "Nobody", "no segment 'Nobody'; choose from Loyalists"),
+        ("modelling.campaign.information_set", "stars", "campaign.information_set is 'stars'"),
+        ("modelling.campaign.contact_cost", -1, "modelling.campaign.contact_cost"),
+        ("modelling.information_sets.0.claim", "prediction", "there is no such key"),
         ("modelling.models.svm", {}, "modelling.models.svm"),
-        ("modelling.hold_out_share", 1.5, "modelling.hold_out_share"),
+        ("modelling.validation.hold_out_share", 1.5, "modelling.validation.hold_out_share"),
         ("reporting.protocol", "bootstrap", "reporting.protocol"),
         ("reporting.map_scores", ["loyalty", "nope"], "reporting.map_scores: 'nope'"),
         ("reporting.beeswarm_information_set", "nope", "reporting.beeswarm_information_set"),
@@ -103,3 +107,9 @@ def test_without_personas_any_segment_may_have_a_colour(raw):
     put(raw, "segmentation.naming.personas", [])
     put(raw, "segmentation.naming.when_unmatched", "number")
     assert "Loyalists" in check_parameters(raw).reporting.segment_colours
+
+
+def test_where_segments_are_numbered_their_names_are_known_only_later(raw):
+    put(raw, "segmentation.naming.when_unmatched", "number")
+    put(raw, "modelling.campaign.segment", "Segment 2")
+    assert check_parameters(raw).modelling.campaign.segment == "Segment 2"

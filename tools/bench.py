@@ -27,10 +27,12 @@ class Budget:
 
 
 BUDGETS = (
-    Budget((), 120),
+    Budget((), 200),
     Budget(("--tags", "segmentation"), 40),
+    Budget(("--tags", "modelling"), 150),
     Budget(("--tags", "reporting"), 15),
     Budget(("--env", "test", "--tags", "data_processing,segmentation"), 8),
+    Budget(("--env", "test", "--tags", "modelling"), 15),
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,6 +85,27 @@ def replacing(target: Path) -> Iterator[Path]:
 def _remove_stale_drafts(target: Path) -> None:
     for folder in target.parent.glob(f".{escape(target.name)}.????????"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Read the files of a folder as they are; links and folders in it are left out.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The content of each file by its name, in the order of the names. A file that is removed
+        meanwhile is left out.
+
+    Raises:
+        OSError: The folder is not there, or the system refuses to read it or a file.
+    """
+    files = {}
+    for path in sorted(folder.iterdir()):
+        with suppress(FileNotFoundError):
+            if path.is_file() and not path.is_symlink():
+                files[path.name] = path.read_bytes()
+    return files
 
 
 class _FileDataset(AbstractDataset[Any, Any]):
@@ -208,6 +230,51 @@ class HtmlDataset(_FileDataset):
     def preview(self) -> HTMLPreview:
         """Give the page to kedro-viz."""
         return HTMLPreview(self.load())
+
+
+class ScoringBundleDataset(_FileDataset):
+    """The files of a scoring bundle, which lie together in a folder of their own.
+
+    The manifest alone says which files count, and is replaced last. As the names of the others
+    change with their content, a run that is killed at any moment leaves the old bundle or the new.
+
+    Args:
+        filepath: The manifest.
+        metadata: Kedro-viz's layer.
+    """
+
+    # As the files of a bundle are called, and the folders in which `replacing` drafts them.
+    _OURS = re.compile(r".+-[0-9a-f]{12}\.(json|ubj)(\.\w{8})?")
+
+    def load(self) -> dict[str, bytes]:
+        """Load the files, unchecked; what a killed run has left is among them.
+
+        Returns:
+            The content of each file by its name.
+
+        Raises:
+            MissingFileError: There is no manifest.
+        """
+        return read_folder(self._existing_file().parent)
+
+    def save(self, data: Mapping[str, bytes]) -> None:
+        """Write the files, the manifest last, and remove those of earlier bundles.
+
+        Args:
+            data: The content of each file by its name; the manifest is among them.
+
+        Raises:
+            UnwritableFileError: The system refuses, for example because the disk is full.
+        """
+        folder, manifest = self._filepath.parent, self._filepath.name
+        for name in sorted(data, key=lambda name: (name == manifest, name)):
+            with replacing(folder / name) as draft:
+                draft.write_bytes(data[name])
+        for path in list(folder.iterdir()):
+            if path.name not in data and self._OURS.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)  # a draft's folder
+                with suppress(OSError):  # where the system refuses, the next save tries again
+                    path.unlink()
 
 
 class PanelFileDataset(_FileDataset):

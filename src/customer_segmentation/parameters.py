@@ -72,6 +72,7 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
             raise ParameterError(f"parameter {key}: {error}") from error
     _refuse_other_public_names(parameters.codebook)
     _refuse_undeclared(parameters)
+    _refuse_unknown_success(parameters)
     return parameters
 
 
@@ -102,6 +103,17 @@ def _refuse_undeclared(parameters: Parameters) -> None:
                 f"parameter reporting.{key}: {unknown[0]!r} is not declared; "
                 f"choose from {', '.join(known)}"
             )
+
+
+def _refuse_unknown_success(parameters: Parameters) -> None:
+    """Where segments may be numbered, their names are known only once they are formed."""
+    naming, wanted = parameters.segmentation.naming, parameters.modelling.campaign.segment
+    personas = [persona.name for persona in naming.personas]
+    if naming.when_unmatched == "refuse" and personas and wanted not in personas:
+        raise ParameterError(
+            f"parameter modelling.campaign.segment: there is no segment {wanted!r}; choose from "
+            f"{', '.join(personas)}"
+        )
 
 
 def _explain(error: ValidationError) -> str:

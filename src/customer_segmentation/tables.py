@@ -39,6 +39,16 @@ class Table(pa.DataFrameModel):
         return len(table) > 0
 
 
+class PerhapsEmpty(Table):
+    """A table that may say by having no rows that there is nothing of its kind."""
+
+    @pa.dataframe_check
+    @classmethod
+    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: ARG003 - the form of the check
+        """No rows are a result here."""
+        return True
+
+
 class Households(Table):
     """One row per household; then every codebook field, or every derived variable and flag."""
 
@@ -111,19 +121,13 @@ class SegmentationCandidates(Table):
         return int(table["chosen"].sum()) == 1
 
 
-class SpecificationAgreement(Table):
+class SpecificationAgreement(PerhapsEmpty):
     """One row per pair of specifications x number of segments k: the adjusted Rand index."""
 
     specification_a: str
     specification_b: str
     k: int = pa.Field(ge=2)
     ari: float = _index()
-
-    @pa.dataframe_check
-    @classmethod
-    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: ARG003
-        """A grid of one specification has no pairs."""
-        return True
 
 
 class SegmentSensitivity(Table):
@@ -163,54 +167,103 @@ class SegmentDescriptors(Table):
 
 
 class CircularityAudit(Table):
-    """One row per information set x segmentation score."""
+    """One row per information set x segmentation score: what the set tells of it, and its claim.
+
+    R2 is out of fold, from the set's columns, and below 0 where they mislead; from its purchase
+    columns alone it is missing where there are none.
+    """
 
     information_set: str
     score: str
+    contained: bool
+    r2: float = pa.Field(le=1)
+    r2_low: float = pa.Field(le=1)
+    r2_high: float = pa.Field(le=1)
+    r2_purchases_low: float = pa.Field(le=1, nullable=True)
     claim: str = pa.Field(isin=CLAIMS)
 
 
-class _Evaluation(Table):
+class _Claimed(Table):
     information_set: str
     claim: str = pa.Field(isin=CLAIMS)
+
+
+class _Evaluation(_Claimed):
     model: str
-    protocol: str = pa.Field(isin=("holdout", "repeated_cv", "nested_cv"))
+    protocol: str = pa.Field(isin=("holdout", "nested_cv"))
 
 
 class ClassifierMetrics(_Evaluation):
-    """One row per information set x model x protocol; n counts households.
+    """One row per information set x model x protocol; n counts eligible households.
 
-    Gain (accuracy less that of the majority) and skill (part of the prior's log loss saved) come
-    with standard errors over households. All four are missing for the two baselines.
+    Gain (accuracy less that of the majority) and skill (part of the prior's log loss saved) are
+    missing for the two baselines they refer to. The slope of the calibration is missing where
+    probabilities are certain or all the same.
     """
 
     n: int = pa.Field(gt=0)
     accuracy: float = _share()
+    accuracy_low: float = _share()
+    accuracy_high: float = _share()
     balanced_accuracy: float = _share()
     precision_macro: float = _share()
     recall_macro: float = _share()
     f1_macro: float = _share()
     log_loss: float = pa.Field(ge=0)
-    gain_over_majority: float = pa.Field(ge=-1, le=1, nullable=True)
-    gain_se: float = pa.Field(ge=0, nullable=True)
     log_loss_skill: float = pa.Field(le=1, nullable=True)
-    skill_se: float = pa.Field(ge=0, nullable=True)
+    brier: float = pa.Field(ge=0, le=2)
+    auc_macro: float = _share(nullable=True)
+    calibration_slope: float = pa.Field(nullable=True)
+    calibration_error: float = _share()
+    gain_over_majority: float = _index(nullable=True)
+    accuracy_reference: float = _share()
+    log_loss_reference: float = pa.Field(ge=0)
+    champion: bool
 
 
 class SegmentMetrics(_Evaluation):
-    """One row per information set x model x protocol x segment; support counts households."""
+    """One row per information set x model x protocol x segment.
+
+    Support counts households; it is no whole number where folds differ in what they call one.
+    """
 
     segment: str
     precision: float = _share()
-    recall: float = _share()
-    f1: float = _share()
-    support: int = pa.Field(ge=0)
+    precision_low: float = _share(nullable=True)
+    precision_high: float = _share(nullable=True)
+    recall: float = _share(nullable=True)
+    f1: float = _share(nullable=True)
+    support: float = pa.Field(ge=0)
+
+
+class ModelComparisons(_Claimed):
+    """One row per information set x pair of models: differences of log loss and accuracy."""
+
+    model_a: str
+    model_b: str
+    log_loss_difference: float
+    log_loss_low: float = pa.Field(nullable=True)
+    log_loss_high: float = pa.Field(nullable=True)
+    accuracy_difference: float = _index()
+    accuracy_low: float = pa.Field(nullable=True)
+    accuracy_high: float = pa.Field(nullable=True)
+
+
+class PermutationTests(PerhapsEmpty):
+    """One row per prediction set: the log loss, and how often chance does as well."""
+
+    information_set: str
+    log_loss: float = pa.Field(ge=0)
+    permutations: int = pa.Field(ge=1)
+    p_value: float = pa.Field(gt=0, le=1)
+    p_holm: float = pa.Field(gt=0, le=1)
 
 
 class ShapImportance(Table):
-    """One row per information set x model x segment x field; rank 1 is the largest.
+    """One row per information set x segment x field; rank 1 is the largest.
 
-    The unit of SHAP values is the model's score before softmax, its margin.
+    The model is the champion of the set. The unit of SHAP values is the log of a segment's
+    calibrated probability, less its mean over the segments.
     """
 
     information_set: str
@@ -219,9 +272,68 @@ class ShapImportance(Table):
     field: str
     mean_abs_shap: float = pa.Field(ge=0)
     rank: int = pa.Field(ge=1)
+    rank_stability: float = _share()
 
 
-class SourceStudyReproduction(Table):
+class GoldenQuestions(_Claimed, PerhapsEmpty):
+    """One row per overlap or prediction set x number of fields."""
+
+    n_fields: int = pa.Field(ge=0)
+    fields: str
+    accuracy: float = _share()
+    log_loss: float = pa.Field(ge=0)
+    log_loss_se: float = pa.Field(ge=0)
+    inclusion: float = _share(nullable=True)
+    recommended: bool
+
+
+class ConformalSummary(_Claimed, PerhapsEmpty):
+    """One row per overlap or prediction set x group of households."""
+
+    group: str
+    n: int = pa.Field(ge=0)
+    coverage: float = _share()
+    coverage_low: float = _share()
+    coverage_high: float = _share()
+    mean_set_size: float = pa.Field(ge=1)
+    singletons: float = _share()
+
+
+class CampaignGains(_Claimed):
+    """One row per information set x share of the households mailed."""
+
+    depth: float = pa.Field(gt=0, le=1)
+    mailed: int = pa.Field(ge=1)
+    hits: float = pa.Field(ge=0)
+    lift: float = pa.Field(ge=0)
+    lift_low: float = pa.Field(ge=0, nullable=True)
+    lift_high: float = pa.Field(ge=0, nullable=True)
+    lift_max: float = pa.Field(ge=1)
+    profit: float
+
+
+class TargetingList(Table):
+    """One row per household of the panel, the most promising first."""
+
+    household_id: int = pa.Field(unique=True)
+    rank: int = pa.Field(ge=1, unique=True)
+    probability: float = _share()
+    prediction_set: str
+    reason: str
+
+
+class FairnessSlices(_Claimed):
+    """One row per information set x slice: its accuracy less that of all others."""
+
+    slice: str
+    n: int = pa.Field(ge=1)
+    accuracy: float = _share()
+    difference: float = _index(nullable=True)
+    difference_low: float = pa.Field(nullable=True)
+    difference_high: float = pa.Field(nullable=True)
+
+
+class SourceStudyReproduction(PerhapsEmpty):
     """One row per model x protocol x cluster of the published study."""
 
     model: str
@@ -231,9 +343,3 @@ class SourceStudyReproduction(Table):
     precision: float = _share()
     recall: float = _share()
     support: int = pa.Field(ge=0)
-
-    @pa.dataframe_check
-    @classmethod
-    def has_rows(cls, table: pd.DataFrame) -> bool:  # noqa: ARG003
-        """Without rows it says that the parameters switch the reproduction off."""
-        return True

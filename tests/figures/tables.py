@@ -16,7 +16,6 @@ from customer_segmentation.panel.codebook import Codebook
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 PERSONAS = ("Variety Seekers", "Promo Shoppers", "Loyalists")
-SETS = {"panel_record": "assignment", "source_study": "overlap", "demographics": "prediction"}
 
 
 def codebook() -> Codebook:
@@ -343,104 +342,6 @@ def household_similarities(households: pd.DataFrame) -> pd.DataFrame:
     )
     keys = ["household_id", "segment"]
     return table.melt(id_vars=keys, var_name="to_segment", value_name="similarity")
-
-
-def classifier_metrics(accuracy=None) -> pd.DataFrame:
-    accuracy = accuracy or {"panel_record": 0.94, "source_study": 0.76, "demographics": 0.56}
-    rows = []
-    for name, claim in SETS.items():
-        for protocol in ("repeated_cv", "holdout"):
-            for i, model in enumerate(("lr", "rf", "xgboost", "majority")):
-                a = 0.58 if model == "majority" else accuracy[name] + 0.01 * i
-                b = 1 / 3 if model == "majority" else a - 0.1
-                rows.append((name, claim, model, protocol, 543, a, b, b, b, b, 1 - a))
-    columns = [
-        "information_set",
-        "claim",
-        "model",
-        "protocol",
-        "n",
-        "accuracy",
-        "balanced_accuracy",
-    ]
-    columns += ["precision_macro", "recall_macro", "f1_macro", "log_loss"]
-    table = pd.DataFrame(rows, columns=columns)
-    gain = (table["accuracy"] - 0.58).mask(table["model"] == "majority")
-    return table.assign(
-        gain_over_majority=gain, gain_se=0.01, log_loss_skill=gain / 2, skill_se=0.02
-    )
-
-
-def segment_metrics(segments=PERSONAS) -> pd.DataFrame:
-    metrics = classifier_metrics()
-    table = metrics[["information_set", "claim", "model", "protocol", "accuracy"]].merge(
-        pd.DataFrame(
-            {"segment": segments, "support": [300 // (i + 1) for i in range(len(segments))]}
-        ),
-        how="cross",
-    )
-    table["precision"] = table["accuracy"] - 0.05
-    table["recall"] = table["accuracy"] - 0.15
-    table["f1"] = table["accuracy"] - 0.1
-    return table.drop(columns="accuracy")
-
-
-def shap_importance(segments=PERSONAS) -> pd.DataFrame:
-    rng = np.random.default_rng(5)
-    book = codebook()
-    people = book.columns_of("demographics")
-    fields = {
-        "demographics": people,
-        "source_study": [*people[:5], *book.columns_of("promotion_shares")],
-    }
-    fields["panel_record"] = [*people, *book.columns_of("purchase_behaviour")]
-    rows = [
-        (name, "xgboost", segment, field, rng.gamma(1, 0.2))
-        for name, columns in fields.items()
-        for segment in segments
-        for field in columns
-    ]
-    columns = ["information_set", "model", "segment", "field", "mean_abs_shap"]
-    table = pd.DataFrame(rows, columns=columns)
-    ranks = table.groupby(["information_set", "segment"])["mean_abs_shap"].rank(ascending=False)
-    return table.assign(rank=ranks.astype(int))
-
-
-def shap_values(households: pd.DataFrame, segments=PERSONAS) -> pd.DataFrame:
-    rng = np.random.default_rng(6)
-    table = shap_importance(segments)[["information_set", "model", "segment", "field"]]
-    table = table[table["information_set"] == "demographics"]
-    table = table.merge(households[["household_id"]], how="cross")
-    table["shap_value"] = rng.normal(0, 0.2, len(table))
-    return table.assign(field_value=rng.integers(1, 5, len(table)).astype(float))
-
-
-def source_study_reproduction() -> pd.DataFrame:
-    rows = [
-        (
-            model,
-            protocol,
-            segment,
-            accuracy - (0.02 if protocol == "repeated_cv" else 0),
-            0.9,
-            0.85,
-            n,
-        )
-        for model, accuracy in {"lr": 0.883, "rf": 0.9, "xgboost": 0.908}.items()
-        for protocol in ("single_split", "repeated_cv")
-        for segment, n in {0: 20, 1: 38, 2: 62}.items()
-    ]
-    columns = ["model", "protocol", "segment", "accuracy", "precision", "recall", "support"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def circularity_audit() -> pd.DataFrame:
-    rows = [
-        (name, score, claim == "assignment" or (claim == "overlap" and i > 0), claim)
-        for name, claim in SETS.items()
-        for i, score in enumerate(("loyalty", "deal_proneness", "log_volume", "log_transactions"))
-    ]
-    return pd.DataFrame(rows, columns=["information_set", "score", "contained", "claim"])
 
 
 def data_quality() -> pd.DataFrame:

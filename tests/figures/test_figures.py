@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from itertools import combinations
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from customer_segmentation.figures import (
-    explanations,
-    models,
-    segments as plots,
-)
+from customer_segmentation.figures import segments as plots
 from tests.figures import tables
 
 TITLE = "A finding with its number (n = 200 households)"
@@ -129,82 +123,3 @@ def test_the_profile_plot_has_bars_for_segments_and_dots_for_the_total(
         assert strong == (own["marker"] | own["built_segments"]).tolist()
         hollow = [mpl.colors.to_hex(bar.get_facecolor()) == "#ffffff" for bar in axes.patches]
         assert hollow == own["built_segments"].tolist()
-
-
-def test_every_model_is_drawn_with_the_mark_of_its_claim(reporting):
-    table = tables.classifier_metrics().query("protocol == 'repeated_cv'")
-    figure = models.plot_model_accuracy(table, TITLE, "majority", reporting)
-    assert_well_drawn(figure)
-    for row, (name, claim) in enumerate(tables.SETS.items()):
-        own = table[(table["information_set"] == name) & (table["model"] != "majority")]
-        marks = figure.axes[2 * row].collections[-1]
-        np.testing.assert_allclose(marks.get_offsets()[:, 0], own["accuracy"])
-        hue = mpl.colors.to_hex(marks.get_facecolor()[0]).upper()
-        assert hue == reporting.claims[claim].colour.upper()
-        assert figure.axes[2 * row].lines[0].get_xdata()[0] == pytest.approx(0.58)
-
-
-def test_precision_and_recall_stand_on_the_row_of_their_segment(segments, reporting):
-    table = tables.segment_metrics(segments)
-    best = table[(table["protocol"] == "holdout") & (table["model"] == "rf")]
-    best = best.assign(recall=np.linspace(0, 1, len(best)))
-    figure = models.plot_segment_metrics(best, TITLE, reporting)
-    assert_well_drawn(figure)
-    for axes, (_, own) in zip(
-        figure.axes, best.groupby("information_set", sort=False), strict=True
-    ):
-        ordered = own.set_index("segment").loc[reporting.order(segments)]
-        np.testing.assert_allclose(axes.collections[-1].get_offsets()[:, 0], ordered["recall"])
-        np.testing.assert_allclose(axes.collections[-2].get_offsets()[:, 0], ordered["precision"])
-
-
-def test_the_ladder_has_a_bar_and_a_baseline_per_step(reporting):
-    steps = pd.DataFrame(
-        {
-            "step": ["The published protocol, on the study's own segments", "People"],
-            "claim": ["overlap", "prediction"],
-            "accuracy": [0.9, 0.5],
-            "majority": [0.55, 0.6],
-            "n": [120, 543],
-        }
-    )
-    figure = models.plot_accuracy_ladder(steps, TITLE, reporting)
-    assert_well_drawn(figure)
-    assert [bar.get_width() for bar in figure.axes[0].patches] == [0.9, 0.5]
-    labels = {text.get_text(): text.get_position()[0] for text in figure.axes[0].texts}
-    assert labels["50.0%"] > 0.6  # right of the baseline that it would cover otherwise
-
-
-def test_importance_shows_the_strongest_fields_of_each_set(segments, codebook, reporting):
-    table = tables.shap_importance(segments)
-    figure = explanations.plot_shap_importance(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
-    for axes, (_, part) in zip(
-        figure.axes, table.groupby("information_set", sort=False), strict=True
-    ):
-        strongest = part.groupby("field")["mean_abs_shap"].sum().nlargest(reporting.fields_shown)
-        shown = [label.get_text() for label in axes.get_yticklabels()]
-        assert shown == [codebook[name].title for name in strongest.index]
-
-
-def test_the_beeswarm_shows_every_household(segments, codebook, reporting):
-    households = tables.household_segments(segments, n=60)
-    table = tables.shap_values(households, segments)
-    table.loc[table.index[::7], "field_value"] = np.nan
-    figure = explanations.plot_shap_beeswarm(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
-    panels = [axes for axes in figure.axes[: len(segments)] if axes.get_visible()]
-    assert len(panels) == len(segments)
-    for axes, segment in zip(panels, reporting.order(segments), strict=True):
-        own = table[table["segment"] == segment]
-        strongest = table["shap_value"].abs().groupby(table["field"]).sum()
-        shown = own[own["field"].isin(strongest.nlargest(reporting.fields_shown).index)]
-        np.testing.assert_allclose(np.sort(offsets(axes)[:, 0]), np.sort(shown["shap_value"]))
-
-
-def test_a_figure_changes_no_table(codebook, reporting):
-    tables_in = [tables.shap_importance()]
-    before = copy.deepcopy(tables_in)
-    explanations.plot_shap_importance(tables_in[0], TITLE, codebook, reporting)
-    for table, old in zip(tables_in, before, strict=True):
-        pd.testing.assert_frame_equal(table, old)

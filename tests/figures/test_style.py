@@ -54,7 +54,15 @@ def test_a_name_without_a_label_is_shown_with_spaces(reporting):
 
 
 @pytest.mark.parametrize(
-    "change", [{"dots_per_inch": 10}, {"unknown": 1}, {"other_colours": ["blue"]}]
+    "change",
+    [
+        {"dots_per_inch": 10},
+        {"unknown": 1},
+        {"other_colours": ["blue"]},
+        {"protocol": "repeated_cv"},
+        {"model_in_question": "majority"},
+        {"campaign_depth": 0},
+    ],
 )
 def test_a_bad_value_is_refused(reporting, change):
     with pytest.raises(ValidationError):
@@ -66,6 +74,13 @@ def test_variables_that_the_codebook_lacks_are_refused(reporting, codebook):
     for key in ("trend_variables", "amount_variables", "profile_variables", "card_variables"):
         with pytest.raises(ValueError, match="no_such"):
             reporting.model_copy(update={key: ("no_such",)}).check(codebook)
+
+
+def test_a_claimed_field_that_the_codebook_lacks_is_refused(reporting, codebook):
+    claim = reporting.published_claim.model_copy(update={"strongest_fields": ("no_such",)})
+    with pytest.raises(ValueError, match=r"published_claim.strongest_fields: .*no_such"):
+        reporting.model_copy(update={"published_claim": claim}).check(codebook)
+    reporting.model_copy(update={"published_claim": None}).check(codebook)
 
 
 def test_a_long_title_stays_inside_the_figure(reporting):

@@ -8,14 +8,21 @@ import pytest
 from customer_segmentation.findings.wording import (
     counted,
     highest,
+    inside,
     listing,
     lower_first,
     lowest,
     percent,
+    percent_1,
+    points,
     printer_of,
     sample,
+    signed_decimals,
+    three_decimals,
     two_decimals,
     unit_of,
+    whole,
+    with_interval,
 )
 
 
@@ -49,6 +56,30 @@ def test_a_missing_value_is_neither_highest_nor_lowest():
 
 def test_zero_has_no_sign():
     assert two_decimals(-0.001) == "0.00"
+    assert percent_1(-0.0001) == "0.0%"
+    assert points(0.0001) == "0.0"
+    assert signed_decimals(-0.001) == "0.00"
+
+
+def test_a_negative_number_has_a_true_minus_sign():
+    shown = [percent_1(-0.015), points(-0.015), three_decimals(-0.01), whole(-1234)]
+    assert shown == ["\u22121.5%", "\u22121.5", "\u22120.010", "\u22121,234"]
+
+
+def test_a_difference_has_a_sign_either_way():
+    assert points(0.104) == "+10.4"
+    assert signed_decimals(0.1) == "+0.10"
+
+
+def test_a_figure_stands_with_its_interval_if_it_has_one():
+    row = {"a": 0.5, "a_low": 0.4, "a_high": 0.6, "b_low": 0.1, "b_high": float("nan")}
+    assert with_interval(row, "a", percent) == "50% (40% to 60%)"
+    assert with_interval(row, "a", percent, "b") == "50%"
+
+
+def test_a_name_without_a_label_loses_its_underscores_inside_a_sentence():
+    assert inside("panel_record", {}) == "panel record"
+    assert inside("lr", {"lr": "Logistic regression"}) == "logistic regression"
 
 
 @pytest.mark.parametrize(

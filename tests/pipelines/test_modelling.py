@@ -4,18 +4,45 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_segmentation.pipelines.modelling.nodes import join_models, label_households
+from customer_segmentation.pipelines.modelling.nodes import (
+    join_predictions,
+    label_households,
+    list_answered,
+)
 from customer_segmentation.pipelines.modelling.pipeline import (
-    MODELS,
     create_model_pipeline,
     create_pipeline,
 )
-from customer_segmentation.segments.segmenter import score_variables
+from customer_segmentation.scorer.storage import load_bundle
+from customer_segmentation.segments.segmenter import compute_scores, score_variables
 from customer_segmentation.typing_tool.audit import audit_information_sets
+from customer_segmentation.typing_tool.estimators import (
+    BASELINES,
+    CLASSIFIERS,
+    PROCEDURE,
+    conformity_column,
+    probability_column,
+)
+from customer_segmentation.typing_tool.folds import ValidationError
 from tests.conftest import ProjectRun, load_config
 
 GRAIN = ["information_set", "model", "protocol"]
-SETS = ["demographics", "source_study", "panel_record"]
+SETS = ["demographics", "demographics_and_basis", "source_study", "panel_record"]
+EXPECTED_CLAIMS = {
+    "demographics": "prediction",
+    "demographics_and_basis": "overlap",
+    "source_study": "overlap",
+    "panel_record": "assignment",
+}
+CLAIMED = (
+    "classifier_metrics",
+    "segment_metrics",
+    "model_comparisons",
+    "golden_questions",
+    "conformal_summary",
+    "campaign_gains",
+    "fairness_slices",
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +56,8 @@ def metrics(project_run: ProjectRun) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def eligible(project_run: ProjectRun) -> pd.DataFrame:
-    segments = project_run.load("household_segments")
-    return segments[~segments["thin_record"]]
+def choices(project_run: ProjectRun) -> pd.DataFrame:
+    return project_run.load("model_choices")
 
 
 def test_every_model_goes_through_the_same_template():
@@ -44,64 +70,79 @@ def test_every_model_goes_through_the_same_template():
             for node in create_model_pipeline(model).nodes
         }
 
-    assert [shape(model) for model in MODELS] == [shape(MODELS[0])] * len(MODELS)
+    assert [shape(model) for model in CLASSIFIERS] == [shape(CLASSIFIERS[0])] * len(CLASSIFIERS)
 
 
 def test_each_model_has_a_namespace_and_flat_dataset_names():
     pipeline = create_pipeline()
-    for model in MODELS:
-        assert len(pipeline.only_nodes_with_namespaces([f"modelling.{model}"]).nodes) == 4
+    for model in CLASSIFIERS:
+        assert len(pipeline.only_nodes_with_namespaces([f"modelling.{model}"]).nodes) == 1
     assert [name for name in pipeline.datasets() if "." in name] == []
 
 
 def test_there_is_one_row_per_set_model_and_protocol(metrics):
     assert not metrics.duplicated(GRAIN).any()
-    assert len(metrics) == len(SETS) * len(MODELS) * 2
-    assert set(metrics["model"]) == set(MODELS)
+    everywhere = {*CLASSIFIERS, PROCEDURE, *BASELINES} - {"nearest_centroid"}
+    for name, rows in metrics.groupby("information_set"):
+        extra = {"nearest_centroid"} if name == "panel_record" else set()
+        for _, models in rows.groupby("protocol"):
+            assert set(models["model"]) == everywhere | extra
+    assert set(metrics["information_set"]) == set(SETS)
 
 
-@pytest.mark.parametrize("table", ["classifier_metrics", "segment_metrics"])
-def test_every_row_carries_the_claim_of_its_set(project_run, parameters, table):
-    scores = score_variables(project_run.load("segmenter"))
-    audit = audit_information_sets(
-        scores, parameters.modelling.information_sets, parameters.codebook
-    )
-    expected = dict(zip(audit["information_set"], audit["claim"], strict=True))
+@pytest.mark.parametrize("table", CLAIMED)
+def test_every_row_carries_the_claim_of_its_set(project_run, table):
     rows = project_run.load(table)
-    assert rows["claim"].tolist() == [expected[name] for name in rows["information_set"]]
-    assert set(expected.values()) == {"assignment", "overlap", "prediction"}
+    assert rows["claim"].tolist() == [EXPECTED_CLAIMS[name] for name in rows["information_set"]]
+
+
+def test_the_audit_is_that_of_the_stored_segmenter(project_run, parameters):
+    labelled, segmenter = project_run.load("labelled_households"), project_run.load("segmenter")
+    eligible = labelled[~labelled["thin_record"]]
+    scores = compute_scores(segmenter, eligible)
+    scores.insert(0, "household_id", eligible["household_id"])
+    stored = project_run.load("segment_scores")
+    np.testing.assert_allclose(
+        stored[list(score_variables(segmenter))], scores[list(score_variables(segmenter))]
+    )
+    audit = audit_information_sets(
+        labelled,
+        stored,
+        score_variables(segmenter),
+        project_run.parameters.modelling,
+        parameters.codebook,
+    )
     pd.testing.assert_frame_equal(project_run.load("circularity_audit"), audit)
+    assert dict(zip(audit["information_set"], audit["claim"], strict=True)) == EXPECTED_CLAIMS
 
 
-def test_accuracy_counts_hits(predictions, metrics):
-    hits = predictions["predicted"] == predictions["segment"]
-    accuracy = hits.groupby([predictions[key] for key in GRAIN]).mean()
-    found = metrics.set_index(GRAIN)["accuracy"]
-    pd.testing.assert_series_equal(found.sort_index(), accuracy, check_names=False)
+def test_where_the_segmenter_s_inputs_are_known_its_fidelity_is_one(metrics, project_run):
+    own = metrics[metrics["model"] == "nearest_centroid"]
+    assert own["accuracy"].tolist() == [1.0, 1.0]
+    assert own["claim"].unique().tolist() == ["assignment"]
+    each = project_run.load("segment_metrics")
+    own = each[each["model"] == "nearest_centroid"]
+    assert (own[["precision", "recall", "f1"]] == 1).all(axis=None)
 
 
-def test_gain_and_skill_belong_to_the_figures_of_their_row(metrics):
-    names = ["gain_over_majority", "gain_se", "log_loss_skill", "skill_se"]
-    is_baseline = metrics["model"].isin(["majority", "prior"])
-    assert metrics.loc[is_baseline, names].isna().all(axis=None)
-    assert metrics.loc[~is_baseline, names].notna().all(axis=None)
-    for _, rows in metrics.groupby(["information_set", "protocol"]):
-        table = rows.set_index("model")
-        gain = table["accuracy"] - table.loc["majority", "accuracy"]
-        skill = 1 - table["log_loss"] / table.loc["prior", "log_loss"]
-        models = ["lr", "rf", "xgboost"]
-        np.testing.assert_allclose(table.loc[models, "gain_over_majority"], gain[models])
-        np.testing.assert_allclose(table.loc[models, "log_loss_skill"], skill[models])
+def test_accuracy_counts_hits_of_eligible_households(predictions, metrics):
+    eligible = predictions[~predictions["thin_record"]]
+    for truth, column in (("segment", "accuracy"), ("reference", "accuracy_reference")):
+        hits = eligible["predicted"] == eligible[truth]
+        accuracy = hits.groupby([eligible[key] for key in GRAIN]).mean()
+        found = metrics.set_index(GRAIN)[column].sort_index()
+        pd.testing.assert_series_equal(found, accuracy, check_names=False)
 
 
-def test_cross_validation_tests_every_eligible_household_once_per_repeat(predictions, eligible):
-    config = load_config("test")["parameters"]["modelling"]["cross_validation"]
-    repeated = predictions[predictions["protocol"] == "repeated_cv"]
-    for _, rows in repeated.groupby(["information_set", "model", "repeat"]):
-        assert sorted(rows["household_id"]) == sorted(eligible["household_id"])
-    assert repeated["repeat"].nunique() == config["repeats"]
-    known = eligible.set_index("household_id")["segment"]
-    assert (predictions["segment"] == predictions["household_id"].map(known)).all()
+def test_every_household_is_predicted_once_per_repeat(predictions, project_run):
+    everybody = sorted(project_run.load("household_segments")["household_id"])
+    config = load_config("test")["parameters"]["modelling"]["validation"]
+    nested = predictions[predictions["protocol"] == "nested_cv"]
+    for _, rows in nested.groupby(["information_set", "model", "repeat"]):
+        assert sorted(rows["household_id"]) == everybody
+    assert nested["repeat"].nunique() == config["repeats"]
+    known = project_run.load("household_segments").set_index("household_id")["segment"]
+    assert (predictions["reference"] == predictions["household_id"].map(known)).all()
 
 
 def test_all_models_meet_the_same_hold_out(predictions, project_run):
@@ -111,73 +152,111 @@ def test_all_models_meet_the_same_hold_out(predictions, project_run):
     for _, rows in holdout.groupby(["information_set", "model"]):
         assert set(rows["household_id"]) == expected
         assert len(rows) == len(expected)
-    assert set(project_run.load("shap_values")["household_id"]) == expected
 
 
-def test_probabilities_of_a_household_sum_to_one(predictions):
-    probabilities = predictions.filter(regex="^p_")
-    assert probabilities.shape[1] == predictions["segment"].nunique()
+def test_probabilities_sum_to_one_and_conformal_p_values_are_in_range(predictions):
+    segments = sorted(predictions["segment"].unique())
+    probabilities = predictions[[probability_column(name) for name in segments]]
     assert (probabilities.sum(axis=1) - 1).abs().max() < 1e-9
+    assert predictions.filter(regex="^p_").shape[1] == len(segments)
+    conformity = predictions[[conformity_column(name) for name in segments]]
+    baseline = predictions["model"].isin(BASELINES)
+    assert conformity[baseline].isna().all(axis=None)
+    assert conformity[~baseline].gt(0).all(axis=None)
+    assert conformity[~baseline].le(1).all(axis=None)
 
 
-def test_the_majority_baseline_is_the_largest_segment(metrics, eligible):
-    share = eligible["segment"].value_counts(normalize=True).max()
-    rows = metrics.query("model == 'majority' and protocol == 'repeated_cv'")
-    assert rows["accuracy"].tolist() == pytest.approx([share] * len(SETS))
+def test_the_procedure_is_in_every_fold_one_of_the_models(predictions, choices):
+    keys = ["information_set", "protocol", "repeat", "fold", "household_id"]
+    columns = list(predictions.filter(regex="^[pc]_"))
+    models = predictions[predictions["model"].isin(CLASSIFIERS)]
+    chosen = models.merge(choices, on=[*keys[:-1], "model"])
+    procedure = predictions[predictions["model"] == PROCEDURE]
+    both = [table.sort_values(keys).set_index(keys)[columns] for table in (chosen, procedure)]
+    pd.testing.assert_frame_equal(*both)
 
 
-def test_what_each_set_allows_is_what_the_literature_leads_to_expect(metrics):
-    """A surrogate copies the rule, demographics hardly help; a high figure there is a leak."""
-    rows = metrics[metrics["protocol"] == "repeated_cv"].set_index(["model", "information_set"])
-    for model in ("lr", "rf", "xgboost"):
-        accuracy = rows.loc[model, "accuracy"]
-        majority = rows.loc[("majority", "demographics"), "accuracy"]
-        assert abs(accuracy["demographics"] - majority) < 0.06
-        assert majority + 0.1 < accuracy["source_study"] < 0.9
-        assert accuracy["panel_record"] > 0.92
+def test_champions_are_marked_and_stored_where_a_model_answers(metrics, choices, project_run):
+    final = choices[choices["protocol"] == "final"].set_index("information_set")["model"]
+    champions = metrics[metrics["champion"]].drop_duplicates(GRAIN[:2])
+    assert champions.set_index("information_set")["model"].to_dict() == final.to_dict()
+    stored = project_run.load("champion_probabilities")
+    answering = list_answered(project_run.load("circularity_audit"))
+    assert list(stored["information_set"].unique()) == answering == SETS[:3]
+    assert (stored.groupby("information_set").size() == 600).all()
+    assert set(project_run.load("shap_importance")["model"]) == set(final)
 
 
-def test_a_segment_s_support_is_its_size(project_run, eligible):
-    table = project_run.load("segment_metrics")
-    rows = table[table["protocol"] == "repeated_cv"]
-    sizes = eligible["segment"].value_counts()
-    assert (rows["support"] == rows["segment"].map(sizes)).all()
+def test_the_stored_bundle_gives_the_stored_probabilities(project_run):
+    bundle = load_bundle(project_run.data_root / "06_models" / "scoring_bundle")
+    labelled = project_run.load("labelled_households")
+    stored = project_run.load("champion_probabilities")
+    for name, rows in stored.groupby("information_set"):
+        answers = bundle.predict(name, labelled)
+        columns = list(rows.filter(regex="^p_"))
+        np.testing.assert_allclose(
+            answers[columns].to_numpy(), rows[columns].to_numpy(), rtol=0, atol=1e-9
+        )
+    assert bundle.assign(labelled).tolist() == labelled["segment"].tolist()
 
 
-def test_importance_is_the_mean_of_the_absolute_values(project_run):
-    values, importance = project_run.load("shap_values"), project_run.load("shap_importance")
-    keys = ["information_set", "segment", "field"]
-    assert set(values["information_set"]) == set(SETS)
-    assert set(values["model"]) == set(importance["model"]) == {"xgboost"}
-    means = values["shap_value"].abs().groupby([values[key] for key in keys]).mean()
-    found = importance.set_index(keys)["mean_abs_shap"].sort_index()
-    pd.testing.assert_series_equal(found, means, check_names=False)
-    best = importance[importance["rank"] == 1].groupby(keys[:2])["mean_abs_shap"].first()
-    pd.testing.assert_series_equal(best, means.groupby(level=keys[:2]).max(), check_names=False)
-
-
-def test_households_are_labelled_by_their_number_not_their_place():
-    eligible = pd.DataFrame({"household_id": [3, 1], "x": [30, 10]})
-    segments = pd.DataFrame({"household_id": [1, 2, 3], "segment": ["a", "b", "c"]})
-    labelled = label_households(eligible, segments)
-    assert labelled.to_dict("list") == {
-        "household_id": [3, 1],
-        "x": [30, 10],
-        "segment": ["c", "a"],
-    }
-
-
-def test_joined_models_keep_their_names():
-    columns = [
-        "protocol",
-        "information_set",
-        "household_id",
-        "segment",
-        "predicted",
-        "p_a",
-        "repeat",
+def test_the_targeting_list_names_every_household_once(project_run, predictions):
+    listed = project_run.load("targeting_list")
+    everybody = set(project_run.load("household_segments")["household_id"])
+    assert set(listed["household_id"]) == everybody
+    assert listed["rank"].tolist() == list(range(1, 601))
+    assert listed["probability"].is_monotonic_decreasing
+    campaign = project_run.parameters.modelling.campaign
+    rows = predictions[
+        (predictions["information_set"] == campaign.information_set)
+        & (predictions["model"] == PROCEDURE)
+        & (predictions["protocol"] == "nested_cv")
     ]
-    one = pd.DataFrame([("holdout", "s", 1, "a", "a", 1.0, 1)], columns=columns)
-    joined = join_models(lr=one, prior=one)
-    assert joined["model"].tolist() == ["lr", "prior"]
-    assert list(joined) == [*GRAIN, "repeat", "household_id", "segment", "predicted", "p_a"]
+    means = rows.groupby("household_id")[probability_column(campaign.segment)].mean()
+    np.testing.assert_allclose(listed["probability"], means[listed["household_id"]], atol=1e-9)
+
+
+def test_the_study_s_own_split_is_reproduced_line_by_line(project_run):
+    table = project_run.load("source_study_reproduction")
+    once = table[table["protocol"] == "single_split"].drop_duplicates("model")
+    found = once.set_index("model")["accuracy"].round(3).to_dict()
+    assert found == {"lr": 0.883, "rf": 0.9, "xgboost": 0.908}
+
+
+def test_a_campaign_to_nobody_is_refused(project_run):
+    tables = [
+        project_run.load(name)
+        for name in ("households", "household_features", "household_segments")
+    ]
+    modelling = project_run.parameters.modelling
+    campaign = modelling.campaign.model_copy(update={"segment": "Nobody"})
+    with pytest.raises(ValidationError, match="'Nobody', but the segments are Loyalists"):
+        label_households(*tables, modelling.model_copy(update={"campaign": campaign}))
+
+
+def test_households_keep_their_order_when_labelled(project_run):
+    households = project_run.load("households")
+    labelled = project_run.load("labelled_households")
+    assert labelled["household_id"].tolist() == households["household_id"].tolist()
+    pd.testing.assert_frame_equal(labelled[list(households)], households)
+
+
+def test_joined_predictions_keep_the_order_of_models():
+    table = pd.DataFrame(
+        {
+            "information_set": ["a"],
+            "protocol": ["holdout"],
+            "repeat": [1],
+            "fold": [1],
+            "household_id": [7],
+            "thin_record": [False],
+            "segment": ["x"],
+            "reference": ["x"],
+            "predicted": ["x"],
+            "p_x": [1.0],
+        }
+    )
+    joined = join_predictions(table.assign(model="prior"), lr=table, rf=table.assign(c_x=0.5))
+    assert joined["model"].tolist() == ["lr", "rf", "prior"]
+    assert joined["c_x"].isna().tolist() == [True, False, True]
+    assert list(joined)[:5] == [*GRAIN, "repeat", "fold"]

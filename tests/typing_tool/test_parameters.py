@@ -10,6 +10,7 @@ def with_fields(modelling: ModellingParameters, *fields: str) -> ModellingParame
     raw = modelling.model_dump()
     raw["source_study"] = None
     raw["information_sets"] = [{"name": "tried", "fields": fields}]
+    raw["campaign"]["information_set"] = "tried"
     return ModellingParameters.model_validate(raw)
 
 
@@ -72,3 +73,43 @@ def test_the_source_study_needs_a_known_information_set(modelling):
     raw["source_study"]["information_set"] = "crystal_ball"
     with pytest.raises(ValidationError, match="crystal_ball"):
         ModellingParameters.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"campaign": {"information_set": "crystal_ball"}}, "campaign.information_set"),
+        ({"campaign": {"contact_cost": -1}}, "contact_cost"),
+        ({"campaign": {"success_value": -0.5}}, "success_value"),
+        ({"campaign": {"depths": (0.5, 0.1)}}, "depths must ascend"),
+        ({"campaign": {"depths": (0.1, 0.1)}}, "depths must ascend"),
+        ({"campaign": {"depths": (0.1, 1.5)}}, "depths"),
+        ({"validation": {"folds": 1}}, "folds"),
+        ({"golden_questions": {"repeats": 6}}, "golden_questions.repeats is 6"),
+        ({"conformal": {"error_rate": 1}}, "error_rate"),
+        ({"models": {"lr": ()}}, "lr"),
+        ({"audit": {"claim": "prediction"}}, "claim"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(modelling, change, message):
+    raw = modelling.model_dump()
+    for key, values in change.items():
+        raw[key] |= values
+    with pytest.raises(ValidationError, match=message):
+        ModellingParameters.model_validate(raw)
+
+
+def test_a_field_explained_in_two_groups_is_refused(modelling, codebook):
+    raw = modelling.model_dump()
+    raw["field_groups"] = [
+        {"name": "first", "label": "First", "fields": ["promotion_shares"]},
+        {"name": "second", "label": "Second", "fields": ["share_no_promotion"]},
+    ]
+    with pytest.raises(ValueError, match="field_groups: 'share_no_promotion' stands twice"):
+        ModellingParameters.model_validate(raw).check(codebook)
+
+
+def test_slices_of_a_field_that_does_not_exist_are_refused(modelling, codebook):
+    fairness = modelling.fairness.model_copy(update={"fields": ("shoe_size",)})
+    with pytest.raises(ValueError, match=r"fairness\.fields: .*'shoe_size'"):
+        modelling.model_copy(update={"fairness": fairness}).check(codebook)

@@ -3,268 +3,226 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
 
-from customer_segmentation.typing_tool.estimators import (
-    CLASSIFIERS,
-    build_classifier,
-    predict_segments,
+from customer_segmentation.typing_tool.conformal import measure_conformity
+from customer_segmentation.typing_tool.estimators import CLASSIFIERS, probability_column
+from customer_segmentation.typing_tool.folds import FINAL, HOLD_OUT, NESTED_CV
+from customer_segmentation.typing_tool.procedure import (
+    choose_models,
+    fit_champions,
+    follow_procedure,
 )
-from customer_segmentation.typing_tool.parameters import CrossValidation
 from customer_segmentation.typing_tool.validation import (
-    HOLD_OUT,
-    REPEATED_CV,
-    ValidationError,
-    assign_folds,
-    compare_with_baselines,
-    cross_validate,
-    draw_folds,
-    fit_without,
-    measure_models,
-    measure_segments,
-    predict_tested,
-    stack_tables,
+    CASE,
+    list_folds,
+    take_values,
+    training_rows,
+    tune_fold,
+    validate_baselines,
+    validate_classifier,
 )
 
-EFFORT = CrossValidation(folds=3, repeats=2)
+
+@pytest.fixture(scope="module")
+def few(small_modelling):
+    """Two information sets, so that a test stays short."""
+    names = {"demographics", "panel_record", "source_study"}
+    sets = tuple(s for s in small_modelling.information_sets if s.name in names)
+    return small_modelling.model_copy(update={"information_sets": sets})
 
 
-@pytest.fixture
-def build(codebook, settings, modelling):
-    def build_on(model, name="demographics"):
-        fields = modelling.information_set(name).fields
-        return build_classifier(model, fields, codebook, settings, seed=3)
-
-    return build_on
-
-
-@pytest.fixture
-def small_study(modelling):
-    return modelling.model_copy(update={"cross_validation": EFFORT})
-
-
-def test_every_household_is_tested_once_per_repeat(labelled, small_study):
-    folds = assign_folds(labelled, small_study)
-    repeated = folds[folds["protocol"] == REPEATED_CV]
-    for _, repeat in repeated.groupby("repeat"):
-        assert sorted(repeat["household_id"]) == sorted(labelled["household_id"])
-    assert repeated.groupby("repeat")["fold"].nunique().tolist() == [3, 3]
-
-
-def test_every_test_part_mirrors_the_segments(labelled, small_study):
-    folds = assign_folds(labelled, small_study).merge(
-        labelled[["household_id", "segment"]], on="household_id"
-    )
-    sizes = labelled["segment"].value_counts()
-    for (protocol, *_), tested in folds.groupby(["protocol", "repeat", "fold"]):
-        share = small_study.hold_out_share if protocol == HOLD_OUT else 1 / 3
-        counts = tested["segment"].value_counts()
-        assert (counts - share * sizes).abs().max() <= 1
-
-
-def test_repeats_and_seeds_divide_anew_and_the_same_seed_alike(labelled, small_study):
-    folds = assign_folds(labelled, small_study)
-    pd.testing.assert_frame_equal(folds, assign_folds(labelled, small_study))
-    other = assign_folds(labelled, small_study.model_copy(update={"random_state": 1}))
-    parts = {
-        frozenset(tested["household_id"])
-        for table in (folds, other)
-        for _, tested in table.groupby(["protocol", "repeat", "fold"])
+@pytest.fixture(scope="module")
+def validated(_labelled, _fold_segments, codebook, few):
+    return {
+        model: validate_classifier(model, _labelled, _fold_segments, codebook, few)
+        for model in CLASSIFIERS
     }
-    assert len(parts) == 2 * (1 + 3 * 2)
 
 
-def test_a_segment_smaller_than_the_folds_is_refused(labelled):
-    rare = labelled.assign(segment=["Rare"] * 2 + ["Common"] * (len(labelled) - 2))
-    with pytest.raises(
-        ValidationError, match=r"Segment Rare has only 2 of .*cross_validation\.folds needs 3"
-    ):
-        draw_folds(rare, EFFORT, 1)
+@pytest.fixture
+def audit():
+    rows = [("demographics", False), ("source_study", False), ("panel_record", True)]
+    table = pd.DataFrame(rows, columns=["information_set", "contained"])
+    return pd.concat([table, table.assign(contained=True)], ignore_index=True)
 
 
-@pytest.mark.parametrize("share", [0.001, 0.999])
-def test_a_hold_out_without_every_segment_on_both_sides_is_refused(labelled, small_study, share):
-    with pytest.raises(ValidationError, match="hold_out_share needs 100"):
-        assign_folds(labelled, small_study.model_copy(update={"hold_out_share": share}))
+def one(fold_segments, protocol=NESTED_CV, repeat=2, fold=1):
+    place = {"protocol": protocol, "repeat": repeat, "fold": fold}
+    return fold_segments[(fold_segments[list(place)] == list(place.values())).all(axis=1)]
 
 
-@pytest.mark.parametrize("model", CLASSIFIERS)
-def test_nothing_is_learnt_from_the_tested_rows(build, labelled, model):
+def test_a_fold_trains_on_eligible_households_that_it_does_not_test(labelled, fold_segments):
+    folds = list_folds(labelled, fold_segments)
+    assert [fold.place["protocol"] for fold in folds] == [HOLD_OUT, *[NESTED_CV] * 6, FINAL]
+    for fold in folds:
+        assert not set(fold.labels.index) & set(fold.tested.index)
+        assert not labelled.loc[fold.labels.index, "thin_record"].any()
+        together = len(fold.labels) + (~fold.tested["thin_record"]).sum()
+        assert together == (~labelled["thin_record"]).sum()
+    final = folds[-1]
+    assert final.labels.equals(labelled.loc[~labelled["thin_record"], "segment"])
+    assert final.tested.empty
+
+
+def test_labels_are_the_fold_s_own_whatever_the_order_of_the_rows(labelled, fold_segments):
+    rows = one(fold_segments)
+    shuffled = labelled.sample(frac=1, random_state=3)
+    labels = training_rows(shuffled, rows.sample(frac=1, random_state=4))
+    known = rows.set_index("household_id")["segment"]
+    assert labels.tolist() == known.loc[labelled.loc[labels.index, "household_id"]].tolist()
+
+
+def test_every_tested_household_is_predicted_by_a_model_tuned_without_it(
+    labelled, fold_segments, codebook, few, validated
+):
+    rows = one(fold_segments)
+    labels = training_rows(labelled, rows)
+    for model, table in validated.items():
+        values = take_values(labelled, few.information_set("source_study"), codebook)
+        tuned = tune_fold(model, values, labels, few, codebook)
+        found = one(table.predictions)
+        found = found[found["information_set"] == "source_study"].set_index("household_id")
+        tested = rows.loc[rows["tested"], "household_id"]
+        at = labelled["household_id"].isin(tested)
+        assert found.index.tolist() == labelled.loc[at, "household_id"].tolist()
+        expected = tuned.predict_proba(values[at])
+        columns = [probability_column(name) for name in tuned.segments]
+        np.testing.assert_array_equal(found[columns].to_numpy(), expected)
+        own = tuned.out_of_fold[np.arange(len(labels)), tuned.numbers]
+        conformity = measure_conformity(own, tuned.numbers, expected)
+        np.testing.assert_array_equal(found.filter(like="c_").to_numpy(), conformity)
+        assert found["reference"].tolist() == labelled.loc[at, "segment"].tolist()
+        of_fold = rows.set_index("household_id")["segment"]
+        assert found["segment"].tolist() == of_fold.loc[found.index].tolist()
+
+
+def test_nothing_is_learnt_from_the_tested_rows(labelled, fold_segments, codebook, few):
     """Levels, means, medians and labels that only tested rows hold change nothing."""
-    tested = set(labelled["household_id"].iloc[::4])
-    is_tested = labelled["household_id"].isin(tested)
+    rows = one(fold_segments)
+    tested = labelled["household_id"].isin(rows.loc[rows["tested"], "household_id"])
     changed = labelled.copy()
-    changed.loc[is_tested, "mother_tongue"] = 18  # a code that no other household holds
-    changed.loc[is_tested, "total_volume"] = 1e9
-    changed.loc[is_tested, "socio_economic_class"] = pd.NA
-    changed.loc[is_tested, "segment"] = "Only here"
-    build_on_all = build(model, "source_study")
-    expected, fooled = (
-        predict_segments(fit_without(build_on_all, table, tested), labelled)
-        for table in (labelled, changed)
-    )
-    pd.testing.assert_frame_equal(fooled, expected, check_exact=True)
+    changed.loc[tested, "mother_tongue"] = 18  # a code that no other household holds
+    changed.loc[tested, "total_volume"] = 1_000_000
+    changed.loc[tested, "socio_economic_class"] = pd.NA
+    fooled = rows.assign(segment=rows["segment"].mask(rows["tested"], "Only here"))
+    for model in CLASSIFIERS:
+        answers = [
+            tune_fold(
+                model,
+                take_values(table, few.information_set("source_study"), codebook),
+                training_rows(table, fold),
+                few,
+                codebook,
+            ).predict_proba(take_values(labelled, few.information_set("source_study"), codebook))
+            for table, fold in ((labelled, rows), (changed, fooled))
+        ]
+        np.testing.assert_array_equal(*answers)
 
 
-def test_a_fold_is_predicted_from_the_others(build, labelled):
-    folds = draw_folds(labelled, EFFORT, 5)
-    predictions = cross_validate(build("rf"), labelled, folds, processes=1)
-    assert len(predictions) == 2 * len(labelled)
-    tested = folds.query("repeat == 2 and fold == 3")["household_id"]
-    inside = labelled["household_id"].isin(tested)
-    outside = labelled[~inside]
-    fitted = clone(build("rf")).fit(outside, outside["segment"])
-    expected = fitted.predict_proba(labelled[inside])
-    found = predictions[(predictions["repeat"] == 2) & predictions["household_id"].isin(tested)]
-    np.testing.assert_array_equal(found.filter(like="p_").to_numpy(), expected)
-    assert found["segment"].tolist() == labelled.loc[inside, "segment"].tolist()
-
-
-@pytest.mark.parametrize("model", CLASSIFIERS)
-def test_processes_and_a_second_run_change_nothing(build, labelled, model):
-    folds = draw_folds(labelled, CrossValidation(folds=2, repeats=1), 5)
+def test_processes_and_a_second_run_change_nothing(
+    labelled, fold_segments, codebook, few, validated
+):
     before = labelled.copy()
-    alone = cross_validate(build(model), labelled, folds, processes=1)
-    together = cross_validate(build(model), labelled, folds, processes=2)
-    pd.testing.assert_frame_equal(alone, together, check_exact=True)
+    together = few.model_copy(update={"processes": 2})
+    again = validate_classifier("xgboost", labelled, fold_segments, codebook, together)
+    for first, second in zip(validated["xgboost"], again, strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
     pd.testing.assert_frame_equal(labelled, before)
 
 
-@pytest.mark.parametrize("model", CLASSIFIERS)
-def test_permuted_labels_are_not_predicted(build, labelled, model):
+def test_permuted_labels_are_not_predicted(labelled, fold_segments, codebook, few):
     """A leak would let a classifier beat the majority even here."""
-    permuted = labelled.assign(
-        segment=labelled["segment"].sample(frac=1, random_state=4).to_numpy()
-    )
-    folds = draw_folds(permuted, EFFORT, 6)
-    predictions = cross_validate(build(model), permuted, folds, processes=1)
-    accuracy = (predictions["predicted"] == predictions["segment"]).mean()
-    majority = permuted["segment"].value_counts(normalize=True).max()
-    assert majority - 0.10 < accuracy < majority + 0.03
+    rng = np.random.default_rng(5)
+    permuted = fold_segments.assign(segment=rng.permutation(fold_segments["segment"].to_numpy()))
+    for model in CLASSIFIERS:
+        table = validate_classifier(model, labelled, permuted, codebook, few).predictions
+        table = table[~table["thin_record"]]
+        accuracy = (table["predicted"] == table["segment"]).mean()
+        majority = permuted["segment"].value_counts(normalize=True).max()
+        assert accuracy < majority + 0.03
 
 
-def test_tested_households_keep_their_order_and_labels(build, labelled):
-    tested = labelled["household_id"].iloc[[9, 3, 6]].tolist()
-    fitted = fit_without(build("lr"), labelled, tested)
-    answer = predict_tested(fitted, labelled, tested)
-    assert answer["household_id"].tolist() == labelled["household_id"].iloc[[3, 6, 9]].tolist()
+def test_tuning_tells_every_setting_and_losses_every_training_household(
+    labelled, fold_segments, codebook, few, validated
+):
+    values = take_values(labelled, few.information_set("demographics"), codebook)
+    final = labelled.loc[~labelled["thin_record"], "segment"]
+    for model, table in validated.items():
+        tuned = tune_fold(model, values, final, few, codebook)
+        rows = table.tuning[table.tuning["protocol"] == FINAL]
+        rows = rows[rows["information_set"] == "demographics"]
+        np.testing.assert_allclose(rows["log_loss"], tuned.losses.mean(axis=1))
+        assert rows["chosen"].tolist().index(True) == tuned.chosen
+        assert rows["temperature"].tolist() == tuned.temperatures
+        losses = table.losses[table.losses["protocol"] == FINAL]
+        losses = losses[losses["information_set"] == "demographics"]
+        assert losses["household_id"].tolist() == labelled.loc[final.index, "household_id"].tolist()
+        np.testing.assert_array_equal(losses["log_loss"], tuned.losses[tuned.chosen])
+        assert not (table.predictions["protocol"] == FINAL).any()
 
 
-def made_up_predictions() -> pd.DataFrame:
-    """Two repeats over four households: three hits in the first, two in the second."""
-    rows = [
-        # repeat, household, true, predicted, p of a, p of b, p of c
-        (1, 1, "a", "a", 0.8, 0.1, 0.1),
-        (1, 2, "a", "a", 0.5, 0.3, 0.2),
-        (1, 3, "b", "b", 0.2, 0.6, 0.2),
-        (1, 4, "c", "a", 0.4, 0.35, 0.25),
-        (2, 1, "a", "a", 0.8, 0.1, 0.1),
-        (2, 2, "a", "b", 0.3, 0.5, 0.2),
-        (2, 3, "b", "b", 0.2, 0.6, 0.2),
-        (2, 4, "c", "b", 0.25, 0.5, 0.25),
-    ]
-    columns = ["repeat", "household_id", "segment", "predicted", "p_a", "p_b", "p_c"]
-    return pd.DataFrame(rows, columns=columns).assign(model="m")
+def test_the_procedure_takes_the_simplest_model_that_training_cannot_tell_from_the_best(validated):
+    losses = {model: table.losses for model, table in validated.items()}
+    choices = choose_models(losses)
+    assert not choices.duplicated(CASE).any()
+    assert len(choices) == 3 * 8
+    for row in choices.to_dict("records"):
+        paired = pd.DataFrame(
+            {
+                model: table[(table[CASE] == [row[key] for key in CASE]).all(axis=1)].set_index(
+                    "household_id"
+                )["log_loss"]
+                for model, table in losses.items()
+            }
+        )
+        best = paired.mean().idxmin()
+        excess = paired.sub(paired[best], axis=0)
+        fine = [m for m in CLASSIFIERS if excess[m].mean() <= excess[m].std() / len(excess) ** 0.5]
+        assert row["model"] == fine[0]
 
 
-def test_figures_over_all_segments_are_those_computed_by_hand():
-    row = measure_models(made_up_predictions(), ["model"]).iloc[0]
-    assert row["n"] == 4
-    assert row["accuracy"] == pytest.approx((3 / 4 + 2 / 4) / 2)
-    # recall per segment: 1, 1, 0 and then 1/2, 1, 0
-    assert row["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2) / 2)
-    assert row["recall_macro"] == row["balanced_accuracy"]
-    # precision per segment: 2/3, 1, never predicted and then 1, 1/3, never predicted
-    assert row["precision_macro"] == pytest.approx(((2 / 3 + 1) / 3 + (1 + 1 / 3) / 3) / 2)
-    # f1 per segment: 4/5, 1, 0 and then 2/3, 1/2, 0
-    assert row["f1_macro"] == pytest.approx(((4 / 5 + 1) / 3 + (2 / 3 + 1 / 2) / 3) / 2)
-    true = [0.8, 0.5, 0.6, 0.25, 0.8, 0.3, 0.6, 0.25]
-    assert row["log_loss"] == pytest.approx(-np.log(true).mean())
+def test_the_procedure_s_predictions_are_those_of_the_chosen_models(validated):
+    predictions = {model: table.predictions for model, table in validated.items()}
+    choices = choose_models({model: table.losses for model, table in validated.items()})
+    followed = follow_procedure(predictions, choices)
+    assert len(followed) == len(predictions["lr"])
+    assert len(set(choices["model"])) > 1
+    for case, rows in followed.groupby(CASE):
+        model = choices.loc[(choices[CASE] == list(case)).all(axis=1), "model"].item()
+        table = predictions[model]
+        expected = table[(table[CASE] == list(case)).all(axis=1)]
+        pd.testing.assert_frame_equal(
+            rows.reset_index(drop=True), expected.reset_index(drop=True)[list(rows)]
+        )
 
 
-def test_figures_per_segment_are_those_computed_by_hand():
-    table = measure_segments(made_up_predictions(), ["model"]).set_index("segment")
-    assert table.loc["a", ["precision", "recall", "f1"]].tolist() == pytest.approx(
-        [(2 / 3 + 1) / 2, (1 + 1 / 2) / 2, (4 / 5 + 2 / 3) / 2]
-    )
-    assert table.loc["b", ["precision", "recall", "f1"]].tolist() == pytest.approx(
-        [(1 + 1 / 3) / 2, 1, (1 + 1 / 2) / 2]
-    )
-    assert table.loc["c", ["precision", "recall", "f1"]].tolist() == [0, 0, 0]
-    assert table["support"].to_dict() == {"a": 2, "b": 1, "c": 1}
+def test_the_baselines_are_the_largest_segment_the_shares_and_the_segmenter(
+    labelled, fold_segments, audit
+):
+    table = validate_baselines(labelled, fold_segments, audit)
+    shares = training_rows(labelled, one(fold_segments)).value_counts(normalize=True)
+    rows = one(table)
+    majority, prior = (rows[rows["model"] == name] for name in ("majority", "prior"))
+    assert set(majority["predicted"]) == {shares.idxmax()}
+    assert set(prior["predicted"]) == {shares.idxmax()}
+    assert (majority[probability_column(shares.idxmax())] == 1).all()
+    for segment, share in shares.items():
+        np.testing.assert_allclose(prior[probability_column(segment)], share)
+    nearest = table[table["model"] == "nearest_centroid"]
+    assert set(nearest["information_set"]) == {"panel_record"}
+    assert (nearest["predicted"] == nearest["segment"]).all()
+    assert (nearest["predicted"] != nearest["reference"]).any()
+    assert set(table["information_set"]) == set(audit["information_set"])
+    assert (table.filter(like="p_").sum(axis=1) - 1).abs().max() < 1e-12
 
 
-def test_models_are_measured_apart_and_in_order():
-    good = made_up_predictions().assign(model="z")
-    good["predicted"] = good["segment"]
-    both = pd.concat([good, made_up_predictions()], ignore_index=True)
-    table = measure_models(both, ["model"])
-    assert table["model"].tolist() == ["z", "m"]
-    assert table["accuracy"].tolist() == [1, 0.625]
-
-
-def with_baselines() -> pd.DataFrame:
-    """The same, beside baselines that know the shares 1/2, 1/4 and 1/4."""
-    model = made_up_predictions()
-    prior = model.assign(model="prior", predicted="a", p_a=0.5, p_b=0.25, p_c=0.25)
-    majority = prior.assign(model="majority", p_a=1.0, p_b=0.0, p_c=0.0)
-    return pd.concat([majority, model, prior], ignore_index=True).assign(set="s")
-
-
-def test_gain_and_skill_are_paired_by_household():
-    (row,) = compare_with_baselines(with_baselines(), ["set"]).to_dict("records")
-    # households 1 to 4: hit always, in one repeat, always, never; the majority hits 1 and 2
-    gains = np.array([1, 0.5, 1, 0]) - [1, 1, 0, 0]
-    assert row["gain_over_majority"] == pytest.approx(gains.mean())
-    assert row["gain_se"] == pytest.approx(np.sqrt(gains.var(ddof=1) / 4))
-    losses = -np.log([[0.8, 0.5, 0.6, 0.25], [0.8, 0.3, 0.6, 0.25]]).mean(axis=0)
-    prior = -np.log([0.5, 0.5, 0.25, 0.25])
-    assert row["log_loss_skill"] == pytest.approx(1 - losses.mean() / prior.mean())
-    expected = np.sqrt((prior - losses).var(ddof=1) / 4) / prior.mean()
-    assert row["skill_se"] == pytest.approx(expected)
-    assert (row["set"], row["model"]) == ("s", "m")
-
-
-def test_gain_and_skill_agree_with_the_figures_over_all_segments():
-    table = with_baselines()
-    overall = measure_models(table, ["model"]).set_index("model")
-    (row,) = compare_with_baselines(table, ["set"]).to_dict("records")
-    accuracy, loss = overall["accuracy"], overall["log_loss"]
-    assert row["gain_over_majority"] == pytest.approx(accuracy["m"] - accuracy["majority"])
-    assert row["log_loss_skill"] == pytest.approx(1 - loss["m"] / loss["prior"])
-
-
-def test_repeats_of_a_household_are_no_further_households():
-    once = with_baselines().query("repeat == 1")
-    often = pd.concat([once.assign(repeat=repeat) for repeat in range(10)], ignore_index=True)
-    pd.testing.assert_frame_equal(
-        compare_with_baselines(often, ["set"]), compare_with_baselines(once, ["set"])
-    )
-
-
-def test_models_are_compared_within_their_circumstances_alone():
-    good = with_baselines().assign(set="t")
-    is_model = good["model"] == "m"
-    good.loc[is_model, "predicted"] = good.loc[is_model, "segment"]
-    both = pd.concat([good, with_baselines()], ignore_index=True)
-    table = compare_with_baselines(both, ["set"])
-    assert table["set"].tolist() == ["s", "t"]
-    assert table["gain_over_majority"].tolist() == pytest.approx([0.125, 0.5])
-    assert compare_with_baselines(made_up_predictions().assign(set="s"), ["set"]).empty
-
-
-def test_a_sure_mistake_costs_what_it_costs_in_scikit_learn():
-    table = with_baselines()
-    is_model = table["model"] == "m"
-    table.loc[is_model, ["p_a", "p_b", "p_c"]] = [1.0, 0.0, 0.0]
-    loss = measure_models(table, ["model"]).set_index("model")["log_loss"]
-    (row,) = compare_with_baselines(table, ["set"]).to_dict("records")
-    assert row["log_loss_skill"] == pytest.approx(1 - loss["m"] / loss["prior"])
-    assert np.isfinite(row["skill_se"])
-
-
-def test_stacked_tables_name_their_rows():
-    a, b = pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [3]})
-    stacked = stack_tables({"second": b, "first": a}, "name")
-    assert stacked.to_dict("list") == {"name": ["second", "first", "first"], "x": [3, 1, 2]}
-    assert stacked.index.tolist() == [0, 1, 2]
+def test_champions_are_fitted_on_all_eligible_households(labelled, codebook, few, validated):
+    choices = choose_models({model: table.losses for model, table in validated.items()})
+    champions = fit_champions(labelled, choices, codebook, few)
+    final = choices[choices["protocol"] == FINAL].set_index("information_set")["model"]
+    assert {name: tuned.model for name, tuned in champions.items()} == final.to_dict()
+    for name, tuned in champions.items():
+        assert len(tuned.numbers) == (~labelled["thin_record"]).sum()
+        losses = validated[tuned.model].losses
+        losses = losses[(losses["protocol"] == FINAL) & (losses["information_set"] == name)]
+        np.testing.assert_array_equal(losses["log_loss"], tuned.losses[tuned.chosen])

@@ -1,4 +1,4 @@
-"""Figures that explain the classifiers by SHAP values."""
+"""Figures that explain the classifiers by SHAP values, in centred log-odds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+UNIT = "centred log-odds"
 COLOURS = "viridis"  # dark is low, light is high; told apart without colour vision
+GREY = "#9AA5B1"
 WIDEST = 0.42
 
 
@@ -54,7 +56,7 @@ def plot_shap_importance(
             axes.set_yticks(range(len(names)), [codebook[field].title for field in names])
             axes.set_title(reporting.label(name))
             axes.set_xlim(0, None)
-        panels[-1].set_xlabel("Mean absolute SHAP value (score before softmax)")
+        panels[-1].set_xlabel(f"Mean absolute SHAP value ({UNIT})")
         add_legend(figure, panels[0])
     return figure
 
@@ -88,10 +90,43 @@ def plot_shap_beeswarm(
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
         panels[0].locator_params(axis="x", nbins=3)
         hide_unused(panels, len(colours))
-        figure.supxlabel(
-            "SHAP value (score before softmax): right of 0 speaks for the segment", fontsize=10
-        )
+        figure.supxlabel(f"SHAP value ({UNIT}): right of 0 speaks for the segment", fontsize=10)
         _value_scale(figure, panels)
+    return figure
+
+
+def plot_household_story(
+    fields: pd.DataFrame, title: str, colour: str, reporting: ReportingParameters
+) -> Figure:
+    """Show step by step what the fields of one household say for one segment.
+
+    Args:
+        fields: One row per step, from the top: name (field and value) and shap_value.
+        title: The finding.
+        colour: Colour of the segment.
+        reporting: The style.
+
+    Returns:
+        The figure: each bar starts where the one above ended, in colour if it speaks for the
+        segment; the last bar is their sum.
+    """
+    ends = fields["shap_value"].cumsum()
+    starts, total = ends - fields["shap_value"], ends.iloc[-1]
+    names = [*(textwrap.fill(name, 34) for name in fields["name"]), "All together"]
+    with canvas(title, 0.9 + 0.34 * len(names), reporting) as (figure, (axes,)):
+        steps = [*zip(starts, fields["shap_value"], strict=True), (0, total)]
+        for place, (start, step) in enumerate(steps):
+            axes.barh(place, step, 0.6, left=start, color=colour if step > 0 else GREY)
+            axes.text(
+                max(start, start + step), place, f" {step:+.2f}".replace("-", "\u2212"), va="center"
+            )
+        axes.vlines(ends, places := np.arange(len(ends)) - 0.3, places + 1.6, color=QUIET, lw=0.8)
+        axes.axvline(0, color=INK, lw=1.2)
+        axes.axhline(len(fields) - 0.5, color=FAINT, lw=1)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.margins(x=0.12)
+        axes.set_xlabel(f"SHAP value ({UNIT}): right speaks for the segment")
     return figure
 
 
@@ -131,7 +166,7 @@ def _draw_swarms(axes: Axes, values: pd.DataFrame, fields: list[str], codebook: 
         ordered = codebook[name].scale is not Scale.NOMINAL
         known = ranks.notna().to_numpy() & ordered
         y = place + _swarm(x)
-        axes.scatter(x[~known], y[~known], s=8, c="#9AA5B1", alpha=0.8, lw=0)
+        axes.scatter(x[~known], y[~known], s=8, c=GREY, alpha=0.8, lw=0)
         axes.scatter(x[known], y[known], s=8, c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, lw=0)
 
 

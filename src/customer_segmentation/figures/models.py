@@ -1,99 +1,106 @@
-"""Figures of the classifiers: how often they are right, for which segments, and why."""
+"""Figures of the classifiers: how often they are right, and for which segments."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from customer_segmentation.figures.intervals import draw_intervals
 from customer_segmentation.figures.style import (
-    FAINT,
     INK,
     QUIET,
-    ClaimStyle,
     ReportingParameters,
     add_legend,
     canvas,
+    claim_legend,
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+OFFSET = 0.17  # of precision and recall from the middle of their row
 
 
 def plot_accuracy_ladder(steps: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
     """Show how accuracy falls as knowledge of what made the segments is taken away.
 
     Args:
-        steps: One row per step, from the top: step (text), claim, n (households), accuracy and
-            majority, both shares of households in [0, 1].
+        steps: One row per step, from the top: step (text), claim, n (households), accuracy with
+            accuracy_low and accuracy_high, and majority, all shares of households in [0, 1].
         title: The finding.
         reporting: The marks of the claims.
 
     Returns:
-        The figure: a bar per step and the share that always naming the largest segment would get.
+        The figure: a bar per step, its interval, and the share that always naming the largest
+        segment would get.
     """
-    places = range(len(steps))
-    with canvas(title, 1.0 + 0.68 * len(steps), reporting) as (figure, (axes,)):
+    places = np.arange(len(steps))
+    with canvas(title, 1.0 + 0.62 * len(steps), reporting) as (figure, (axes,)):
         colours = [reporting.claims[claim].colour for claim in steps["claim"]]
         axes.barh(places, steps["accuracy"], height=0.56, color=colours)
-        axes.vlines(
-            steps["majority"],
-            [p - 0.38 for p in places],
-            [p + 0.38 for p in places],
-            color=INK,
-            lw=2.5,
-        )
-        ends = steps[["accuracy", "majority"]].max(axis=1) + 0.015
-        for place, end, accuracy in zip(places, ends, steps["accuracy"], strict=True):
+        axes.hlines(places, steps["accuracy_low"], steps["accuracy_high"], color=INK, lw=2)
+        axes.vlines(steps["majority"], places - 0.38, places + 0.38, color=INK, lw=2.5)
+        ends = steps[["accuracy", "accuracy_high", "majority"]].max(axis=1) + 0.015
+        for place, (end, accuracy) in enumerate(zip(ends, steps["accuracy"], strict=True)):
             axes.text(end, place, f"{accuracy:.1%}", va="center", weight="bold")
         names = [textwrap.fill(step, 26) for step in steps["step"]]
         sizes = [f"{name}\nn = {n:,}" for name, n in zip(names, steps["n"], strict=True)]
         axes.set_yticks(places, sizes)
         axes.set_ylim(len(steps) - 0.5, -0.5)
         _percent_axis(axes, "Households typed correctly")
-        _claim_legend(figure, list(dict.fromkeys(steps["claim"])), reporting)
+        claim_legend(figure, steps["claim"], reporting, _majority_mark())
     return figure
 
 
 def plot_model_accuracy(
     metrics: pd.DataFrame, title: str, baseline: str, reporting: ReportingParameters
 ) -> Figure:
-    """Show accuracy and balanced accuracy of every model beside the majority baseline.
+    """Show accuracy and saved log loss of every model with intervals, beside the baselines.
 
     Args:
         metrics: `classifier_metrics` of one protocol; one row per information set and model.
         title: The finding.
-        baseline: Name of the baseline model, drawn as a line instead of a mark.
+        baseline: Name of the model that always names the largest segment: a line, not a mark.
         reporting: Names and the marks of the claims.
 
     Returns:
-        The figure, one panel per measure.
+        The figure, one row of panels per information set; the log loss saved has a scale of its
+        own in each.
     """
-    measures = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
     claims = metrics.drop_duplicates("information_set").set_index("information_set")["claim"]
     models = [name for name in dict.fromkeys(metrics["model"]) if name != baseline]
-    height = 1.1 + len(claims) * (0.42 + 0.27 * len(models))
-    grid = {"nrows": len(claims), "ncols": 2, "sharex": True, "sharey": True}
+    height = 1.2 + len(claims) * (0.55 + 0.22 * len(models))
+    grid = {"nrows": len(claims), "ncols": 2, "sharey": True}
     with canvas(title, height, reporting, **grid) as (figure, panels):
         for row, (name, claim) in enumerate(claims.items()):
             part = metrics[metrics["information_set"] == name].set_index("model")
-            for axes, measure in zip(panels[2 * row :], measures, strict=False):
-                _draw_models(axes, part[measure], models, baseline, reporting.claims[claim])
-            panels[2 * row].set_title(f"{reporting.label(str(name))} ({claim})")
-        for axes, label in zip(panels[-2:], measures.values(), strict=True):
-            _percent_axis(axes, label)
+            left, right = panels[2 * row : 2 * row + 2]
+            left.axvline(part["accuracy"][baseline], color=INK, lw=2, zorder=1)
+            right.axvline(0, color=QUIET, lw=1, zorder=1)
+            for axes, measure in ((left, "accuracy"), (right, "log_loss_skill")):
+                rows = _bounded(part.reindex(models), measure)
+                draw_intervals(axes, rows, np.arange(len(models)), reporting.claims[claim])
+            left.set_title(f"{reporting.label(str(name))} ({claim})")
+            _percent_axis(left, "")
+            right.locator_params(axis="x", nbins=4)
+            right.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("-", "\u2212"))
+        panels[-2].set_xlabel("Accuracy")
+        panels[-1].set_xlabel("Log loss saved over segment shares")
         panels[0].set_yticks(range(len(models)), [reporting.label(model) for model in models])
         panels[0].set_ylim(len(models) - 0.4, -0.6)
-        _claim_legend(figure, list(dict.fromkeys(claims)), reporting)
+        claim_legend(figure, claims, reporting, _majority_mark())
     return figure
 
 
 def plot_segment_metrics(
     metrics: pd.DataFrame, title: str, reporting: ReportingParameters
 ) -> Figure:
-    """Show precision and recall per segment, one panel per information set.
+    """Show precision and recall per segment with intervals, one panel per information set.
 
     Args:
         metrics: `segment_metrics` of one protocol and one model per information set; one row per
@@ -106,42 +113,36 @@ def plot_segment_metrics(
     """
     sets = metrics.drop_duplicates("information_set").to_dict("records")
     colours = reporting.colours(metrics["segment"])
-    height = 0.8 + len(sets) * (0.5 + 0.34 * len(colours))
+    height = 0.8 + len(sets) * (0.5 + 0.4 * len(colours))
     with canvas(title, height, reporting, nrows=len(sets), sharex=True) as (figure, panels):
         for axes, row in zip(panels, sets, strict=True):
             part = metrics[metrics["information_set"] == row["information_set"]]
             _draw_segment_scores(axes, part.set_index("segment"), colours)
-            seen, model = reporting.label(row["information_set"]), reporting.label(row["model"])
             colour = reporting.claims[row["claim"]].colour
-            axes.set_title(f"{seen} ({row['claim']}), {model}", color=colour)
+            axes.set_title(f"{reporting.label(row['information_set'])} ({row['claim']})", c=colour)
         _percent_axis(panels[-1], "Share of households")
         add_legend(figure, panels[0])
     return figure
 
 
-def _draw_models(
-    axes: Axes, values: pd.Series, models: list[str], baseline: str, mark: ClaimStyle
-) -> None:
-    places = range(len(models))
-    axes.axvline(values[baseline], color=INK, lw=2, zorder=1)
-    axes.hlines(places, 0, values[models], color=FAINT, lw=3, zorder=1)
-    axes.scatter(values[models], places, s=56, c=mark.colour, marker=mark.marker, zorder=2)
-    for place, value in enumerate(values[models]):
-        end = max(value, values[baseline] if value > values[baseline] - 0.15 else 0)
-        axes.text(end + 0.055, place, f"{value:.0%}", va="center", fontsize=9)
+def _bounded(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A measure and its bounds under the names that `draw_intervals` takes."""
+    ends = {"estimate": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
+    return pd.DataFrame({name: rows[column] for name, column in ends.items()})
 
 
 def _draw_segment_scores(axes: Axes, part: pd.DataFrame, colours: dict[str, str]) -> None:
     ordered = part.reindex(list(colours))
-    places = range(len(ordered))
+    places, hues = np.arange(len(ordered)), list(colours.values())
     guess = ordered["support"] / ordered["support"].sum()
-    hues = list(colours.values())
-    axes.hlines(places, ordered["precision"], ordered["recall"], color=FAINT, lw=3, zorder=1)
-    axes.plot(guess, places, ls="", marker="|", ms=14, mew=2, c=QUIET, label="Share of the segment")
-    axes.scatter(ordered["precision"], places, s=60, c=hues, label="Precision", zorder=2)
-    axes.scatter(
-        ordered["recall"], places, s=60, c="white", ec=hues, lw=2, label="Recall", zorder=2
-    )
+    axes.plot(guess, places, ls="", marker="|", ms=20, mew=2, c=QUIET, label="Share of the segment")
+    for measure, side, fill in (("precision", -OFFSET, hues), ("recall", OFFSET, "white")):
+        rows = _bounded(ordered, measure)
+        axes.hlines(places + side, rows["low"], rows["high"], color=hues, lw=2, zorder=2)
+        label = measure.capitalize()
+        axes.scatter(
+            rows["estimate"], places + side, s=48, c=fill, ec=hues, lw=1.6, label=label, zorder=3
+        )
     axes.set_yticks(places, [f"{name} (n = {n:.0f})" for name, n in ordered["support"].items()])
     axes.set_ylim(len(ordered) - 0.4, -0.6)
 
@@ -153,15 +154,8 @@ def _percent_axis(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def _claim_legend(figure: Figure, claims: list[str], reporting: ReportingParameters) -> None:
+def _majority_mark() -> Artist:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], ls="", ms=8, c=mark.colour, marker=mark.marker, label=claim)
-        for claim, mark in reporting.claims.items()
-        if claim in claims
-    ]
-    guess = Line2D(
-        [], [], ls="", marker="|", ms=13, mew=2.5, c=INK, label="always the largest segment"
-    )
-    figure.legend(handles=[*handles, guess], loc="outside lower center", ncols=4)
+    label = "always the largest segment"
+    return Line2D([], [], ls="", marker="|", ms=13, mew=2.5, c=INK, label=label)

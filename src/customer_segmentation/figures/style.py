@@ -16,6 +16,7 @@ from customer_segmentation.segments.constructs import MEASURED
 from customer_segmentation.typing_tool.audit import Claim
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -44,6 +45,20 @@ class ClaimStyle(Configured):
     marker: Literal["o", "s", "D", "d", "^", "v", "P", "X", "*"]
 
 
+class PublishedClaim(Configured):
+    """What a published study says of its classifiers, to be set beside what they reach.
+
+    Attributes:
+        accuracy: Share of the households that its best model types correctly.
+        precision: Share of those it gives a segment that belong there, by name of the segment.
+        strongest_fields: The fields that are said to move its model most; groups may stand here.
+    """
+
+    accuracy: float = Field(ge=0, le=1)
+    precision: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    strongest_fields: tuple[str, ...] = Field(min_length=1)
+
+
 class ReportingParameters(Configured):
     """What a user may change about the figures and the report.
 
@@ -67,8 +82,13 @@ class ReportingParameters(Configured):
         smallest_code_share: Codes held by a smaller share of all households are grouped there.
         fields_shown: How many fields a SHAP panel shows.
         protocol: The validation protocol of the figures quoted in text; others stand in tables.
-        beeswarm_information_set: The information set of the SHAP beeswarm.
-        published_accuracy: Accuracy that the published study claims; None hides the comparison.
+        model_in_question: The classifier of which is asked whether it is best; the published study
+            says so of it.
+        beeswarm_information_set: The information set of the SHAP beeswarm and of the household
+            whose story is told.
+        campaign_depth: Share of the households mailed of which the text speaks; the nearest of
+            those that were counted.
+        published_claim: What the published study claims; None hides the comparison.
         quality_checks: The checks of `data_quality` whose notes are told in sentences.
     """
 
@@ -87,9 +107,11 @@ class ReportingParameters(Configured):
     descriptors_shown: int = Field(ge=1)
     smallest_code_share: float = Field(ge=0, le=0.1)
     fields_shown: int = Field(ge=1)
-    protocol: Literal["holdout", "repeated_cv"]
+    protocol: Literal["holdout", "nested_cv"]
+    model_in_question: Literal["lr", "xgboost", "rf"]
     beeswarm_information_set: str
-    published_accuracy: float | None = Field(ge=0, le=1)
+    campaign_depth: float = Field(gt=0, le=1)
+    published_claim: PublishedClaim | None
     quality_checks: tuple[str, ...]
 
     @field_validator("segment_colours", mode="before")
@@ -101,16 +123,20 @@ class ReportingParameters(Configured):
         return {name: colour for name, colour in colours.items() if colour is not None}
 
     def check(self, codebook: Codebook) -> None:
-        """Refuse variables that have no mean to draw.
+        """Refuse names that the codebook lacks, and variables that have no mean to draw.
 
         Raises:
             ValueError: A name is unknown to the codebook, stands twice, or is a code, a flag or an
-                identifier; the message names the key.
+                identifier where a mean is drawn; the message names the key.
         """
         for key in ("trend_variables", "amount_variables"):
             _refuse_unmeasured(key, getattr(self, key), codebook)
         for key in ("profile_variables", "card_variables"):  # groups may stand here too
             _refuse_unmeasured(key, codebook.expand(getattr(self, key)), codebook)
+        try:
+            codebook.expand(self.published_claim.strongest_fields if self.published_claim else ())
+        except ValueError as error:
+            raise ValueError(f"published_claim.strongest_fields: {error}") from error
 
     def order(self, segments: Iterable[str]) -> list[str]:
         """Each segment once: first those with a colour of their own, then the others by name.
@@ -186,12 +212,53 @@ def canvas(
         figure.set_layout_engine("none")
 
 
+def plot_nothing(title: str, reporting: ReportingParameters) -> Figure:
+    """Give a figure that holds only its title, which says why there is nothing to show."""
+    with canvas(title, 0.2, reporting) as (figure, (axes,)):
+        axes.remove()
+    return figure
+
+
 def add_legend(figure: Figure, axes: Axes) -> None:
     """Put the labelled marks of some axes below the figure, in as many columns as find room."""
     handles, labels = axes.get_legend_handles_labels()
     widest = max(_measure(label, LEGEND_SIZE, "normal") for label in labels)
     columns = max(1, int(POINTS / (widest + POINTS_PER_MARK)))
     figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
+
+
+def claim_legend(
+    figure: Figure,
+    claims: Iterable[str],
+    reporting: ReportingParameters,
+    *others: Artist,
+    axis: str = "",
+) -> None:
+    """Put the marks of the claims that are shown below the figure, then other marks.
+
+    Args:
+        figure: The figure.
+        claims: The claims that are shown.
+        reporting: Their marks.
+        *others: Marks that follow them.
+        axis: Name of an axis that panels share, to stand between them and the marks; matplotlib
+            would print a label of the figure over them.
+    """
+    from matplotlib.lines import Line2D
+
+    shown = set(claims)
+    handles = [
+        Line2D([], [], ls="", ms=8, c=mark.colour, marker=mark.marker, label=claim)
+        for claim, mark in reporting.claims.items()
+        if claim in shown
+    ]
+    figure.legend(
+        handles=[*handles, *others],
+        loc="outside lower center",
+        ncols=4,
+        title=axis or None,
+        title_fontsize=LEGEND_SIZE,
+    )
 
 
 def panel_grid(panels: int) -> dict[str, Any]:

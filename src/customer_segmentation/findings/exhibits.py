@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from customer_segmentation.findings.means import locate_means, print_mean, print_total
-from customer_segmentation.findings.wording import Printer, printer_of
+from customer_segmentation.findings.wording import Printer, printer_of, with_interval
 from customer_segmentation.panel.codebook import Codebook
 
 
@@ -62,6 +62,31 @@ def print_table(
         for name, heading in held.items()
     }
     return pd.DataFrame(columns, dtype="str")
+
+
+def merge_intervals(
+    table: pd.DataFrame, printers: Mapping[str, Printer], stems: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Print figures and their intervals into one cell each.
+
+    Args:
+        table: Holds each figure, and its bounds under its name with _low and _high.
+        printers: How each figure is printed; columns that the table lacks are passed over.
+        stems: What the bounds are called after, where it is not the figure's own name.
+
+    Returns:
+        The table, the figures as text; missing where the figure is.
+    """
+    rows, stems = table.to_dict("records"), stems or {}
+    cells: dict[str, Any] = {
+        name: [
+            None if pd.isna(row[name]) else with_interval(row, name, show, stems.get(name, ""))
+            for row in rows
+        ]
+        for name, show in printers.items()
+        if name in table
+    }
+    return table.assign(**cells)
 
 
 def print_profiles(

@@ -6,7 +6,7 @@ and what the result is called, so the same formulas serve every panel, in traini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from inspect import signature
 
 import numpy as np
@@ -154,7 +154,8 @@ def derive_features(
     """Compute the codebook's derived variables for every household.
 
     Args:
-        households: One row per household with the fields that the variables are computed from.
+        households: One row per household with the variables themselves, or else the fields that
+            they are computed from.
         codebook: The panel's codebook.
         names: The derived variables wanted; None means all.
 
@@ -168,20 +169,23 @@ def derive_features(
     every = [variable.name for variable in codebook.derived]
     wanted = every if names is None else [codebook[name].name for name in names]
     known = households[[name for name in households.columns if name in codebook]]
+    missing = _find_missing(wanted, known.columns, codebook)
     for variable in codebook.derived:
-        if variable.name in known.columns or not _is_needed(variable.name, wanted, codebook):
+        if variable.name not in missing:
             continue
         column = apply_formula(variable.formula, variable.of, known, codebook)
         known = known.assign(**{variable.name: column})
     return known[wanted].copy()
 
 
-def _is_needed(name: str, wanted: Sequence[str], codebook: Codebook) -> bool:
-    inputs = {other.name: set(other.of.values()) for other in codebook.derived}
-    return any(
-        name == other or (other in inputs and _is_needed(name, sorted(inputs[other]), codebook))
-        for other in wanted
-    )
+def _find_missing(
+    wanted: Iterable[str], given: Collection[str], codebook: Codebook
+) -> frozenset[str]:
+    """The derived variables that are wanted, or that a wanted one is computed from, and not given."""
+    inputs = {variable.name: variable.of.values() for variable in codebook.derived}
+    missing = frozenset(name for name in wanted if name in inputs and name not in given)
+    behind = [source for name in missing for source in inputs[name]]
+    return missing | (_find_missing(behind, given, codebook) if behind else frozenset())
 
 
 def flag_thin_records(

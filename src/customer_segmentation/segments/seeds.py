@@ -20,6 +20,11 @@ class Purpose(IntEnum):
     NULL = 3
     HALVES = 4
     DESCRIPTOR = 5
+    RESAMPLE = 6
+    PERFECT_CALIBRATION = 7
+    PERMUTATION = 8
+    IMPORTANCE = 9
+    AUDIT = 10
 
 
 def seed_for(random_state: int, purpose: Purpose, *numbers: int) -> np.random.SeedSequence:

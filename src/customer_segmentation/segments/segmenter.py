@@ -136,21 +136,43 @@ def fit_segmenter(
     refuse_too_few(households, segments)
     features = HouseholdFeatures(codebook, specification.variables)
     values = features.transform(households)
-    refuse_constants(values, specification.scores)
-    scorer = ConstructScores(specification.scores).fit(values)
-    scores = scorer.compute(values)
-    seed = seed_for(segmentation.random_state, Purpose.SOLUTION)
-    partition = find_partitions(scores, [segments], specification.solution_method, seed)[segments]
+    scorer, partition = form_segments(values, specification, segments, segmentation.random_state)
+    labels = partition.assign(scorer.compute(values))
     signs = HouseholdFeatures(codebook, segmentation.naming.variables).transform(households)
-    labels = partition.assign(scores)
-    if len(np.unique(labels)) < segments:
-        raise SegmentationError(
-            f"Of {segments} segments by {specification.name} only {len(np.unique(labels))} hold a "
-            "household. Ask for fewer segments, or choose another specification."
-        )
     names = name_segments(signs, labels, segmentation.naming)
     named = NamedPartition(partition, [names[number] for number in range(segments)])
     return Pipeline([(FEATURES, features), (SCORES, scorer), (SEGMENTS, named)])
+
+
+def form_segments(
+    values: pd.DataFrame, specification: Specification, segments: int, random_state: int
+) -> tuple[ConstructScores, Partition]:
+    """Learn the scores of these households and find their segments, without names.
+
+    Args:
+        values: One row per household, one float column per variable of the specification.
+        specification: How the segments are formed.
+        segments: Their number.
+        random_state: The seed of the project.
+
+    Returns:
+        What turns variables into scores, and the segments in the space of the scores.
+
+    Raises:
+        SegmentationError: A variable is missing or constant, or a segment stays empty.
+    """
+    refuse_constants(values, specification.scores)
+    scorer = ConstructScores(specification.scores).fit(values)
+    scores = scorer.compute(values)
+    seed = seed_for(random_state, Purpose.SOLUTION)
+    partition = find_partitions(scores, [segments], specification.solution_method, seed)[segments]
+    filled = len(np.unique(partition.assign(scores)))
+    if filled < segments:
+        raise SegmentationError(
+            f"Of {segments} segments by {specification.name} only {filled} hold a household. Ask "
+            "for fewer segments, or choose another specification."
+        )
+    return scorer, partition
 
 
 def refuse_too_few(households: pd.DataFrame, segments: int) -> None:

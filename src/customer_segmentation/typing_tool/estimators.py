@@ -1,31 +1,31 @@
-"""Classifiers that take validated household columns: each is one Pipeline."""
+"""The classifiers, unfitted, and what their answers are called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from customer_segmentation.panel.codebook import Codebook, Scale
-from customer_segmentation.segments.segmenter import HouseholdFeatures
-from customer_segmentation.typing_tool.parameters import ModelSettings
+from customer_segmentation.panel.configured import Configured
+from customer_segmentation.typing_tool.parameters import (
+    LogisticRegressionSettings,
+    RandomForestSettings,
+    XGBoostSettings,
+)
 
-CLASSIFIERS = ("lr", "rf", "xgboost")
-MAJORITY, PRIOR = "majority", "prior"
-BASELINES = (MAJORITY, PRIOR)
-LINEAR = frozenset({"lr"})
-FEATURES, ENCODER, CLASSIFIER = "features", "encoder", "classifier"
+LR, XGBOOST, FOREST = "lr", "xgboost", "rf"
+CLASSIFIERS = (LR, XGBOOST, FOREST)  # from the simplest to the hardest to explain
+PROCEDURE = "procedure"
+MAJORITY, PRIOR, NEAREST_CENTROID = "majority", "prior", "nearest_centroid"
+BASELINES = (MAJORITY, PRIOR, NEAREST_CENTROID)
+LINEAR = frozenset({LR})
 
 
 class LabelledClassifier(ClassifierMixin, BaseEstimator):
@@ -60,86 +60,54 @@ class LabelledClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
-def build_classifier(
-    model: str, fields: Iterable[str], codebook: Codebook, settings: ModelSettings, seed: int
-) -> Pipeline:
-    """Put features, encoder and model together, unfitted.
+def build_estimator(model: str, setting: Configured, seed: int) -> BaseEstimator:
+    """Build a classifier, unfitted; it takes encoded columns and labels of any kind.
 
     Args:
-        model: One of `CLASSIFIERS` or `BASELINES`. The baselines look at no column: `majority` is
-            certain of the largest segment, `prior` gives every household the segments' shares.
-        fields: Codebook variables or groups that the model may see; other columns are ignored.
-        codebook: The scale of each variable and how derived variables are computed.
-        settings: Settings of the classifiers.
+        model: One of `CLASSIFIERS`.
+        setting: A setting of this model.
         seed: Seed of the model's random steps.
-
-    Returns:
-        A Pipeline of `features`, `encoder` and `classifier`; of `classifier` alone for a baseline.
-        It takes validated household columns.
 
     Raises:
         KeyError: There is no such model.
     """
-    estimator = MODELS[model](settings, seed)
-    if model in BASELINES:
-        return Pipeline([(CLASSIFIER, estimator)])
-    columns = codebook.expand(fields)
-    return Pipeline(
-        [
-            (FEATURES, HouseholdFeatures(codebook, columns)),
-            (ENCODER, build_encoder(columns, codebook, linear=model in LINEAR)),
-            (CLASSIFIER, estimator),
-        ]
-    )
+    return MODELS[model](setting, seed)
 
 
-def build_encoder(columns: Sequence[str], codebook: Codebook, *, linear: bool) -> ColumnTransformer:
-    """Encode columns by their scale.
-
-    A nominal code becomes one column per code seen in training; "not stated" is a code of its own,
-    and a code never seen is none of them. Ordinal codes stay numbers in their order. Trees find
-    their way around missing and skewed numbers by themselves. A linear model gets them
-    standardised, the missing ones replaced by the training median with a column that says so. There
-    is no logarithm here: a skewed amount is in the codebook a second time, as a derived variable on
-    the log scale.
+def name_setting(setting: Configured, grid: tuple[Configured, ...]) -> str:
+    """Name a setting by the values in which the settings of its grid differ.
 
     Args:
-        columns: Names of the columns, float64 with missing values.
-        codebook: The scale of each column.
-        linear: Whether the model adds up its inputs.
+        setting: One of the grid.
+        grid: The settings that are tried.
 
     Returns:
-        An unfitted transformer from a data frame to a matrix of float64.
+        Such as "C=0.1"; "as declared" for a grid of one.
     """
-    nominal = [name for name in columns if codebook[name].scale == Scale.NOMINAL]
-    numbers = [name for name in columns if name not in nominal]
-    levels = OneHotEncoder(
-        handle_unknown="ignore", sparse_output=False, feature_name_combiner=name_level
+    values = [each.model_dump() for each in grid]
+    different = [key for key in values[0] if len({each[key] for each in values}) > 1]
+    chosen = setting.model_dump()
+    return ", ".join(f"{key}={chosen[key]:g}" for key in different) or "as declared"
+
+
+def tabulate_probabilities(
+    probabilities: NDArray[np.float64], segments: list[str], index: pd.Index
+) -> pd.DataFrame:
+    """Name the likeliest segment of each household and the columns of its probabilities.
+
+    Args:
+        probabilities: One row per household, one column per segment.
+        segments: The segments, in order.
+        index: Index of the households.
+
+    Returns:
+        One row per household: predicted, then one column per segment, as `probability_column`.
+    """
+    table = pd.DataFrame(
+        probabilities, columns=list(map(probability_column, segments)), index=index
     )
-    if not linear:
-        return ColumnTransformer([("levels", levels, nominal), ("numbers", "passthrough", numbers)])
-    standardised = Pipeline(
-        [("impute", SimpleImputer(strategy="median")), ("scale", StandardScaler())]
-    )
-    missing = MissingIndicator(features="missing-only", error_on_new=False)
-    return ColumnTransformer(
-        [
-            ("levels", levels, nominal),
-            ("numbers", standardised, numbers),
-            ("missing", missing, numbers),
-        ]
-    )
-
-
-def name_level(field: str, code: object) -> str:
-    """Name the column of one code so that `field_of` finds its way back."""
-    return f"{field}={code}"
-
-
-def field_of(encoded_column: str) -> str:
-    """The field behind an encoded column."""
-    _, _, name = encoded_column.partition("__")  # the transformer's name comes before
-    return name.removeprefix("missingindicator_").partition("=")[0]
+    table.insert(0, "predicted", np.array(segments)[probabilities.argmax(axis=1)])
+    return table
 
 
 def predict_segments(classifier: Pipeline, households: pd.DataFrame) -> pd.DataFrame:
@@ -147,19 +115,13 @@ def predict_segments(classifier: Pipeline, households: pd.DataFrame) -> pd.DataF
 
     Args:
         classifier: A fitted Pipeline.
-        households: One row per household with the columns of `build_classifier`.
+        households: One row per household with the columns it takes.
 
     Returns:
-        One row per household in the same order and index: predicted (the likeliest segment), then
-        one probability column per segment of the training rows, as `probability_column` names it.
+        As `tabulate_probabilities`, for the segments of the training rows.
     """
-    segments = classifier.classes_
     probabilities = classifier.predict_proba(households)
-    table = pd.DataFrame(
-        probabilities, columns=list(map(probability_column, segments)), index=households.index
-    )
-    table.insert(0, "predicted", segments[probabilities.argmax(axis=1)])
-    return table
+    return tabulate_probabilities(probabilities, list(classifier.classes_), households.index)
 
 
 def probability_column(segment: object) -> str:
@@ -167,36 +129,32 @@ def probability_column(segment: object) -> str:
     return "_".join(["p", *str(segment).lower().split()])
 
 
-def _logistic_regression(settings: ModelSettings, seed: int) -> BaseEstimator:
-    return LogisticRegression(**settings.lr.model_dump(), random_state=seed)
+def conformity_column(segment: object) -> str:
+    """Name of the column with a segment's conformal p-value: c_ and the segment in snake case."""
+    return "_".join(["c", *str(segment).lower().split()])
 
 
-def _random_forest(settings: ModelSettings, seed: int) -> BaseEstimator:
-    return RandomForestClassifier(**settings.rf.model_dump(), n_jobs=1, random_state=seed)
+def _logistic_regression(setting: LogisticRegressionSettings, seed: int) -> BaseEstimator:
+    return LogisticRegression(**setting.model_dump(), random_state=seed)
 
 
-def _xgboost(settings: ModelSettings, seed: int) -> BaseEstimator:
+def _random_forest(setting: RandomForestSettings, seed: int) -> BaseEstimator:
+    # The households a tree has not seen give out-of-fold probabilities at no further cost.
+    return RandomForestClassifier(
+        **setting.model_dump(), oob_score=True, n_jobs=1, random_state=seed
+    )
+
+
+def _xgboost(setting: XGBoostSettings, seed: int) -> BaseEstimator:
     from xgboost import XGBClassifier
 
     # One thread: with two, other trees grow.
-    model = XGBClassifier(
-        **settings.xgboost.model_dump(), tree_method="hist", n_jobs=1, random_state=seed
-    )
+    model = XGBClassifier(**setting.model_dump(), tree_method="hist", n_jobs=1, random_state=seed)
     return LabelledClassifier(model)
 
 
-def _majority(settings: ModelSettings, seed: int) -> BaseEstimator:  # noqa: ARG001
-    return DummyClassifier(strategy="most_frequent")
-
-
-def _prior(settings: ModelSettings, seed: int) -> BaseEstimator:  # noqa: ARG001
-    return DummyClassifier(strategy="prior")
-
-
-MODELS: Mapping[str, Callable[[ModelSettings, int], BaseEstimator]] = {
-    "lr": _logistic_regression,
-    "rf": _random_forest,
-    "xgboost": _xgboost,
-    MAJORITY: _majority,
-    PRIOR: _prior,
+MODELS: Mapping[str, Callable[[Any, int], BaseEstimator]] = {
+    LR: _logistic_regression,
+    XGBOOST: _xgboost,
+    FOREST: _random_forest,
 }

@@ -1,103 +1,251 @@
-"""Why a classifier says what it says: SHAP values of the boosted trees, field by field."""
+"""Why a classifier says what it says, field by field, and the segmenter, score by score.
+
+Every classifier is explained in one unit, the *centred log-odds* of a segment: the log of its
+probability less the mean of these logs over the segments. The difference of two of them is the log
+of the odds of one segment against the other, whatever the model, and what the fields contribute
+adds up. It is the calibrated probabilities that are explained.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from customer_segmentation.typing_tool.estimators import CLASSIFIER, ENCODER, FEATURES, field_of
+from customer_segmentation.segments.partition import Partition
+from customer_segmentation.segments.segmenter import SEGMENTS, compute_scores
+from customer_segmentation.typing_tool.calibration import SMALLEST
+from customer_segmentation.typing_tool.encoding import encoded_fields
+from customer_segmentation.typing_tool.estimators import LR, XGBOOST
+from customer_segmentation.typing_tool.tuning import TunedClassifier
+
+Floats = npt.NDArray[np.float64]
+
+_NO_CHANGE = 1e-6  # a probability that moves less, relative to itself, has the slope of the log
+
+
+class Attribution(NamedTuple):
+    """What the encoded columns of households add to a model's margins, before calibration.
+
+    Margins are logs of probabilities, up to a constant that the segments of a household share.
+
+    Attributes:
+        contributions: Households x encoded columns x segments.
+        base: The margin of each segment before any column is known. Base plus the contributions of
+            a household are its margins.
+    """
+
+    contributions: Floats
+    base: Floats
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """How the fields of each household add up to its margin for each segment.
-
-    A margin is a score before softmax, which turns a household's margins into probabilities: only
-    the difference of two margins is a log-odds, of one segment against another. Between just two
-    segments there is no softmax, and a margin is the log-odds of its segment.
+    """How the fields of each household add up to the calibrated probabilities of the segments.
 
     Attributes:
-        segments: Segments, the last axis of `values`.
-        fields: Fields, the second axis of `values`.
-        values: Contributions in units of the margin: households x fields x segments.
-        base: The mean margin of the model, before any field is known, one per segment. Base plus
-            the contributions of a household is its margin.
+        segments: The segments, last axis of `values`.
+        fields: The fields, second axis of `values`.
+        values: What each field contributes, in centred log-odds: households x fields x segments;
+            the segments of a household and field sum to 0.
+        base: The centred log-odds of each segment before any field is known. Base plus the
+            contributions of a household are its centred log-odds.
     """
 
     segments: list[str]
     fields: list[str]
-    values: NDArray[np.float64]
-    base: NDArray[np.float64]
+    values: Floats
+    base: Floats
 
 
-def explain_margins(classifier: Pipeline, households: pd.DataFrame) -> Explanation:
-    """Attribute the margins of boosted trees to the fields (Tree SHAP; Lundberg et al. 2020).
-
-    The columns of a one-hot encoded field are summed, so that a field has one value however it is
-    encoded.
+def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
+    """Attribute the calibrated probabilities of households to the fields (SHAP values).
 
     Args:
-        classifier: A fitted Pipeline of the model `xgboost`.
-        households: One row per household with the classifier's columns.
+        tuned: A tuned classifier.
+        values: One row per household, one float64 column per field, missing values allowed.
 
     Returns:
-        The contributions, households in the order given.
+        The contributions, households in the order given. Where a probability before calibration
+        lies below `calibration.SMALLEST`, they explain the model without that floor; except the
+        forest, whose floor is explained too.
+
+    References:
+        Lundberg & Lee (2017), A unified approach to interpreting model predictions.
+    """
+    attribution = _attribute(tuned, tuned.encoder.transform(values))
+    columns = encoded_fields(tuned.encoder.entries_)
+    return calibrate_attribution(
+        attribution, columns, tuned.segments, tuned.shares, tuned.temperature
+    )
+
+
+def calibrate_attribution(
+    attribution: Attribution,
+    columns: Sequence[str],
+    segments: Sequence[str],
+    shares: Floats,
+    temperature: float,
+) -> Explanation:
+    """Turn what encoded columns add to margins into what fields add to centred log-odds.
+
+    A temperature divides all evidence, so it divides each contribution, and the base moves towards
+    the shares.
+
+    Args:
+        attribution: Of the model before calibration.
+        columns: The field behind each encoded column; those of a field stand together.
+        segments: The segments, in order.
+        shares: Share of each segment in training.
+        temperature: Above 0; see `calibration.apply_temperature`.
+    """
+    fields = list(dict.fromkeys(columns))
+    starts = [columns.index(field) for field in fields]
+    by_field = np.add.reduceat(attribution.contributions, starts, axis=1)
+    prior = np.log(shares)
+    base = prior + (attribution.base - prior) / temperature
+    return Explanation(list(segments), fields, _centre(by_field) / temperature, _centre(base))
+
+
+def attribute_linear(
+    encoded: Floats, coefficients: Floats, intercepts: Floats, background: Floats
+) -> Attribution:
+    """Attribute the margins of a logistic regression to its columns.
+
+    Args:
+        encoded: One row per household, one column per encoded column, none missing.
+        coefficients: One row per segment (a single row, of the second, if there are two), one
+            column per encoded column.
+        intercepts: One per row of `coefficients`.
+        background: The mean of each encoded column over the training households: what a household
+            is compared with.
+
+    References:
+        Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
+    """
+    slopes = _mirror(coefficients.T)
+    contributions = (encoded - background)[:, :, np.newaxis] * slopes
+    return Attribution(contributions, _mirror(intercepts) + background @ slopes)
+
+
+def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
+    """Attribute the margins of boosted trees to their columns.
+
+    Args:
+        encoded: One row per household, one column per encoded column, missing values allowed.
+        booster: An `xgboost.Booster` of classes.
+
+    Returns:
+        Contributions and base in float32 precision.
+
+    References:
+        Lundberg et al. (2020), From local explanations to global understanding with explainable AI
+        for trees; XGBoost's own implementation, whose background is the training households that
+        pass each node.
+    """
+    from xgboost import DMatrix
+
+    parts = booster.predict(DMatrix(encoded, nthread=1), pred_contribs=True).astype(np.float64)
+    by_margin = parts.reshape(len(encoded), -1, parts.shape[-1])  # of two segments there is but one
+    margins = _mirror(by_margin.transpose(0, 2, 1))
+    return Attribution(margins[:, :-1], margins[0, -1])
+
+
+def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribution:
+    """Attribute the log-probabilities of a random forest to its columns.
+
+    A forest averages probabilities, so its SHAP values add up to probabilities. They are rescaled
+    to logs, household by household and segment by segment: the contributions to a probability that
+    goes from b to p are multiplied by the mean slope of the logarithm on the way, (log p - log b) /
+    (p - b). That keeps their signs and proportions and makes them add up; they are no SHAP values
+    of the log-probability itself.
+
+    Args:
+        encoded: One row per household, one column per encoded column, missing values allowed.
+        forest: A fitted forest.
+
+    Returns:
+        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
+
+    References:
+        Lundberg et al. (2020) for the trees; Shrikumar, Greenside & Kundaje (2017), Learning
+        important features through propagating activation differences (the rescale rule).
     """
     from shap import TreeExplainer
 
-    explainer = TreeExplainer(classifier[CLASSIFIER].classifier_)
-    values = np.asarray(explainer.shap_values(classifier[:-1].transform(households)), dtype=float)
-    base = np.atleast_1d(np.asarray(explainer.expected_value, dtype=float))
-    if values.ndim == 2:  # noqa: PLR2004 - of two segments XGBoost models only the second
-        values, base = np.stack([-values, values], axis=-1), np.array([-base[-1], base[-1]])
-    fields = list(classifier[FEATURES].variables)
-    encoded = [field_of(name) for name in classifier[ENCODER].get_feature_names_out()]
-    belongs = np.array([[column == field for field in fields] for column in encoded], dtype=float)
-    by_field = np.einsum("hcs,cf->hfs", values, belongs)
-    return Explanation(list(classifier.classes_), fields, by_field, base)
+    explainer = TreeExplainer(forest)
+    base = np.asarray(explainer.expected_value)
+    contributions = np.asarray(explainer.shap_values(encoded))
+    probabilities = forest.predict_proba(encoded)
+    change = probabilities - base
+    still = np.abs(change) < _NO_CHANGE * base
+    rise = np.log(probabilities.clip(SMALLEST) / base)
+    slopes = np.where(still, 1 / base, rise / np.where(still, 1, change))
+    return Attribution(contributions * slopes[:, np.newaxis], np.log(base))
 
 
-def list_contributions(classifier: Pipeline, households: pd.DataFrame) -> pd.DataFrame:
-    """List what every field says for and against every segment.
-
-    Args:
-        classifier: A fitted Pipeline of the model `xgboost`.
-        households: One row per household with household_id and the classifier's columns.
-
-    Returns:
-        One row per segment x household x field: segment, household_id, field, shap_value
-        (score before softmax), field_value (number or code, missing if not stated).
-    """
-    explanation = explain_margins(classifier, households)
-    field_values = classifier[FEATURES].transform(households).to_numpy().ravel()
-    rows = pd.MultiIndex.from_product(
-        [explanation.segments, households["household_id"], explanation.fields],
-        names=["segment", "household_id", "field"],
-    )
-    return rows.to_frame(index=False).assign(
-        shap_value=explanation.values.transpose(2, 0, 1).ravel(),
-        field_value=np.tile(field_values, len(explanation.segments)),
-    )
-
-
-def rank_fields(shap_values: pd.DataFrame) -> pd.DataFrame:
-    """Rank the fields by how far they move the margin of each segment, either way.
+def explain_distances(segmenter: Pipeline, labelled_households: pd.DataFrame) -> pd.DataFrame:
+    """Tell how much each score adds to a household's being nearer to its own segment.
 
     Args:
-        shap_values: One row per information set x model x segment x household x field, with
-            shap_value.
+        segmenter: A fitted segmenter.
+        labelled_households: One row per household with household_id and the fields behind the
+            scores.
 
     Returns:
-        One row per information_set x model x segment x field, in the order of `shap_values`:
-        mean_abs_shap (score before softmax, mean over the households), rank (1 moves most; of
-        equals the first).
+        One row per household x score: household_id, segment (that it belongs to most),
+        second_segment (that it belongs to most after its own), score, contribution: by how much it
+        is nearer on this score to the own centre than to the second, in squared units of the
+        weighted score. For k-means and Ward that is (score - second centre)^2 - (score - own
+        centre)^2, and the scores sum to the difference of the squared distances, never negative. In
+        a mixture each square is divided by the segment's variance and the log of the variance is
+        added to it: twice a log-likelihood ratio, to which only the segments' shares are missing.
     """
-    table = shap_values.assign(mean_abs_shap=shap_values["shap_value"].abs())
-    keys = ["information_set", "model", "segment"]
-    means = table.groupby([*keys, "field"], sort=False)["mean_abs_shap"].mean().reset_index()
-    ranks = means.groupby(keys)["mean_abs_shap"].rank(method="first", ascending=False)
-    return means.assign(rank=ranks.astype("int64"))
+    scores = compute_scores(segmenter, labelled_households)
+    named = segmenter[SEGMENTS]
+    order = np.argsort(-named.partition.affinities(scores.to_numpy()), axis=1, kind="stable")
+    own, second = order[:, 0], order[:, 1]
+    distances = _measure_distances(named.partition, scores.to_numpy())
+    row = np.arange(len(scores))
+    count = scores.shape[1]
+    return pd.DataFrame(
+        {
+            "household_id": np.repeat(labelled_households["household_id"].to_numpy(), count),
+            "segment": np.repeat(named.classes_[own], count),
+            "second_segment": np.repeat(named.classes_[second], count),
+            "score": np.tile(scores.columns.to_numpy(), len(scores)),
+            "contribution": (distances[row, second] - distances[row, own]).ravel(),
+        }
+    )
+
+
+def _attribute(tuned: TunedClassifier, encoded: Floats) -> Attribution:
+    estimator: Any = tuned.estimator
+    if tuned.model == LR:
+        return attribute_linear(encoded, estimator.coef_, estimator.intercept_, tuned.background)
+    if tuned.model == XGBOOST:
+        return attribute_boosting(encoded, estimator.classifier_.get_booster())
+    return attribute_forest(encoded, estimator)
+
+
+def _mirror(margins: Floats) -> Floats:
+    # Of two segments a model has one margin, the log-odds of the second: half of it lies on each.
+    if margins.shape[-1] > 1:
+        return margins
+    return np.concatenate([-margins, margins], axis=-1) / 2
+
+
+def _centre(logs: Floats) -> Floats:
+    centred: Floats = logs - logs.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def _measure_distances(partition: Partition, scores: Floats) -> Floats:
+    squares = (scores[:, np.newaxis] - partition.centres) ** 2
+    return squares / partition.variances + np.log(partition.variances)

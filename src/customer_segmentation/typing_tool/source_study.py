@@ -1,147 +1,145 @@
-"""The published study, reproduced by its own protocol to see what its accuracy measures.
-
-The study clusters all households by purchase columns and then predicts the cluster from twelve
-fields, seven of which are clustering variables or make them up. Its faults are part of the
-protocol: not-stated codes are numbers, nominal codes are numbers, the test split is not stratified.
-"""
+"""How good the published study's classifiers are on its own clusters, and what moves them."""
 
 from __future__ import annotations
 
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
-from sklearn.cluster import KMeans
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
-from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.segments.segmenter import HouseholdFeatures
-from customer_segmentation.typing_tool.estimators import LabelledClassifier
-from customer_segmentation.typing_tool.parameters import ModellingParameters, SourceStudy
-from customer_segmentation.typing_tool.validation import (
+from customer_segmentation.typing_tool.comparisons import compare_models
+from customer_segmentation.typing_tool.metrics import measure_models, measure_segments
+from customer_segmentation.typing_tool.parameters import ModellingParameters
+from customer_segmentation.typing_tool.proportions import bound_shares
+from customer_segmentation.typing_tool.study_protocol import (
+    EXPLAINED,
     REPEATED_CV,
-    ValidationError,
-    cross_validate,
-    draw_folds,
-    measure_models,
-    measure_segments,
-    predict_tested,
-    stack_tables,
+    SINGLE_SPLIT,
+    empty_table,
 )
 
-SINGLE_SPLIT = "single_split"
 KEYS = ["model", "protocol"]
-COLUMNS = {
+REPRODUCTION = {
     "model": "str",
     "protocol": "str",
     "segment": "int64",
     "accuracy": "float64",
+    "accuracy_low": "float64",
+    "accuracy_high": "float64",
     "precision": "float64",
+    "precision_low": "float64",
+    "precision_high": "float64",
     "recall": "float64",
     "support": "int64",
+}
+COMPARISONS = {
+    "model_a": "str",
+    "model_b": "str",
+    "log_loss_difference": "float64",
+    "log_loss_low": "float64",
+    "log_loss_high": "float64",
+    "accuracy_difference": "float64",
+    "accuracy_low": "float64",
+    "accuracy_high": "float64",
+    "folds": "int64",
+}
+IMPORTANCE = {
+    "model": "str",
+    "field": "str",
+    "mean_abs_shap": "float64",
+    "share": "float64",
+    "rank": "int64",
+    "rank_low": "int64",
+    "rank_high": "int64",
 }
 
 
 def reproduce_source_study(
-    households: pd.DataFrame, codebook: Codebook, modelling: ModellingParameters
+    source_study_predictions: pd.DataFrame, modelling: ModellingParameters
 ) -> pd.DataFrame:
-    """Repeat the study's clustering and classification, and cross-validate the latter.
+    """Measure the study's classifiers on its own clusters.
 
     Args:
-        households: One row per household with every codebook field; all households take part, those
-            with thin records too.
-        codebook: Not-stated codes and derived variables.
-        modelling: The study's protocol in `source_study`, and the effort of the cross-validation.
+        source_study_predictions: As `predict_study_clusters`.
+        modelling: Intervals and seed.
 
     Returns:
-        One row per model (lr, rf, xgboost) x protocol (single_split: the study's one test split;
-        repeated_cv: repeated stratified folds on the same clusters) x segment (the cluster's
-        number): accuracy (over all segments), precision, recall (all in [0, 1]), support
-        (households). No row if the study is switched off.
-
-    Raises:
-        ValidationError: There are fewer different households than clusters, or a cluster has fewer
-            households than there are folds.
+        One row per model x protocol x segment (the cluster's number): accuracy (over all clusters),
+        precision, recall (all in [0, 1]), support (households). accuracy_low, accuracy_high,
+        precision_low, precision_high: in single_split Wilson's intervals for the tested households
+        and for those named as the cluster; in repeated_cv by resampling households with all their
+        repeats. A precision has no interval if no household is named so. No row if the study is
+        switched off.
     """
-    study = modelling.source_study
-    if study is None:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    clustered = cluster_households(restore_codes(households, codebook), codebook, study)
-    columns = codebook.expand(modelling.information_set(study.information_set).fields)
-    tables = {
-        name: _validate(_classifier(model, columns, codebook), clustered, modelling, study)
-        for name, model in _default_models(study.random_state).items()
-    }
-    predictions = stack_tables(tables, "model")
-    overall = measure_models(predictions, KEYS)[[*KEYS, "accuracy"]]
-    each = measure_segments(predictions, KEYS)
-    return each.merge(overall, on=KEYS)[list(COLUMNS)]
+    if source_study_predictions.empty:
+        return empty_table(REPRODUCTION)
+    effort = (modelling.intervals, modelling.random_state)
+    overall = measure_models(source_study_predictions, KEYS, *effort)
+    each = measure_segments(source_study_predictions, KEYS, *effort)
+    table = each.merge(overall, on=KEYS).astype({"support": "int64"})
+    is_once = table["protocol"] == SINGLE_SPLIT
+    bounds = _bound_shares(table[is_once], source_study_predictions, modelling.intervals.level)
+    table.loc[is_once, bounds.columns] = bounds
+    return table[list(REPRODUCTION)]
 
 
-def cluster_households(
-    coded_households: pd.DataFrame, codebook: Codebook, study: SourceStudy
+def compare_study_models(
+    source_study_predictions: pd.DataFrame, modelling: ModellingParameters
 ) -> pd.DataFrame:
-    """Cluster the households as the study did: k-means on standardised columns.
+    """Compare the study's classifiers two by two on its own clusters.
 
     Args:
-        coded_households: One row per household, not-stated codes as in the panel file.
-        codebook: How derived variables are computed.
-        study: Columns, number of clusters, starts and seed.
+        source_study_predictions: As `predict_study_clusters`; the repeated folds count.
+        modelling: Level of the intervals.
 
     Returns:
-        A copy with the column segment: the number k-means gave the cluster, from 0.
-
-    Raises:
-        ValidationError: There are fewer different households than clusters.
+        As `typing_tool.comparisons.compare_models`. No row if the study is switched off.
     """
-    columns = codebook.expand(study.segmentation_variables)
-    features = HouseholdFeatures(codebook, columns).transform(coded_households)
-    if (different := len(features.drop_duplicates())) < study.segments:
-        raise ValidationError(
-            f"The published study's protocol forms {study.segments} clusters, but the panel has "
-            f"only {different} different households. Set modelling.source_study to null to skip it."
-        )
-    kmeans = KMeans(study.segments, n_init=study.starts, random_state=study.random_state)
-    labels = kmeans.fit_predict(StandardScaler().fit_transform(features.to_numpy()))
-    return coded_households.assign(segment=labels.astype("int64"))
+    if source_study_predictions.empty:
+        return empty_table(COMPARISONS)
+    often = source_study_predictions[source_study_predictions["protocol"] == REPEATED_CV]
+    return compare_models(often, [], modelling.intervals.level)
 
 
-def _default_models(seed: int) -> dict[str, BaseEstimator]:
-    from xgboost import XGBClassifier
+def explain_study(source_study_contributions: pd.DataFrame) -> pd.DataFrame:
+    """Rank the fields by how much they move the study's best model.
 
-    return {
-        "lr": LogisticRegression(random_state=seed),
-        "rf": RandomForestClassifier(random_state=seed, n_jobs=1),
-        "xgboost": LabelledClassifier(XGBClassifier(random_state=seed, n_jobs=1)),
+    Args:
+        source_study_contributions: As `predict_study_clusters`.
+
+    Returns:
+        One row per field, the strongest first: model, field, mean_abs_shap (mean absolute
+        contribution over clusters, households and repeats; margin before softmax), share (of the
+        sum over the fields, in [0, 1]), rank (1 is the strongest, ties share the smaller),
+        rank_low, rank_high (smallest and largest rank over the folds; each fold is one model, as
+        the study had one). No row if the study is switched off.
+    """
+    if source_study_contributions.empty:
+        return empty_table(IMPORTANCE)
+    strength = source_study_contributions.groupby("field", sort=False)["contribution"].mean()
+    by_fold = source_study_contributions.pivot_table("contribution", ["repeat", "fold"], "field")
+    ranks = by_fold.rank(axis=1, ascending=False, method="min")
+    table = pd.DataFrame(
+        {
+            "model": EXPLAINED,
+            "mean_abs_shap": strength,
+            "share": strength / strength.sum(),
+            "rank": strength.rank(ascending=False, method="min"),
+            "rank_low": ranks.min(),
+            "rank_high": ranks.max(),
+        }
+    )
+    ranked = table.rename_axis("field").reset_index().sort_values("rank", kind="stable")
+    return ranked[list(IMPORTANCE)].astype(IMPORTANCE).reset_index(drop=True)
+
+
+def _bound_shares(rows: pd.DataFrame, predictions: pd.DataFrame, level: float) -> pd.DataFrame:
+    # rows: the figures of the single split, one row per model and cluster
+    once = predictions[predictions["protocol"] == SINGLE_SPLIT]
+    named = once.groupby(["model", "predicted"]).size()
+    trials = {
+        "accuracy": rows["model"].map(once["model"].value_counts()),
+        "precision": named.reindex(pd.MultiIndex.from_frame(rows[["model", "segment"]])),
     }
-
-
-def _classifier(model: BaseEstimator, columns: list[str], codebook: Codebook) -> Pipeline:
-    return Pipeline(
-        [
-            ("features", HouseholdFeatures(codebook, columns)),
-            ("scale", StandardScaler()),
-            ("classifier", model),
-        ]
-    )
-
-
-def _validate(
-    classifier: Pipeline,
-    clustered: pd.DataFrame,
-    modelling: ModellingParameters,
-    study: SourceStudy,
-) -> pd.DataFrame:
-    seed = study.random_state
-    folds = draw_folds(clustered, modelling.cross_validation, seed)
-    training, tested = train_test_split(
-        clustered, test_size=study.hold_out_share, random_state=seed
-    )
-    # The split also shuffles the training rows, and a forest depends on their order.
-    fitted = clone(classifier).fit(training, training["segment"])
-    once = predict_tested(fitted, clustered, tested["household_id"]).assign(repeat=1)
-    often = cross_validate(classifier, clustered, folds, modelling.processes)
-    return stack_tables({SINGLE_SPLIT: once, REPEATED_CV: often}, "protocol")
+    bounds = pd.DataFrame(index=rows.index)
+    for name, counts in trials.items():
+        low, high = bound_shares(rows[name], counts, level)
+        bounds[f"{name}_low"], bounds[f"{name}_high"] = low, high
+    return bounds

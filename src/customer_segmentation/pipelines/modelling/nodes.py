@@ -2,242 +2,328 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
-from sklearn.pipeline import Pipeline as Classifier
+from sklearn.pipeline import Pipeline as Segmenter
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.scorer.bundle import build_bundle
+from customer_segmentation.scorer.champions import extract_champion
+from customer_segmentation.scorer.segmenter import extract_segmenter
+from customer_segmentation.scorer.storage import pack_bundle
+from customer_segmentation.segments.choice import find_chosen
+from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import score_variables
-from customer_segmentation.typing_tool import explanation, validation
-from customer_segmentation.typing_tool.audit import add_claims, audit_information_sets
-from customer_segmentation.typing_tool.estimators import BASELINES, CLASSIFIERS, build_classifier
+from customer_segmentation.typing_tool import comparisons, folds, metrics, procedure, validation
+from customer_segmentation.typing_tool.audit import (
+    Claim,
+    add_claims,
+    audit_information_sets,
+    sets_claiming,
+)
+from customer_segmentation.typing_tool.folds import FINAL, ValidationError
 from customer_segmentation.typing_tool.parameters import ModellingParameters
-from customer_segmentation.typing_tool.validation import HOLD_OUT, REPEATED_CV, stack_tables
+from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 KEYS = ["information_set", "model", "protocol"]
-CIRCUMSTANCES = ["information_set", "protocol"]
+
+
+def label_households(
+    households: pd.DataFrame,
+    household_features: pd.DataFrame,
+    household_segments: pd.DataFrame,
+    modelling: ModellingParameters,
+) -> pd.DataFrame:
+    """Put everything known about a household beside its segment.
+
+    Args:
+        households: One row per household, every field.
+        household_features: One row per household: derived variables and flags.
+        household_segments: One row per household: household_id, segment.
+        modelling: The campaign, whose segment must be one of these.
+
+    Returns:
+        One row per household of the panel: fields, derived variables, flags, segment.
+
+    Raises:
+        ValidationError: The campaign's segment does not exist.
+    """
+    segments = household_segments[["household_id", "segment"]]
+    known = sorted(segments["segment"].unique())
+    if modelling.campaign.segment not in known:
+        raise ValidationError(
+            f"modelling.campaign.segment is {modelling.campaign.segment!r}, but the segments are "
+            f"{', '.join(known)}. Name one of these."
+        )
+    complete = households.merge(household_features, on="household_id", validate="one_to_one")
+    return complete.merge(segments, on="household_id", validate="one_to_one")
 
 
 def audit_claims(
-    segmenter: Classifier, codebook: Codebook, modelling: ModellingParameters
+    labelled_households: pd.DataFrame,
+    segment_scores: pd.DataFrame,
+    segmenter: Segmenter,
+    codebook: Codebook,
+    modelling: ModellingParameters,
 ) -> pd.DataFrame:
     """Decide what each information set may claim about the segments of this segmenter.
 
     Args:
+        labelled_households: As `label_households`.
+        segment_scores: One row per eligible household, one column per score.
         segmenter: The fitted segmenter; its scores name their variables.
         codebook: The provenance of every variable.
-        modelling: The information sets.
+        modelling: The information sets and the limits of the audit.
 
     Returns:
         As `typing_tool.audit.audit_information_sets`.
     """
-    scores = score_variables(segmenter)
-    return audit_information_sets(scores, modelling.information_sets, codebook)
+    return audit_information_sets(
+        labelled_households, segment_scores, score_variables(segmenter), modelling, codebook
+    )
 
 
-def label_households(
-    eligible_households: pd.DataFrame, household_segments: pd.DataFrame
-) -> pd.DataFrame:
-    """Put its segment beside each household that helped to form the segments.
-
-    Args:
-        eligible_households: One row per household without a thin record: fields, derived variables.
-        household_segments: One row per household of the panel: household_id, segment.
-
-    Returns:
-        The eligible households in the same order, with the column segment.
-    """
-    segments = household_segments[["household_id", "segment"]]
-    return eligible_households.merge(segments, on="household_id", validate="one_to_one")
-
-
-def build_classifiers(
-    codebook: Codebook, modelling: ModellingParameters
-) -> dict[str, dict[str, Classifier]]:
-    """Build every model, baselines included, for every information set.
-
-    Args:
-        codebook: Scales and derived variables.
-        modelling: Information sets, settings and seed.
-
-    Returns:
-        Unfitted Pipelines, by model and then by information set.
-    """
-    return {
-        model: {
-            known.name: build_classifier(
-                model, known.fields, codebook, modelling.models, modelling.random_state
-            )
-            for known in modelling.information_sets
-        }
-        for model in (*CLASSIFIERS, *BASELINES)
-    }
-
-
-def cross_validate(
-    classifiers: Mapping[str, Classifier],
+def segment_folds(
     labelled_households: pd.DataFrame,
     validation_folds: pd.DataFrame,
+    segmentation_candidates: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
     modelling: ModellingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Form the segments anew in each training fold, by the chosen specification.
+
+    Args:
+        labelled_households: As `label_households`.
+        validation_folds: As `typing_tool.folds.assign_folds`.
+        segmentation_candidates: One row per specification x number of segments, with the choice.
+        codebook: The panel's codebook.
+        segmentation: The grid and the seed.
+        modelling: When a match is a misfit.
+
+    Returns:
+        As `typing_tool.folds.segment_folds`: fold_segments and fold_alignments.
+    """
+    specification, _ = find_chosen(segmentation_candidates, codebook, segmentation)
+    return folds.segment_folds(
+        labelled_households,
+        validation_folds,
+        specification,
+        codebook,
+        segmentation,
+        modelling.validation,
+    )
+
+
+def validate_by(model: str) -> Callable[..., dict[str, pd.DataFrame]]:
+    """Make the node that validates one model.
+
+    Args:
+        model: One of `typing_tool.estimators.CLASSIFIERS`.
+    """
+
+    def validate_classifier(
+        labelled_households: pd.DataFrame,
+        fold_segments: pd.DataFrame,
+        codebook: Codebook,
+        modelling: ModellingParameters,
+    ) -> dict[str, pd.DataFrame]:
+        """Tune, calibrate and test a model in all folds, from each information set."""
+        validated = validation.validate_classifier(
+            model, labelled_households, fold_segments, codebook, modelling
+        )
+        return validated._asdict()
+
+    return validate_classifier
+
+
+def choose_models(**inner_losses: pd.DataFrame) -> pd.DataFrame:
+    """Choose one model per information set and fold, as `typing_tool.procedure.choose_models`.
+
+    Args:
+        **inner_losses: The log losses of the training households, by model.
+    """
+    return procedure.choose_models(inner_losses)
+
+
+def follow_procedure(model_choices: pd.DataFrame, **predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predict by the chosen models, as `typing_tool.procedure.follow_procedure`.
+
+    Args:
+        model_choices: As `choose_models`.
+        **predictions: The predictions, by model.
+    """
+    return procedure.follow_procedure(predictions, model_choices)
+
+
+def join_predictions(
+    baseline_predictions: pd.DataFrame, **predictions: pd.DataFrame
 ) -> pd.DataFrame:
-    """Predict every household by classifiers fitted without it.
-
-    Args:
-        classifiers: Unfitted Pipelines of one model, by information set.
-        labelled_households: As `label_households`.
-        validation_folds: As `typing_tool.validation.assign_folds`.
-        modelling: Number of processes.
-
-    Returns:
-        One row per information_set x repeat x household: repeat, household_id, segment, predicted
-        and a probability column per segment.
-    """
-    folds = validation_folds[validation_folds["protocol"] == REPEATED_CV]
-    tables = {
-        name: validation.cross_validate(classifier, labelled_households, folds, modelling.processes)
-        for name, classifier in classifiers.items()
-    }
-    return stack_tables(tables, "information_set")
-
-
-def fit_classifiers(
-    classifiers: Mapping[str, Classifier],
-    labelled_households: pd.DataFrame,
-    validation_folds: pd.DataFrame,
-) -> dict[str, Classifier]:
-    """Fit on the households outside the hold-out.
-
-    Args:
-        classifiers: Unfitted Pipelines of one model, by information set.
-        labelled_households: As `label_households`.
-        validation_folds: As `typing_tool.validation.assign_folds`.
-
-    Returns:
-        Fitted copies, by information set.
-    """
-    tested = _held_out(validation_folds)
-    return {
-        name: validation.fit_without(classifier, labelled_households, tested)
-        for name, classifier in classifiers.items()
-    }
-
-
-def predict_hold_out(
-    fitted_classifiers: Mapping[str, Classifier],
-    labelled_households: pd.DataFrame,
-    validation_folds: pd.DataFrame,
-) -> pd.DataFrame:
-    """Predict the households of the hold-out.
-
-    Args:
-        fitted_classifiers: As `fit_classifiers`.
-        labelled_households: As `label_households`.
-        validation_folds: As `typing_tool.validation.assign_folds`.
-
-    Returns:
-        As `cross_validate`, for the one repeat and the households of the hold-out.
-    """
-    tested = _held_out(validation_folds)
-    tables = {
-        name: validation.predict_tested(classifier, labelled_households, tested)
-        for name, classifier in fitted_classifiers.items()
-    }
-    return stack_tables(tables, "information_set").assign(repeat=1)
-
-
-def join_protocols(holdout_predictions: pd.DataFrame, cv_predictions: pd.DataFrame) -> pd.DataFrame:
-    """Put the predictions of both protocols into one table.
-
-    Args:
-        holdout_predictions: As `predict_hold_out`.
-        cv_predictions: As `cross_validate`.
-
-    Returns:
-        All rows, with the column protocol in front.
-    """
-    return stack_tables({HOLD_OUT: holdout_predictions, REPEATED_CV: cv_predictions}, "protocol")
-
-
-def join_models(**predictions: pd.DataFrame) -> pd.DataFrame:
     """Put the predictions of all models into one table.
 
     Args:
-        **predictions: As `join_protocols`, by model.
+        baseline_predictions: As `typing_tool.validation.validate_baselines`.
+        **predictions: The predictions of the classifiers and of the procedure, by model.
 
     Returns:
-        One row per information_set x model x protocol x repeat x household_id: segment, predicted
-        and one probability column per segment.
+        One row per information_set x model x protocol x repeat x household_id: fold, thin_record,
+        segment, reference, predicted, a probability and a conformal p-value per segment, the latter
+        missing for the baselines.
     """
-    joined = stack_tables(predictions, "model")
-    first = [*KEYS, "repeat", "household_id", "segment", "predicted"]
+    joined = pd.concat([_stack_models(predictions), baseline_predictions], ignore_index=True)
+    first = [*KEYS, "repeat", "fold", *validation.TESTED, "predicted"]
     return joined[[*first, *joined.columns.drop(first)]]
 
 
+def join_tuning(**tuning: pd.DataFrame) -> pd.DataFrame:
+    """Put the tuning of all models into one table.
+
+    Args:
+        **tuning: One row per information set x fold x setting, by model.
+
+    Returns:
+        All rows, with the column model.
+    """
+    return _stack_models(tuning)
+
+
 def measure_models(
-    classifier_predictions: pd.DataFrame, circularity_audit: pd.DataFrame
+    classifier_predictions: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    model_choices: pd.DataFrame,
+    modelling: ModellingParameters,
 ) -> pd.DataFrame:
     """Measure each model on each information set by each protocol.
 
     Args:
-        classifier_predictions: As `join_models`.
+        classifier_predictions: As `join_predictions`.
         circularity_audit: As `audit_claims`.
+        model_choices: As `choose_models`.
+        modelling: Intervals and seed.
 
     Returns:
         One row per information_set x model x protocol: claim, the figures of
-        `typing_tool.validation.measure_models`, and those of
-        `typing_tool.validation.compare_with_baselines`, missing for the baselines themselves.
+        `typing_tool.metrics.measure_models`, and champion (whether the declared rule takes this
+        model for this set when it may see all eligible households).
     """
-    metrics = validation.measure_models(classifier_predictions, KEYS)
-    gains = validation.compare_with_baselines(classifier_predictions, CIRCUMSTANCES)
-    return add_claims(metrics.merge(gains, on=KEYS, how="left"), circularity_audit)
+    figures = metrics.measure_models(
+        classifier_predictions, KEYS, modelling.intervals, modelling.random_state
+    )
+    final = model_choices[model_choices["protocol"] == FINAL]
+    champions = set(zip(final["information_set"], final["model"], strict=True))
+    pairs = zip(figures["information_set"], figures["model"], strict=True)
+    figures["champion"] = [pair in champions for pair in pairs]
+    return add_claims(figures, circularity_audit)
 
 
 def measure_segments(
-    classifier_predictions: pd.DataFrame, circularity_audit: pd.DataFrame
+    classifier_predictions: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    modelling: ModellingParameters,
 ) -> pd.DataFrame:
     """Measure the same segment by segment.
 
     Args:
-        classifier_predictions: As `join_models`.
+        classifier_predictions: As `join_predictions`.
         circularity_audit: As `audit_claims`.
+        modelling: Intervals and seed.
 
     Returns:
         One row per information_set x model x protocol x segment: claim, and the figures of
-        `typing_tool.validation.measure_segments`.
+        `typing_tool.metrics.measure_segments`.
     """
-    return add_claims(validation.measure_segments(classifier_predictions, KEYS), circularity_audit)
+    figures = metrics.measure_segments(
+        classifier_predictions, KEYS, modelling.intervals, modelling.random_state
+    )
+    return add_claims(figures, circularity_audit)
 
 
-def explain_predictions(
-    labelled_households: pd.DataFrame,
-    validation_folds: pd.DataFrame,
-    **fitted_classifiers: Mapping[str, Classifier],
+def compare_models(
+    classifier_predictions: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    modelling: ModellingParameters,
 ) -> pd.DataFrame:
-    """Attribute the predictions for the hold-out to the fields.
+    """Compare the models of each information set two by two.
 
     Args:
-        labelled_households: As `label_households`.
-        validation_folds: As `typing_tool.validation.assign_folds`.
-        **fitted_classifiers: As `fit_classifiers`, by model; each must be boosted trees.
+        classifier_predictions: As `join_predictions`.
+        circularity_audit: As `audit_claims`.
+        modelling: Level of the intervals.
 
     Returns:
-        One row per information_set x model x segment x household x field: the columns of
-        `typing_tool.explanation.list_contributions`.
+        One row per information_set x pair of models: claim, and the figures of
+        `typing_tool.comparisons.compare_models`.
     """
-    is_tested = labelled_households["household_id"].isin(_held_out(validation_folds))
-    tested = labelled_households[is_tested]
-    tables = {
-        model: stack_tables(
-            {name: explanation.list_contributions(each, tested) for name, each in by_set.items()},
-            "information_set",
+    pairs = comparisons.compare_models(
+        classifier_predictions, ["information_set", "protocol"], modelling.intervals.level
+    )
+    return add_claims(pairs, circularity_audit)
+
+
+def predict_champions(
+    champions: Mapping[str, TunedClassifier],
+    labelled_households: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    codebook: Codebook,
+    modelling: ModellingParameters,
+) -> pd.DataFrame:
+    """Give every household the probabilities by which it would be scored.
+
+    Args:
+        champions: As `typing_tool.procedure.fit_champions`.
+        labelled_households: As `label_households`.
+        circularity_audit: As `audit_claims`.
+        codebook: The panel's codebook.
+        modelling: The information sets.
+
+    Returns:
+        One row per overlap or prediction set x household of the panel: information_set,
+        household_id, predicted and a probability per segment. The champions have been fitted on
+        most of these households, so this is no validation.
+    """
+    tables = {}
+    for name in list_answered(circularity_audit):
+        values = validation.take_values(
+            labelled_households, modelling.information_set(name), codebook
         )
-        for model, by_set in fitted_classifiers.items()
-    }
-    joined = stack_tables(tables, "model")
-    return joined[["information_set", "model", *joined.columns[2:]]]
+        tables[name] = labelled_households[["household_id"]].join(champions[name].tabulate(values))
+    return pd.concat(tables, names=["information_set"]).reset_index(level=0).reset_index(drop=True)
 
 
-def _held_out(validation_folds: pd.DataFrame) -> list[int]:
-    is_hold_out = validation_folds["protocol"] == HOLD_OUT
-    return validation_folds.loc[is_hold_out, "household_id"].tolist()
+def bundle_champions(
+    champions: Mapping[str, TunedClassifier],
+    segmenter: Segmenter,
+    circularity_audit: pd.DataFrame,
+    codebook: Codebook,
+    modelling: ModellingParameters,
+) -> dict[str, bytes]:
+    """Put together all that is needed to score a household.
+
+    Args:
+        champions: As `typing_tool.procedure.fit_champions`.
+        segmenter: The fitted segmenter.
+        circularity_audit: As `audit_claims`.
+        codebook: The panel's codebook.
+        modelling: The information sets, in the order in which they are asked, and the error rate of
+            the conformal sets.
+
+    Returns:
+        The files of the bundle, as `scorer.storage.pack_bundle`.
+    """
+    claims = circularity_audit.groupby("information_set")["claim"].first()
+    stored = [
+        extract_champion(name, Claim(claims[name]), champions[name], modelling.conformal.error_rate)
+        for name in list_answered(circularity_audit)
+    ]
+    return pack_bundle(build_bundle(codebook, extract_segmenter(segmenter), stored))
+
+
+def list_answered(circularity_audit: pd.DataFrame) -> list[str]:
+    """List the information sets in which a model answers, because the segmenter cannot."""
+    return sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
+
+
+def _stack_models(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    joined = pd.concat(tables, names=["model"]).reset_index(level="model")
+    return joined.reset_index(drop=True)

@@ -2,211 +2,186 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from customer_segmentation.pipelines.modelling.nodes import (
-    audit_claims,
-    build_classifiers,
-    cross_validate,
-    explain_predictions,
-    fit_classifiers,
-    join_models,
-    join_protocols,
-    label_households,
-    measure_models,
-    measure_segments,
-    predict_hold_out,
+from customer_segmentation.pipelines.modelling import nodes
+from customer_segmentation.typing_tool import (
+    campaign,
+    coverage,
+    explanation,
+    folds,
+    golden_questions,
+    importance,
+    permutation,
+    procedure,
+    slices,
+    source_study,
+    study_protocol,
+    validation,
 )
-from customer_segmentation.typing_tool.estimators import BASELINES, CLASSIFIERS
-from customer_segmentation.typing_tool.explanation import rank_fields
-from customer_segmentation.typing_tool.source_study import reproduce_source_study
-from customer_segmentation.typing_tool.validation import assign_folds
+from customer_segmentation.typing_tool.estimators import CLASSIFIERS, PROCEDURE
 
-MODELS = (*CLASSIFIERS, *BASELINES)
-EXPLAINED = "xgboost"
-
-CODEBOOK = {"codebook": "params:codebook"}
-PARAMETERS = {"modelling": "params:modelling"}
-HOUSEHOLDS = {
-    "labelled_households": "labelled_households",
-    "validation_folds": "validation_folds",
-}
+PARAMETERS = {name: f"params:{name}" for name in ("codebook", "segmentation", "modelling")}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
-    """Build, test and explain classifiers, and decide what their accuracy is evidence of.
+    """Test, explain, use and store classifiers, and decide what their figures are evidence of.
 
-    What the models share comes first: who is tested when, and what each information set may claim.
-
-    ```
-    segmenter ──────────────────────────────── audit_claims ───────> circularity_audit
-    eligible_households, household_segments ── label_households ───> labelled_households
-    labelled_households ────────────────────── assign_folds ───────> validation_folds
-    params:modelling, params:codebook ──────── build_classifiers ──> <model>_classifiers
-    ```
-
-    Each model then goes through its instance of one template, `create_model_pipeline`. What they
-    say about households they have not seen is measured and explained together.
+    What all models share comes first: what each information set may claim, who is tested when, and
+    what the segmentation of each training fold calls the households.
 
     ```
-    <model>_predictions ── join_models ──> classifier_predictions
-    classifier_predictions ─┬─ measure_models ────> classifier_metrics
-    circularity_audit ──────┴─ measure_segments ──> segment_metrics
-    xgboost_fitted_classifiers ── explain_predictions ──> shap_values
-                                  shap_values ── rank_fields ──> shap_importance
-    households ── reproduce_source_study ──> source_study_reproduction
+    households, household_features, household_segments ── label_households ──> labelled_households
+    labelled_households, segment_scores, segmenter ────── audit_claims ──────> circularity_audit
+    labelled_households ── assign_folds ──> validation_folds
+    validation_folds ──── segment_folds ──> fold_segments, fold_alignments
     ```
+
+    Each model then goes through its instance of one template, `create_model_pipeline`, and the
+    procedure chooses among them in every fold. What they say about households they have not seen is
+    measured together (`comparison`), explained (`explanation`), put to use (`use`), and the
+    champions, fitted on all eligible households, are stored (`storage`). The published study
+    (`source_study`) stands beside all that.
 
     Args:
         **kwargs: Not used; Kedro may pass some.
 
     Returns:
-        The pipeline, its nodes in the namespace and under the tag `modelling`, those of a model in
-        a namespace of its own within.
+        The pipeline, its nodes in the namespace and under the tag `modelling`, those of a model or
+        a purpose in a namespace of its own within.
     """
-    models = [create_model_pipeline(model) for model in MODELS]
+    parts = [
+        _prepare(),
+        *map(create_model_pipeline, CLASSIFIERS),
+        _compare(),
+        _explain(),
+        _use(),
+        _store(),
+        _reproduce(),
+    ]
     return Pipeline(
-        [_prepare(), *models, _measure(), _explain()],
-        namespace="modelling",
-        prefix_datasets_with_namespace=False,
-        tags=["modelling"],
+        parts, namespace="modelling", prefix_datasets_with_namespace=False, tags=["modelling"]
     )
 
 
 def create_model_pipeline(model: str) -> Pipeline:
-    """Instantiate the template that every model goes through.
+    """Instantiate the template that every classifier goes through.
 
     ```
-    classifiers ─┬─ cross_validate ──> cv_predictions
-                 └─ fit_classifiers ──> fitted_classifiers
-    fitted_classifiers ── predict_hold_out ──> holdout_predictions
-    cv_predictions, holdout_predictions ── join_protocols ──> predictions
+    labelled_households, fold_segments ── validate_classifier ──> predictions, tuning, losses
     ```
-
-    All models read the same labelled_households and validation_folds; the other names start with
-    the model's. A classifier here is one Pipeline per information set.
 
     Args:
         model: Name of the model; its namespace, and the start of the names of its datasets.
 
     Returns:
-        Four nodes, from `<model>_classifiers` to `<model>_predictions`.
+        One node, whose outputs are `<model>_predictions`, `<model>_tuning` and `<model>_losses`.
     """
-    return Pipeline(
-        [
-            Node(
-                cross_validate,
-                inputs={"classifiers": f"{model}_classifiers", **HOUSEHOLDS, **PARAMETERS},
-                outputs=f"{model}_cv_predictions",
-                name="cross_validate",
-            ),
-            Node(
-                fit_classifiers,
-                inputs={"classifiers": f"{model}_classifiers", **HOUSEHOLDS},
-                outputs=f"{model}_fitted_classifiers",
-                name="fit_classifiers",
-            ),
-            Node(
-                predict_hold_out,
-                inputs={"fitted_classifiers": f"{model}_fitted_classifiers", **HOUSEHOLDS},
-                outputs=f"{model}_holdout_predictions",
-                name="predict_hold_out",
-            ),
-            Node(
-                join_protocols,
-                inputs={
-                    "holdout_predictions": f"{model}_holdout_predictions",
-                    "cv_predictions": f"{model}_cv_predictions",
-                },
-                outputs=f"{model}_predictions",
-                name="join_protocols",
-            ),
-        ],
-        namespace=model,
-        prefix_datasets_with_namespace=False,
-    )
+    outputs = {part: f"{model}_{part}" for part in validation.Validated._fields}
+    return _name(model, [_step(nodes.validate_by(model), outputs)])
 
 
 def _prepare() -> Pipeline:
     return Pipeline(
         [
-            Node(
-                audit_claims,
-                inputs={"segmenter": "segmenter", **CODEBOOK, **PARAMETERS},
-                outputs="circularity_audit",
-                name="audit_claims",
-            ),
-            Node(
-                label_households,
-                inputs={
-                    "eligible_households": "eligible_households",
-                    "household_segments": "household_segments",
-                },
-                outputs="labelled_households",
-                name="label_households",
-            ),
-            Node(
-                assign_folds,
-                inputs={"labelled_households": "labelled_households", **PARAMETERS},
-                outputs="validation_folds",
-                name="assign_folds",
-            ),
-            Node(
-                build_classifiers,
-                inputs={**CODEBOOK, **PARAMETERS},
-                outputs={model: f"{model}_classifiers" for model in MODELS},
-                name="build_classifiers",
-            ),
+            _step(nodes.label_households, "labelled_households"),
+            _step(nodes.audit_claims, "circularity_audit"),
+            _step(folds.assign_folds, "validation_folds"),
+            _step(nodes.segment_folds, ["fold_segments", "fold_alignments"]),
         ]
     )
 
 
-def _measure() -> Pipeline:
-    predictions = {
-        "classifier_predictions": "classifier_predictions",
-        "circularity_audit": "circularity_audit",
-    }
-    return Pipeline(
-        [
-            Node(
-                join_models,
-                inputs={model: f"{model}_predictions" for model in MODELS},
-                outputs="classifier_predictions",
-                name="join_models",
-            ),
-            Node(
-                measure_models,
-                inputs=predictions,
-                outputs="classifier_metrics",
-                name="measure_models",
-            ),
-            Node(
-                measure_segments,
-                inputs=predictions,
-                outputs="segment_metrics",
-                name="measure_segments",
-            ),
-            Node(
-                reproduce_source_study,
-                inputs={"households": "households", **CODEBOOK, **PARAMETERS},
-                outputs="source_study_reproduction",
-                name="reproduce_source_study",
-            ),
-        ]
-    )
+def _compare() -> Pipeline:
+    predictions = {model: f"{model}_predictions" for model in CLASSIFIERS}
+    steps = [
+        _step(validation.validate_baselines, "baseline_predictions"),
+        _step(
+            nodes.choose_models,
+            "model_choices",
+            {model: f"{model}_losses" for model in CLASSIFIERS},
+        ),
+        _step(nodes.follow_procedure, "procedure_predictions", predictions),
+        _step(
+            nodes.join_predictions,
+            "classifier_predictions",
+            {**predictions, PROCEDURE: "procedure_predictions"},
+        ),
+        _step(
+            nodes.join_tuning,
+            "classifier_tuning",
+            {model: f"{model}_tuning" for model in CLASSIFIERS},
+        ),
+        _step(nodes.measure_models, "classifier_metrics"),
+        _step(nodes.measure_segments, "segment_metrics"),
+        _step(nodes.compare_models, "model_comparisons"),
+        _step(permutation.test_predictions, "permutation_tests"),
+    ]
+    return _name("comparison", steps)
 
 
 def _explain() -> Pipeline:
-    return Pipeline(
-        [
-            Node(
-                explain_predictions,
-                inputs={**HOUSEHOLDS, EXPLAINED: f"{EXPLAINED}_fitted_classifiers"},
-                outputs="shap_values",
-                name="explain_predictions",
-            ),
-            Node(rank_fields, inputs="shap_values", outputs="shap_importance", name="rank_fields"),
-        ]
-    )
+    steps = [
+        _step(importance.explain_champions, ["shap_values", "permutation_importance"]),
+        _step(importance.rank_fields, "shap_importance"),
+        _step(importance.sum_groups, "shap_groups"),
+        _step(explanation.explain_distances, "distance_contributions"),
+        _step(golden_questions.find_golden_questions, "golden_questions"),
+    ]
+    return _name("explanation", steps)
+
+
+def _use() -> Pipeline:
+    steps = [
+        _step(coverage.summarise_coverage, "conformal_summary"),
+        _step(campaign.measure_gains, "campaign_gains"),
+        _step(campaign.list_targets, "targeting_list"),
+        _step(slices.compare_slices, "fairness_slices"),
+    ]
+    return _name("use", steps)
+
+
+def _store() -> Pipeline:
+    steps = [
+        _step(procedure.fit_champions, "champions"),
+        _step(nodes.predict_champions, "champion_probabilities"),
+        _step(nodes.bundle_champions, "scoring_bundle"),
+    ]
+    return _name("storage", steps)
+
+
+def _reproduce() -> Pipeline:
+    steps = [
+        _step(
+            study_protocol.predict_study_clusters,
+            ["source_study_predictions", "source_study_contributions"],
+        ),
+        _step(source_study.reproduce_source_study, "source_study_reproduction"),
+        _step(source_study.compare_study_models, "source_study_comparisons"),
+        _step(source_study.explain_study, "source_study_importance"),
+    ]
+    return _name("source_study", steps)
+
+
+def _name(namespace: str, steps: list[Node]) -> Pipeline:
+    return Pipeline(steps, namespace=namespace, prefix_datasets_with_namespace=False)
+
+
+def _step(
+    function: Callable[..., Any],
+    outputs: str | list[str] | dict[str, str],
+    more: dict[str, str] | None = None,
+) -> Node:
+    # An argument has the name of the dataset or of the parameters that fill it; `more` says what
+    # fills the arguments that have no name of their own.
+    named = [
+        name
+        for name, argument in signature(function).parameters.items()
+        if argument.kind is not argument.VAR_KEYWORD
+    ]
+    inputs = {name: PARAMETERS.get(name, name) for name in named} | (more or {})
+    return Node(function, inputs=inputs, outputs=outputs, name=function.__name__)

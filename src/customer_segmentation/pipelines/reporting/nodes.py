@@ -1,17 +1,20 @@
-"""The node that renders the page that holds all sections and figures."""
+"""The nodes that render the sections: the page with all figures, and the model card."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from customer_segmentation import __version__
 from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
+COLOURS = 256
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -35,26 +38,67 @@ def render_report(
     Returns:
         The page, which asks for nothing from the network.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    return _render(
+        "report.html",
+        codebook=codebook,
+        segmentation=segmentation,
+        modelling=modelling,
+        reporting=reporting,
+        **parts,
+    )
+
+
+def write_model_card(
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+    modelling: ModellingParameters,
+    reporting: ReportingParameters,
+    **parts: Section,
+) -> str:
+    """Write the model card: what the typing tool is for, what it reaches, and where it ends.
+
+    Every figure comes from the sections of the report. Source: Mitchell and others (2019), Model
+    cards for model reporting.
+
+    Args:
+        codebook: The panel's codebook, for the source of the data.
+        segmentation: Settings that the card prints.
+        modelling: Likewise.
+        reporting: Names of information sets and models.
+        **parts: The sections that the template quotes, by name.
+
+    Returns:
+        The card, in Markdown.
+    """
+    return _render(
+        "model_card.md.j2",
+        codebook=codebook,
+        segmentation=segmentation,
+        modelling=modelling,
+        reporting=reporting,
+        **parts,
+    )
+
+
+def _render(template: str, **content: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["embedded"] = _embed
-    page = environment.get_template("report.html")
-    return page.render(
-        codebook=codebook,
-        segmentation=segmentation,
-        modelling=modelling,
-        reporting=reporting,
-        version=__version__,
-        **parts,
-    )
+    return environment.get_template(template).render(version=__version__, **content)
 
 
 def _embed(picture: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(picture).decode('ascii')}"
+    """A picture as an address, in 256 colours: enough for a chart, at a quarter of the size."""
+    from PIL import Image
+
+    small = BytesIO()
+    with Image.open(BytesIO(picture)) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG")
+    return f"data:image/png;base64,{b64encode(small.getvalue()).decode('ascii')}"

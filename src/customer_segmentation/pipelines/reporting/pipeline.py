@@ -23,8 +23,16 @@ SECTIONS: dict[str, Callable[..., Any]] = {
     "membership": sections.evidence.write_membership,
     "robustness": sections.evidence.write_robustness,
     "models": sections.models.write_models,
-    "explanations": sections.models.write_explanations,
-    "source_study": sections.models.write_source_study,
+    "comparisons": sections.models.write_comparisons,
+    "chosen_models": sections.models.write_chosen_models,
+    "explanations": sections.explanations.write_explanations,
+    "households_explained": sections.explanations.write_households_explained,
+    "uncertainty": sections.decisions.write_uncertainty,
+    "questions": sections.decisions.write_questions,
+    "campaign": sections.decisions.write_campaign,
+    "fairness": sections.decisions.write_fairness,
+    "source_study": sections.source_study.write_source_study,
+    "ladder": sections.source_study.write_ladder,
     "quality": sections.quality.write_quality,
 }
 FIGURES: dict[str, Callable[..., Any]] = {
@@ -45,18 +53,37 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "segment_sensitivity_figure": drawings.evidence.draw_segment_sensitivity,
     "model_accuracy_figure": drawings.models.draw_model_accuracy,
     "segment_metrics_figure": drawings.models.draw_segment_metrics,
-    "shap_importance_figure": drawings.models.draw_shap_importance,
-    "shap_beeswarm_figure": drawings.models.draw_shap_beeswarm,
+    "model_comparisons_figure": drawings.models.draw_model_comparisons,
+    "shap_importance_figure": drawings.explanations.draw_shap_importance,
+    "shap_beeswarm_figure": drawings.explanations.draw_shap_beeswarm,
+    "household_story_figure": drawings.explanations.draw_household_story,
+    "conformal_coverage_figure": drawings.decisions.draw_conformal_coverage,
+    "golden_questions_figure": drawings.decisions.draw_golden_questions,
+    "campaign_lift_figure": drawings.decisions.draw_campaign_lift,
+    "fairness_differences_figure": drawings.decisions.draw_fairness_differences,
     "accuracy_ladder_figure": drawings.models.draw_accuracy_ladder,
 }
+# What the model card quotes.
+CARD = (
+    "summary",
+    "quality",
+    "models",
+    "comparisons",
+    "chosen_models",
+    "uncertainty",
+    "questions",
+    "campaign",
+    "fairness",
+)
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
-    """Write each section, draw its figures under the titles it found, and render the report.
+    """Write each section, draw its figures under the titles it found, and render the pages.
 
     ```
     tables of the other pipelines ──> sections ──> figures ──> segmentation_report
-                                         └─────────────────────────┘
+                                         ├─────────────────────────┘
+                                         └──> model_card
     ```
 
     Args:
@@ -72,8 +99,14 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         outputs="segmentation_report",
         name="render_report",
     )
+    card = node(
+        nodes.write_model_card,
+        inputs=PARAMETERS | {part: part for part in CARD},
+        outputs="model_card",
+        name="write_model_card",
+    )
     return Pipeline(
-        [*(_step(function, output) for output, function in parts.items()), rendering],
+        [*(_step(function, output) for output, function in parts.items()), rendering, card],
         namespace="reporting",
         prefix_datasets_with_namespace=False,
         tags=["reporting"],

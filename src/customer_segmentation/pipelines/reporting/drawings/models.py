@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from customer_segmentation.figures.explanations import plot_shap_beeswarm, plot_shap_importance
+from customer_segmentation.figures.intervals import plot_intervals
 from customer_segmentation.figures.models import (
     plot_accuracy_ladder,
     plot_model_accuracy,
     plot_segment_metrics,
 )
-from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.figures.style import ReportingParameters, plot_nothing
+from customer_segmentation.findings.claims import order_by_claim
 from customer_segmentation.findings.exhibits import Section
-from customer_segmentation.findings.models import MAJORITY, PRIOR, order_by_claim
-from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.findings.wording import signed_decimals
+from customer_segmentation.typing_tool.estimators import MAJORITY, PRIOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +46,7 @@ def draw_model_accuracy(
 
 
 def draw_segment_metrics(models: Section, reporting: ReportingParameters) -> Figure:
-    """Draw precision and recall per segment of the most accurate model of each information set.
+    """Draw precision and recall per segment of the procedure on each information set.
 
     Args:
         models: The section, with the figure's title and rows.
@@ -58,58 +59,33 @@ def draw_segment_metrics(models: Section, reporting: ReportingParameters) -> Fig
     return plot_segment_metrics(models.tables["best"], title, reporting)
 
 
-def draw_shap_importance(
-    shap_importance: pd.DataFrame,
-    explanations: Section,
-    codebook: Codebook,
-    reporting: ReportingParameters,
-) -> Figure:
-    """Draw which fields move the classifier of each information set most.
+def draw_model_comparisons(comparisons: Section, reporting: ReportingParameters) -> Figure:
+    """Draw how much log loss the model in question saves against each other classifier.
 
     Args:
-        shap_importance: One row per information set, segment and field.
-        explanations: The section, with the figure's title.
-        codebook: The panel's codebook.
-        reporting: Names, colours and how many fields.
+        comparisons: The section, with the figure's title and rows.
+        reporting: Marks of the claims.
 
     Returns:
         The figure.
     """
-    title = explanations.charts["shap_importance"].title
-    return plot_shap_importance(shap_importance, title, codebook, reporting)
+    rows = comparisons.tables["model_comparisons"]
+    title = comparisons.charts["model_comparisons"].title
+    if rows.empty:
+        return plot_nothing(title, reporting)
+    axis = (f"Log loss saved by {reporting.label(reporting.model_in_question)}", signed_decimals)
+    return plot_intervals(rows, title, 0, axis, reporting)
 
 
-def draw_shap_beeswarm(
-    shap_values: pd.DataFrame,
-    explanations: Section,
-    codebook: Codebook,
-    reporting: ReportingParameters,
-) -> Figure:
-    """Draw how each household's fields move it towards or away from each segment.
-
-    Args:
-        shap_values: One row per information set, household, segment and field.
-        explanations: The section, with the figure's title.
-        codebook: The panel's codebook.
-        reporting: Names, colours, how many fields and which information set.
-
-    Returns:
-        The figure.
-    """
-    shown = shap_values[shap_values["information_set"] == reporting.beeswarm_information_set]
-    title = explanations.charts["shap_beeswarm"].title
-    return plot_shap_beeswarm(shown, title, codebook, reporting)
-
-
-def draw_accuracy_ladder(source_study: Section, reporting: ReportingParameters) -> Figure:
+def draw_accuracy_ladder(ladder: Section, reporting: ReportingParameters) -> Figure:
     """Draw how accuracy changes as knowledge of the purchases is taken away.
 
     Args:
-        source_study: The section, with the figure's title and rows.
+        ladder: The section, with the figure's title and rows.
         reporting: The marks of the claims.
 
     Returns:
         The figure.
     """
-    title = source_study.charts["accuracy_ladder"].title
-    return plot_accuracy_ladder(source_study.tables["steps"], title, reporting)
+    title = ladder.charts["accuracy_ladder"].title
+    return plot_accuracy_ladder(ladder.tables["steps"], title, reporting)

@@ -1,4 +1,4 @@
-"""The sections on the classifiers: figures, explanations, the published study."""
+"""The sections on the classifiers: what they reach, which is better, which is taken."""
 
 from __future__ import annotations
 
@@ -7,222 +7,286 @@ from collections.abc import Mapping
 import pandas as pd
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings import models
-from customer_segmentation.findings.exhibits import (
-    Chart,
-    Section,
-    print_table,
+from customer_segmentation.findings import claims, comparisons, validation
+from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
+from customer_segmentation.findings.wording import (
+    lower_first,
+    percent_1,
+    points,
+    three_decimals,
+    two_decimals,
+    whole,
 )
-from customer_segmentation.findings.wording import percent_1, two_decimals, whole
-from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.typing_tool.audit import claim_between
+from customer_segmentation.pipelines.reporting.sections.printing import (
+    CLAIMED,
+    SEEN,
+    name_for_people,
+    print_flag,
+)
+from customer_segmentation.typing_tool.audit import Claim
+from customer_segmentation.typing_tool.estimators import PROCEDURE
+from customer_segmentation.typing_tool.folds import FINAL
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
-MODEL_NAMES = {"information_set": "What the model sees", "claim": "Claim", "model": "Model"}
-MODEL_HEADINGS = {**MODEL_NAMES, "protocol": "Checked by", "n": "Households"}
-SCORES = {
+INTERVALS = {
+    "accuracy": percent_1,
+    "gain_over_majority": points,
+    "log_loss": three_decimals,
+    "log_loss_skill": percent_1,
+}
+STEMS = {"gain_over_majority": "gain"}
+MODEL = {**CLAIMED, "model": "Model"}
+FIRST_FIGURES = {
     "accuracy": "Accuracy",
+    "gain_over_majority": "Points above the largest segment",
+    "log_loss_skill": "Log loss saved over segment shares",
     "balanced_accuracy": "Balanced accuracy",
+    "accuracy_reference": "Accuracy, segments of this report",
+    "champion": "Champion",
+}
+ALL_FIGURES = {
+    **MODEL,
+    "protocol": "Checked by",
+    "n": "Households",
+    **FIRST_FIGURES,
     "precision_macro": "Mean precision",
     "recall_macro": "Mean recall",
     "f1_macro": "Mean F1",
+    "log_loss": "Log loss",
+    "log_loss_reference": "Log loss, segments of this report",
+    "brier": "Brier score",
+    "auc_macro": "Mean AUC",
+    "calibration_slope": "Calibration slope",
+    "calibration_error": "Calibration error",
+    "calibration_error_expected": "Calibration error by chance",
 }
-ERRORS = {  # what a model gains and saves, each with its standard error
-    "gain_over_majority": "Accuracy gained over the largest segment",
-    "gain_se": "its standard error",
-    "log_loss_skill": "Log loss saved over the segment shares",
-    "skill_se": "standard error of that",
+PRINTERS = {
+    **dict.fromkeys(
+        (
+            "balanced_accuracy",
+            "accuracy_reference",
+            "precision_macro",
+            "recall_macro",
+            "f1_macro",
+            "calibration_error",
+            "calibration_error_expected",
+        ),
+        percent_1,
+    ),
+    **dict.fromkeys(("log_loss_reference", "brier"), three_decimals),
+    **dict.fromkeys(("auc_macro", "calibration_slope", "temperature"), two_decimals),
+    "n": whole,
+    "champion": print_flag,
 }
-SEGMENT_SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+CARD_FIGURES = {
+    **CLAIMED,
+    **{name: ALL_FIGURES[name] for name in ("accuracy", "gain_over_majority", "log_loss_skill")},
+    **{name: ALL_FIGURES[name] for name in ("log_loss", "brier", "auc_macro")},
+    **{name: ALL_FIGURES[name] for name in ALL_FIGURES if name.startswith("calibration")},
+}
+CARD_SEGMENTS = {
+    **SEEN,
+    "segment": "Segment",
+    "support": "Households",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "auc": "AUC",
+}
+SEGMENT_FIGURES = {
+    **MODEL,
+    "protocol": "Checked by",
+    **CARD_SEGMENTS,
+    "calibration_intercept": "Calibration intercept",
+    "precision_reference": "Precision, segments of this report",
+    "recall_reference": "Recall, segments of this report",
+}
+SEGMENT_PRINTERS = {
+    **dict.fromkeys(("f1", "precision_reference", "recall_reference"), percent_1),
+    **dict.fromkeys(("auc", "calibration_intercept"), two_decimals),
+    "support": whole,
+}
 
 
 def write_models(
     classifier_metrics: pd.DataFrame,
     segment_metrics: pd.DataFrame,
+    fold_alignments: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write how well the classifiers find the segments, claim by claim.
+    """Write how well a household's segment is found, claim by claim.
 
     Args:
         classifier_metrics: One row per information set, model and protocol.
         segment_metrics: The same by segment.
+        fold_alignments: One row per protocol, repeat, fold and segment.
+        circularity_audit: One row per information set and segmentation score.
+        modelling: When a segment counts as found again.
         reporting: Names and the protocol.
 
     Returns:
-        The section: a sentence per information set, a list of one sentence each on its log loss,
-        the charts model_accuracy and segment_metrics, and the table of the models.
+        The section: a list of sentences per information set, the charts model_accuracy and
+        segment_metrics, and the tables of the claims, the models and the audit.
     """
-    compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
-    best = models.select_best(segment_metrics, compared, reporting.protocol)
-    ordered = models.order_by_claim(classifier_metrics)
-    shown = ordered[ordered["protocol"] == reporting.protocol]
+    protocol, labels = reporting.protocol, reporting.labels
+    headline = claims.find_headline(classifier_metrics, protocol)
+    segmenter = claims.find_segmenter(classifier_metrics, protocol)
+    ordered = claims.order_by_claim(classifier_metrics)
+    each = claims.order_by_claim(segment_metrics)
+    best = each[(each["protocol"] == protocol) & (each["model"] == PROCEDURE)]
+    audited = claims.explain_audit(circularity_audit, labels)
+    least = modelling.validation.matched_jaccard
     return Section(
         sentences={
-            row["information_set"]: models.explain_claim(row, reporting.labels)
-            for _, row in compared.iterrows()
+            "misfits": validation.count_misfits(fold_alignments, protocol, least),
+            "calibration": validation.tell_calibration(headline, labels),
         },
         lists={
-            name: [sentence]
-            for name, sentence in models.tell_skill(
-                classifier_metrics, reporting.protocol, reporting.labels
-            ).items()
+            row["information_set"]: [
+                claims.explain_claim(row),
+                *claims.add_to_claim(row, segmenter),
+                audited[row["information_set"]],
+            ]
+            for row in headline.to_dict("records")
         },
         charts={
             "model_accuracy": Chart(
-                models.title_accuracy(compared, reporting.labels),
-                _print_models(ordered, reporting, MODEL_HEADINGS),
+                claims.title_accuracy(headline, labels),
+                _print_models(ordered, ALL_FIGURES, reporting),
             ),
             "segment_metrics": Chart(
-                models.title_segment_metrics(best, reporting.labels),
-                _print_segment_metrics(segment_metrics, reporting),
+                claims.title_segment_metrics(best, labels),
+                _print_segments(each, SEGMENT_FIGURES, reporting),
             ),
         },
         tables={
-            # Gains and their errors stand in the wider table behind the chart.
-            "models": _print_models(shown.drop(columns=list(ERRORS)), reporting, MODEL_NAMES),
-            "claims": compared,
+            "models": _print_models(
+                ordered[ordered["protocol"] == protocol], MODEL | FIRST_FIGURES, reporting
+            ),
+            "claims": headline,
             "best": best,
+            "headline": _print_models(headline, CARD_FIGURES, reporting),
+            "segments": _print_segments(best, CARD_SEGMENTS, reporting),
+            "audit": _print_audit(claims.order_by_claim(circularity_audit), reporting),
         },
     )
 
 
-def write_explanations(
-    shap_importance: pd.DataFrame,
-    shap_values: pd.DataFrame,
+def write_comparisons(
+    model_comparisons: pd.DataFrame,
+    permutation_tests: pd.DataFrame,
     classifier_metrics: pd.DataFrame,
-    codebook: Codebook,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write which fields move the classifiers, and which of these are not worth explaining.
+    """Write whether one model is best, and whether a prediction knows anything.
 
     Args:
-        shap_importance: One row per information set, segment and field.
-        shap_values: One row per information set, household, segment and field.
+        model_comparisons: One row per information set and pair of models; possibly none.
+        permutation_tests: One row per information set that predicts; possibly none.
         classifier_metrics: One row per information set, model and protocol.
-        codebook: The panel's codebook.
-        reporting: Names and the information set of the beeswarm.
+        reporting: Names and the model in question.
 
     Returns:
-        The section, with the charts shap_importance and shap_beeswarm.
+        The section: its answers by information set, the chart model_comparisons and, under the same
+        name, the rows that it is drawn from.
     """
-    beeswarm = shap_values[shap_values["information_set"] == reporting.beeswarm_information_set]
-    own = shap_importance[shap_importance["information_set"] == reporting.beeswarm_information_set]
-    explained = shap_values[codebook.identifier].nunique()
-    return Section(
-        sentences={
-            "doubt": models.doubt_explanations(
-                shap_importance, classifier_metrics, reporting.protocol, reporting.labels
-            )
-        },
-        charts={
-            "shap_importance": Chart(
-                models.title_shap(shap_importance, explained, codebook, reporting.labels),
-                _print_importance(shap_importance, codebook, reporting),
-            ),
-            "shap_beeswarm": Chart(
-                models.title_beeswarm(beeswarm, codebook, reporting.labels),
-                _print_importance(own, codebook, reporting),
-            ),
-        },
-    )
-
-
-def write_source_study(
-    source_study_reproduction: pd.DataFrame,
-    classifier_metrics: pd.DataFrame,
-    circularity_audit: pd.DataFrame,
-    codebook: Codebook,
-    modelling: ModellingParameters,
-    reporting: ReportingParameters,
-) -> Section:
-    """Write what the published study claims, what it reaches again, and what it is made of.
-
-    Args:
-        source_study_reproduction: One row per model, protocol and cluster of the study.
-        classifier_metrics: One row per information set, model and protocol.
-        circularity_audit: One row per information set and segmentation score.
-        codebook: The panel's codebook.
-        modelling: The study's protocol and fields; without a study the section has only its chart.
-        reporting: Names and the published accuracy.
-
-    Returns:
-        The section, with the chart accuracy_ladder.
-    """
-    compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
-    study = modelling.source_study
-    fields = modelling.information_set(study.information_set).fields if study else ()
-    claim = claim_between(study.segmentation_variables, fields, codebook) if study else None
-    steps = models.build_ladder(
-        compared,
-        source_study_reproduction,
-        study.information_set if study else None,
-        claim,
-        reporting.labels,
-    )
-    headings = {"step": "What the model sees", "claim": "Claim", "n": "Households"}
-    printers = {"accuracy": percent_1, "majority": percent_1}
-    accuracies = {"accuracy": "Accuracy", "majority": "Always the largest segment"}
-    chart = Chart(models.title_ladder(steps), print_table(steps, headings | accuracies, printers))
-    sentences = {}
-    if study and claim:
-        sentences = {
-            "reproduction": models.compare_with_published(
-                source_study_reproduction, reporting.published_accuracy
-            ),
-            "fields": models.judge_study(study.segmentation_variables, fields, claim, codebook),
-            "scores": models.count_contained_scores(
-                circularity_audit, study.information_set, reporting.labels
-            ),
+    model, labels = reporting.model_in_question, reporting.labels
+    rivals = comparisons.compare_with_rivals(claims.order_by_claim(model_comparisons), model)
+    answers = comparisons.answer_each(rivals, model, labels)
+    households = claims.count_households(classifier_metrics, reporting.protocol)
+    title = comparisons.title_comparisons(rivals, households, model, labels)
+    rows = pd.DataFrame(
+        {
+            "panel": [f"against {lower_first(reporting.label(name))}" for name in rivals["rival"]],
+            "name": rivals["information_set"].map(reporting.label),
+            "claim": rivals["claim"],
+            "estimate": rivals["saved"],
+            "low": rivals["saved_low"],
+            "high": rivals["saved_high"],
         }
-    reproduction = _print_reproduction(source_study_reproduction, reporting)
-    tables = {"reproduction": reproduction, "steps": steps}
-    return Section(sentences=sentences, charts={"accuracy_ladder": chart}, tables=tables)
+    )
+    return Section(
+        lists={
+            "answers": [f"{reporting.label(name)}: {text}" for name, text in answers.items()],
+            "permutations": comparisons.tell_permutations(permutation_tests, labels),
+        },
+        charts={"model_comparisons": Chart(title, print_pairs(model_comparisons, reporting))},
+        tables={"model_comparisons": rows},
+    )
+
+
+def write_chosen_models(
+    model_choices: pd.DataFrame,
+    classifier_tuning: pd.DataFrame,
+    classifier_metrics: pd.DataFrame,
+    reporting: ReportingParameters,
+) -> Section:
+    """Write which model answers on each overlap or prediction set, and how it was calibrated.
+
+    Args:
+        model_choices: One row per information set, protocol, repeat and fold.
+        classifier_tuning: One row per information set, model, protocol, repeat, fold and setting.
+        classifier_metrics: One row per information set, model and protocol.
+        reporting: Names of models and information sets.
+
+    Returns:
+        The section, with the table champions.
+    """
+    keys = ["information_set", "protocol", "repeat", "fold", "model"]
+    final = model_choices[model_choices["protocol"] == FINAL]
+    settings = classifier_tuning[classifier_tuning["chosen"]]
+    sets = classifier_metrics[["information_set", "claim"]].drop_duplicates()
+    sets = sets[sets["claim"] != Claim.ASSIGNMENT]  # there the segmenter answers
+    table = final.merge(settings, on=keys).merge(sets, on="information_set")
+    headings = {**MODEL, "setting": "Setting", "temperature": "Temperature"}
+    named = name_for_people(claims.order_by_claim(table), reporting)
+    return Section(tables={"champions": print_table(named, headings, PRINTERS)})
+
+
+def print_pairs(pairs: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+    """Print differences between models with their corrected intervals.
+
+    Args:
+        pairs: `model_comparisons` or `source_study_comparisons`.
+        reporting: Names of models and information sets.
+
+    Returns:
+        One row of text per pair.
+    """
+    headings = {
+        **CLAIMED,
+        "model_a": "Model",
+        "model_b": "less",
+        "log_loss_difference": "Difference in log loss",
+        "accuracy_difference": "Difference in accuracy, points",
+        "folds": "Folds",
+    }
+    figures = {"log_loss_difference": three_decimals, "accuracy_difference": points}
+    stems = {"log_loss_difference": "log_loss", "accuracy_difference": "accuracy"}
+    return print_table(
+        merge_intervals(name_for_people(pairs, reporting), figures, stems), headings, {}
+    )
 
 
 def _print_models(
-    metrics: pd.DataFrame, reporting: ReportingParameters, keys: Mapping[str, str]
+    metrics: pd.DataFrame, headings: Mapping[str, str], reporting: ReportingParameters
 ) -> pd.DataFrame:
-    printers = dict.fromkeys((*SCORES, *ERRORS), percent_1) | {"log_loss": two_decimals, "n": whole}
-    headings = {**keys, **SCORES, "log_loss": "Log loss", **ERRORS}
-    return print_table(_with_names(metrics, reporting), headings, printers)
+    named = name_for_people(metrics, reporting)
+    merged = merge_intervals(named, INTERVALS, STEMS)
+    return print_table(merged, headings, PRINTERS)
 
 
-def _print_segment_metrics(metrics: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
-    headings = {**MODEL_HEADINGS, "segment": "Segment", "support": "Households", **SEGMENT_SCORES}
-    printers = dict.fromkeys(SEGMENT_SCORES, percent_1) | {"support": whole}
-    ordered = models.order_by_claim(metrics)
-    return print_table(_with_names(ordered, reporting), headings, printers)
-
-
-def _print_importance(
-    importance: pd.DataFrame, codebook: Codebook, reporting: ReportingParameters
+def _print_segments(
+    metrics: pd.DataFrame, headings: Mapping[str, str], reporting: ReportingParameters
 ) -> pd.DataFrame:
-    named = _with_names(importance, reporting)
-    named = named.assign(field=[codebook[name].title for name in importance["field"]])
-    wide = named.pivot_table(
-        index=["information_set", "field"], columns="segment", values="mean_abs_shap", sort=False
-    )
-    ordered = wide[reporting.order(wide.columns)].reset_index()
-    headings = {"information_set": "What the model sees", "field": "Field"}
-    segment_headings = {name: name for name in wide.columns}
-    printers = dict.fromkeys(wide.columns, two_decimals)
-    return print_table(ordered, headings | segment_headings, printers)
+    named = name_for_people(metrics, reporting)
+    merged = merge_intervals(named, dict.fromkeys(("precision", "recall"), percent_1))
+    return print_table(merged, headings, SEGMENT_PRINTERS)
 
 
-def _print_reproduction(reproduction: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
-    headings = {
-        "model": "Model",
-        "protocol": "Checked by",
-        "accuracy": "Accuracy",
-        "segment": "Cluster of the study",
-        "precision": "Precision",
-        "recall": "Recall",
-        "support": "Households",
-    }
-    printers = dict.fromkeys(("accuracy", "precision", "recall"), percent_1)
-    return print_table(_with_names(reproduction, reporting), headings, printers)
-
-
-def _with_names(table: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
-    named = [name for name in ("information_set", "model", "protocol") if name in table]
-    return table.assign(**{name: table[name].map(reporting.label) for name in named})
+def _print_audit(audit: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+    headings = {**CLAIMED, "score": "Score", "contained": "Told whole", "r2": "R² out of fold"}
+    merged = merge_intervals(name_for_people(audit, reporting), {"r2": two_decimals})
+    return print_table(merged, headings, {"contained": print_flag})

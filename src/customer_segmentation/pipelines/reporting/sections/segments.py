@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings import evidence, models, segments
+from customer_segmentation.findings import claims, evidence, segments
 from customer_segmentation.findings.exhibits import (
     Chart,
     Section,
@@ -36,7 +36,7 @@ def write_summary(
     Returns:
         The section; its tables hold the numbers of its bars, sizes and accuracies.
     """
-    compared = models.compare_with_majority(classifier_metrics, reporting.protocol)
+    headline = claims.find_headline(classifier_metrics, reporting.protocol)
     ordered = segment_sizes.set_index("segment").loc[reporting.order(segment_sizes["segment"])]
     return Section(
         sentences={
@@ -47,9 +47,9 @@ def write_summary(
                 segmentation_candidates, segmentation.choice.reproducible_from
             ),
             "separation": f"{evidence.judge_separation(segmentation_candidates)}.",
-            "claims": models.judge_claims(compared),
+            "claims": claims.judge_claims(headline),
         },
-        tables={"sizes": ordered.reset_index(), "accuracies": compared},
+        tables={"sizes": ordered.reset_index(), "accuracies": headline},
     )
 
 

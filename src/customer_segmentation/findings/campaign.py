@@ -1,0 +1,104 @@
+"""What the tables say about mailing the households that most probably belong to one segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from customer_segmentation.findings.claims import BETTER, judge_gain
+from customer_segmentation.findings.wording import (
+    Row,
+    inside,
+    listing,
+    percent,
+    percent_1,
+    sample,
+    two_decimals,
+    whole,
+    with_interval,
+)
+
+
+def find_depth(gains: pd.DataFrame, depth: float) -> pd.DataFrame:
+    """Keep the depth that is quoted in text, or the nearest that was counted.
+
+    Args:
+        gains: `campaign_gains`; one row per information set and depth.
+        depth: Share of the households mailed.
+
+    Returns:
+        One row per information set.
+    """
+    distances = (gains["depth"] - depth).abs()
+    nearest: pd.DataFrame = gains[distances == distances.min()]
+    return nearest.drop_duplicates("information_set")
+
+
+def title_lift(quoted: pd.DataFrame, households: int, labels: Mapping[str, str]) -> str:
+    """Say on which information sets mailing by probability is better than at random.
+
+    Args:
+        quoted: What `find_depth` returned.
+        households: How many households could be mailed.
+        labels: Names of information sets.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    first = quoted.iloc[0]
+    told = listing(
+        f"{two_decimals(row['lift'])} ({inside(row['information_set'], labels)})"
+        for row in quoted.to_dict("records")
+    )
+    return (
+        f"In the likeliest {percent(first['depth'])} stand {first['segment']} this many times as "
+        f"often as at random: {told}; {sample(households)}"
+    )
+
+
+def tell_gains(quoted: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str]:
+    """Say what mailing the likeliest households reaches, against mailing at random.
+
+    Args:
+        quoted: What `find_depth` returned.
+        labels: Names of information sets.
+
+    Returns:
+        One or two sentences per information set.
+    """
+    return {row["information_set"]: _tell_hits(row, labels) for row in quoted.to_dict("records")}
+
+
+def tell_profit(row: Row, contact_cost: float, success_value: float, seen: str) -> str:
+    """Say what a campaign would yield if every household of the segment were a success.
+
+    Args:
+        row: A row of `find_depth`, of the information set on the mailing list.
+        contact_cost: Cost of one contact.
+        success_value: Value of reaching one household of the segment, in the same currency.
+        seen: Name of the information set, inside a sentence.
+
+    Returns:
+        One sentence.
+    """
+    at_random = row["mailed"] * (row["base_rate"] * success_value - contact_cost)
+    return (
+        f"If a contact costs {contact_cost:g} and each of the {row['segment']} reached is worth "
+        f"{success_value:g}, mailing the likeliest {percent(row['depth'])} by {seen} yields "
+        f"{with_interval(row, 'profit', whole)}; as many households at random, "
+        f"{whole(at_random)}."
+    )
+
+
+def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:
+    is_real = judge_gain(row["lift_low"] - 1, row["lift_high"] - 1) == BETTER
+    verdict = "more than at random" if is_real else "not told apart from mailing at random"
+    return (
+        f"{labels.get(row['information_set'], row['information_set'])}: of {whole(row['mailed'])} "
+        f"mailed households {whole(row['hits'])} are {row['segment']}, against a base rate of "
+        f"{percent_1(row['base_rate'])}; lift {with_interval(row, 'lift', two_decimals)} of at "
+        f"most {two_decimals(row['lift_max'])}, {verdict}. With thin records: "
+        f"{whole(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "
+        f"{two_decimals(row['lift_with_thin'])}."
+    )

@@ -1,0 +1,80 @@
+"""What the tables say about who is typed worse than others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from customer_segmentation.findings.wording import (
+    counted,
+    inside,
+    listing,
+    lower_first,
+    percent,
+    points,
+    sample,
+)
+from customer_segmentation.panel.codebook import Codebook
+
+
+def find_different(slices: pd.DataFrame) -> pd.DataFrame:
+    """Keep the slices whose interval of the difference excludes 0.
+
+    Args:
+        slices: `fairness_slices`; one row per information set, field and slice.
+
+    Returns:
+        Its rows that lie clearly apart from all other households.
+    """
+    return slices[(slices["difference_low"] > 0) | (slices["difference_high"] < 0)]
+
+
+def count_differences(slices: pd.DataFrame, level: float, labels: Mapping[str, str]) -> str:
+    """Say how many differences are clear, and how many would be by chance.
+
+    Args:
+        slices: `fairness_slices`; one row per information set, field and slice.
+        level: Level of the intervals.
+        labels: Names of information sets.
+
+    Returns:
+        One sentence.
+    """
+    counts = slices.groupby("information_set", sort=False).size()
+    clear = find_different(slices).groupby("information_set").size()
+    told = listing(
+        f"{clear.get(name, 0)} of {count} ({inside(str(name), labels)})"
+        for name, count in counts.items()
+    )
+    return (
+        f"Intervals that exclude no difference: {told}; if there were none at all, about "
+        f"{percent(1 - level)} of them would by chance, {(1 - level) * counts.mean():.1f} per "
+        "information set."
+    )
+
+
+def title_slices(
+    slices: pd.DataFrame, households: int, codebook: Codebook, labels: Mapping[str, str]
+) -> str:
+    """Say where the largest difference in accuracy lies.
+
+    Args:
+        slices: `fairness_slices` of one information set.
+        households: How many households there are.
+        codebook: Names of fields.
+        labels: Names of information sets.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    known = slices.dropna(subset=["difference"])
+    if known.empty:
+        return "No slice of the households is large enough to compare"
+    row = known.iloc[int(known["difference"].abs().to_numpy().argmax())]
+    name = labels.get(row["information_set"], row["information_set"])
+    return (
+        f"{name}: {counted(len(find_different(slices)), 'slice')} of {len(known)} with a clear "
+        f"difference in accuracy; the largest is {points(row['difference'])} points for "
+        f"{lower_first(codebook[row['field']].title)}, {row['slice']}; {sample(households)}"
+    )

@@ -1,0 +1,92 @@
+"""What the tables say about the few fields that type a household almost as well as all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from customer_segmentation.findings.wording import (
+    counted,
+    inside,
+    listing,
+    lower_first,
+    percent_1,
+    sample,
+    three_decimals,
+)
+from customer_segmentation.panel.codebook import Codebook
+
+NOTHING = "No information set is a prediction or an overlap, so no questions were chosen"
+
+
+def find_recommended(questions: pd.DataFrame) -> pd.DataFrame:
+    """Find the recommended number of fields of each information set.
+
+    Args:
+        questions: `golden_questions`; one row per information set and number of fields.
+
+    Returns:
+        Its recommended rows, one per information set.
+    """
+    return questions[questions["recommended"]]
+
+
+def title_questions(questions: pd.DataFrame, households: int, labels: Mapping[str, str]) -> str:
+    """Say how many fields are within one standard error of the lowest log loss.
+
+    Args:
+        questions: `golden_questions`; one row per information set and number of fields.
+        households: How many households they were tested on.
+        labels: Names of information sets.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    if questions.empty:
+        return NOTHING
+    known = questions.groupby("information_set")["n_fields"].max()
+    told = listing(
+        f"{row['n_fields']} of {counted(known[row['information_set']], 'field')} "
+        f"({inside(row['information_set'], labels)})"
+        for row in find_recommended(questions).to_dict("records")
+    )
+    return (
+        f"Within one standard error of the lowest log loss lie the first {told}; "
+        f"{sample(households)}"
+    )
+
+
+def tell_questions(
+    questions: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]
+) -> dict[str, str]:
+    """Name the recommended fields of each information set, and what they reach.
+
+    Args:
+        questions: `golden_questions`; one row per information set and number of fields.
+        codebook: Names of fields.
+        labels: Names of information sets.
+
+    Returns:
+        One sentence per information set.
+    """
+    return {
+        str(name): f"{labels.get(str(name), str(name))}: {_recommend(part, codebook)}"
+        for name, part in questions.groupby("information_set", sort=False)
+    }
+
+
+def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
+    row = find_recommended(part).iloc[0]
+    reached = f"log loss {three_decimals(row['log_loss'])}, right for {percent_1(row['accuracy'])}"
+    if not row["field"]:
+        return (
+            f"no short list comes near enough, all {row['n_fields']} fields are needed; {reached}."
+        )
+    asked = part.loc[(part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"]
+    named = listing(lower_first(codebook[field].label) for field in asked)
+    side = "above" if row["excess"] > 0 else "below"
+    return (
+        f"ask for {named}; {reached}. The log loss is {three_decimals(abs(row['excess']))} {side} "
+        f"that of all fields (standard error {three_decimals(row['excess_se'])})."
+    )

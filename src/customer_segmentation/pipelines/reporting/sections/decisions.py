@@ -1,0 +1,291 @@
+"""The sections on what the typing tool is used for: sets, questions, mailing, and for whom."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.findings import (
+    campaign,
+    claims,
+    fairness,
+    golden_questions as questions,
+    uncertainty,
+)
+from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
+from customer_segmentation.findings.wording import (
+    lower_first,
+    percent,
+    percent_1,
+    points,
+    three_decimals,
+    two_decimals,
+    whole,
+)
+from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.pipelines.reporting.sections.printing import (
+    CLAIMED,
+    name_for_people,
+    print_flag,
+)
+from customer_segmentation.typing_tool.parameters import ModellingParameters
+
+
+def write_uncertainty(
+    conformal_summary: pd.DataFrame,
+    segment_sizes: pd.DataFrame,
+    codebook: Codebook,
+    modelling: ModellingParameters,
+    reporting: ReportingParameters,
+) -> Section:
+    """Write how often sets of segments hold the true one, and how much they leave open.
+
+    Args:
+        conformal_summary: One row per information set and group of households; possibly none.
+        segment_sizes: One row per segment.
+        codebook: Names of the groups.
+        modelling: The error rate.
+        reporting: Names of information sets.
+
+    Returns:
+        The section, with the chart conformal_coverage and its rows under the same name.
+    """
+    target, labels = 1 - modelling.conformal.error_rate, reporting.labels
+    ordered = claims.order_by_claim(conformal_summary)
+    rows = pd.DataFrame(
+        {
+            "panel": ordered["information_set"].map(reporting.label),
+            "name": _name_groups(ordered, codebook),
+            "claim": ordered["claim"],
+            "estimate": ordered["coverage"],
+            "low": ordered["coverage_low"],
+            "high": ordered["coverage_high"],
+        }
+    )
+    title = uncertainty.title_coverage(ordered, target, labels)
+    return Section(
+        sentences={"groups": uncertainty.count_missed_groups(ordered, target, labels)},
+        lists={"sizes": uncertainty.tell_sizes(ordered, len(segment_sizes), labels)},
+        charts={"conformal_coverage": Chart(title, _print_coverage(ordered, codebook, reporting))},
+        tables={"conformal_coverage": rows},
+    )
+
+
+def write_questions(
+    golden_questions: pd.DataFrame,
+    classifier_metrics: pd.DataFrame,
+    codebook: Codebook,
+    reporting: ReportingParameters,
+) -> Section:
+    """Write which few fields type a household almost as well as all.
+
+    Args:
+        golden_questions: One row per information set and number of fields; possibly none.
+        classifier_metrics: One row per information set, model and protocol.
+        codebook: Names of fields.
+        reporting: Names of information sets and the protocol.
+
+    Returns:
+        The section, with the chart golden_questions and a sentence per information set.
+    """
+    ordered = claims.order_by_claim(golden_questions)
+    households = claims.count_households(classifier_metrics, reporting.protocol)
+    title = questions.title_questions(ordered, households, reporting.labels)
+    told = questions.tell_questions(ordered, codebook, reporting.labels)
+    return Section(
+        lists={"recommended": list(told.values())},
+        charts={"golden_questions": Chart(title, _print_questions(ordered, codebook, reporting))},
+    )
+
+
+def write_campaign(
+    campaign_gains: pd.DataFrame,
+    classifier_metrics: pd.DataFrame,
+    modelling: ModellingParameters,
+    reporting: ReportingParameters,
+) -> Section:
+    """Write what mailing the likeliest households of the success segment would reach.
+
+    Args:
+        campaign_gains: One row per information set and depth.
+        classifier_metrics: One row per information set, model and protocol.
+        modelling: The declared costs, and what is known of the households on the list.
+        reporting: Names of information sets, and the depth that is quoted.
+
+    Returns:
+        The section, with the chart campaign_lift and a sentence per information set.
+    """
+    declared, labels = modelling.campaign, reporting.labels
+    ordered = claims.order_by_claim(campaign_gains)
+    quoted = campaign.find_depth(ordered, reporting.campaign_depth)
+    own = quoted[quoted["information_set"] == declared.information_set]
+    seen = lower_first(reporting.label(declared.information_set))
+    households = claims.count_households(classifier_metrics, reporting.protocol)
+    return Section(
+        lists={
+            "gains": list(campaign.tell_gains(quoted, labels).values()),
+            "profit": [
+                campaign.tell_profit(row, declared.contact_cost, declared.success_value, seen)
+                for row in own.to_dict("records")
+            ],
+        },
+        charts={
+            "campaign_lift": Chart(
+                campaign.title_lift(quoted, households, labels), _print_gains(ordered, reporting)
+            )
+        },
+    )
+
+
+def write_fairness(
+    fairness_slices: pd.DataFrame,
+    classifier_metrics: pd.DataFrame,
+    codebook: Codebook,
+    modelling: ModellingParameters,
+    reporting: ReportingParameters,
+) -> Section:
+    """Write for which households the typing tool is right more or less often.
+
+    Args:
+        fairness_slices: One row per information set, field and slice.
+        classifier_metrics: One row per information set, model and protocol.
+        codebook: Names of fields.
+        modelling: The information set of the campaign, and the level of intervals.
+        reporting: Names of information sets and the protocol.
+
+    Returns:
+        The section, with the chart fairness_differences and its rows under the same name.
+    """
+    labels, level = reporting.labels, modelling.intervals.level
+    ordered = claims.order_by_claim(fairness_slices)
+    shown = ordered[ordered["information_set"] == modelling.campaign.information_set]
+    titles = [codebook[name].title for name in shown["field"]]
+    households = claims.count_households(classifier_metrics, reporting.protocol)
+    rows = pd.DataFrame(
+        {
+            "panel": shown["information_set"].map(reporting.label),
+            "name": [
+                f"{title}: {label}" for title, label in zip(titles, shown["slice"], strict=True)
+            ],
+            "claim": shown["claim"],
+            "estimate": shown["difference"],
+            "low": shown["difference_low"],
+            "high": shown["difference_high"],
+        }
+    )
+    title = fairness.title_slices(shown, households, codebook, labels)
+    return Section(
+        sentences={"chance": fairness.count_differences(ordered, level, labels)},
+        charts={"fairness_differences": Chart(title, _print_slices(ordered, codebook, reporting))},
+        tables={
+            "fairness_differences": rows,
+            "shown": _print_slices(shown, codebook, reporting),
+        },
+    )
+
+
+def _name_groups(summary: pd.DataFrame, codebook: Codebook) -> list[str]:
+    stratum = codebook[codebook.column(Role.STRATUM)].title
+    forms = {uncertainty.ALL: "All households", uncertainty.STRATUM: f"{stratum}: {{}}"}
+    return [
+        forms.get(by, "{}").format(group)
+        for by, group in zip(summary["group_by"], summary["group"], strict=True)
+    ]
+
+
+def _print_coverage(
+    summary: pd.DataFrame, codebook: Codebook, reporting: ReportingParameters
+) -> pd.DataFrame:
+    groups = {
+        uncertainty.ALL: "All",
+        "segment": "Segment",
+        uncertainty.STRATUM: codebook[codebook.column(Role.STRATUM)].title,
+        "blank_record": "Record",
+    }
+    named = name_for_people(summary, reporting)
+    named = named.assign(group_by=named["group_by"].map(lambda name: groups.get(name, name)))
+    headings = {
+        **CLAIMED,
+        "group_by": "Households by",
+        "group": "Group",
+        "n": "Households",
+        "coverage": "Coverage",
+        "mean_set_size": "Segments in a set, mean",
+        "singletons": "Sets of one segment",
+    }
+    printers = {"n": whole, "mean_set_size": two_decimals, "singletons": percent}
+    return print_table(merge_intervals(named, {"coverage": percent_1}), headings, printers)
+
+
+def _print_questions(
+    table: pd.DataFrame, codebook: Codebook, reporting: ReportingParameters
+) -> pd.DataFrame:
+    named = name_for_people(table, reporting)
+    named = named.assign(
+        field=[codebook[name].label if name else "all of the set" for name in table["field"]]
+    )
+    headings = {
+        **CLAIMED,
+        "n_fields": "Fields",
+        "field": "The last of them",
+        "inclusion": "Folds that include it so early",
+        "accuracy": "Accuracy",
+        "log_loss": "Log loss",
+        "log_loss_se": "Standard error",
+        "excess": "Above all fields",
+        "excess_se": "Standard error, paired",
+        "recommended": "Recommended",
+    }
+    losses = ("log_loss", "log_loss_se", "excess", "excess_se")
+    printers = {
+        **dict.fromkeys(losses, three_decimals),
+        "inclusion": percent,
+        "accuracy": percent_1,
+        "n_fields": whole,
+        "recommended": print_flag,
+    }
+    return print_table(named, headings, printers)
+
+
+def _print_gains(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+    headings = {
+        **CLAIMED,
+        "depth": "Mailed",
+        "mailed": "Households mailed",
+        "hits": "Of the segment",
+        "lift": "Lift",
+        "lift_max": "Greatest possible lift",
+        "base_rate": "Base rate",
+        "profit": "Profit, what-if",
+        "mailed_with_thin": "Mailed, with thin records",
+        "hits_with_thin": "Of the segment, with thin records",
+        "lift_with_thin": "Lift, with thin records",
+    }
+    counts = ("mailed", "hits", "mailed_with_thin", "hits_with_thin")
+    printers = {
+        **dict.fromkeys(counts, whole),
+        **dict.fromkeys(("lift_max", "lift_with_thin"), two_decimals),
+        "depth": percent,
+        "base_rate": percent_1,
+    }
+    figures = {"lift": two_decimals, "profit": whole}
+    return print_table(
+        merge_intervals(name_for_people(gains, reporting), figures), headings, printers
+    )
+
+
+def _print_slices(
+    slices: pd.DataFrame, codebook: Codebook, reporting: ReportingParameters
+) -> pd.DataFrame:
+    named = name_for_people(slices, reporting)
+    named = named.assign(field=[codebook[name].title for name in slices["field"]])
+    headings = {
+        **CLAIMED,
+        "field": "Field",
+        "slice": "Households",
+        "n": "Number",
+        "accuracy": "Accuracy",
+        "difference": "Difference, points",
+    }
+    merged = merge_intervals(named, {"difference": points})
+    return print_table(merged, headings, {"accuracy": percent_1, "n": whole})

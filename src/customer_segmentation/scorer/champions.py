@@ -1,0 +1,133 @@
+"""Champions: the one classifier of each information set, which answers in the segmenter's place."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, FiniteFloat
+
+from customer_segmentation.panel.configured import Configured
+from customer_segmentation.scorer.estimators import (
+    BoostedTrees,
+    Forest,
+    LinearModel,
+    extract_estimator,
+)
+from customer_segmentation.scorer.stored import Missable, Numbers, to_row
+from customer_segmentation.typing_tool.audit import Claim
+from customer_segmentation.typing_tool.calibration import apply_temperature
+from customer_segmentation.typing_tool.conformal import find_thresholds
+from customer_segmentation.typing_tool.encoding import Levels, Number, encode
+from customer_segmentation.typing_tool.tuning import TunedClassifier
+
+Floats = npt.NDArray[np.float64]
+
+
+class StoredLevels(Configured):
+    """How a nominal field is encoded; see `encoding.Levels`."""
+
+    kind: Literal["levels"] = "levels"
+    field: str
+    codes: Numbers
+    blank: bool
+
+
+class StoredNumber(Configured):
+    """How any other field is encoded; see `encoding.Number`."""
+
+    kind: Literal["number"] = "number"
+    field: str
+    fill: Missable
+    mean: FiniteFloat
+    scale: FiniteFloat
+    blank: bool
+
+
+class Champion(Configured):
+    """The classifier that answers for an information set.
+
+    Attributes:
+        information_set: Name of the set.
+        claim: What its accuracy is evidence of: overlap or prediction.
+        segments: The segments, in the order of everything that follows.
+        encoding: How each field of the set is encoded, in order.
+        estimator: From encoded columns to probabilities before calibration.
+        shares: Share of each segment in training.
+        temperature: What the evidence is divided by; see `calibration`.
+        thresholds: For each segment the calibrated probability from which it belongs to the
+            conformal set.
+    """
+
+    information_set: str
+    claim: Claim
+    segments: tuple[str, ...]
+    encoding: tuple[Annotated[StoredLevels | StoredNumber, Field(discriminator="kind")], ...]
+    estimator: Annotated[LinearModel | BoostedTrees | Forest, Field(discriminator="model")]
+    shares: Numbers
+    temperature: FiniteFloat
+    thresholds: Numbers
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields and derived variables of the information set, in order."""
+        return [entry.field for entry in self.encoding]
+
+    @cached_property
+    def entries(self) -> list[Levels | Number]:
+        """The encoding as `encoding.encode` takes it."""
+        return [_restore(entry) for entry in self.encoding]
+
+    def predict_proba(self, values: pd.DataFrame) -> Floats:
+        """Give every household a calibrated probability for each segment.
+
+        Args:
+            values: One row per household, one float64 column per field, missing values allowed.
+
+        Returns:
+            One row per household, one column per segment; rows sum to 1.
+        """
+        if values.empty:  # which XGBoost answers without saying how many segments there are
+            return np.empty((0, len(self.segments)))
+        columns = {name: values[name].to_numpy(dtype=np.float64) for name in self.fields}
+        raw = self.estimator.predict_proba(encode(columns, self.entries))
+        return apply_temperature(raw, np.array(self.shares), self.temperature)
+
+
+def extract_champion(
+    information_set: str, claim: Claim, classifier: TunedClassifier, error_rate: float
+) -> Champion:
+    """Take from a tuned classifier all that is needed to score with it.
+
+    Args:
+        information_set: Name of its information set.
+        claim: What its accuracy is evidence of.
+        classifier: The champion, fitted on all eligible households.
+        error_rate: Share of the households of a segment whose conformal set may miss it.
+    """
+    numbers = classifier.numbers
+    of_training = classifier.out_of_fold[np.arange(len(numbers)), numbers]
+    thresholds = find_thresholds(of_training, numbers, len(classifier.segments), error_rate)
+    return Champion(
+        information_set=information_set,
+        claim=claim,
+        segments=tuple(classifier.segments),
+        encoding=tuple(_store(entry) for entry in classifier.encoder.entries_),
+        estimator=extract_estimator(classifier),
+        shares=to_row(classifier.shares),
+        temperature=classifier.temperature,
+        thresholds=to_row(thresholds),
+    )
+
+
+def _store(entry: Levels | Number) -> StoredLevels | StoredNumber:
+    stored = StoredLevels if isinstance(entry, Levels) else StoredNumber
+    return stored.model_validate(entry._asdict())
+
+
+def _restore(entry: StoredLevels | StoredNumber) -> Levels | Number:
+    restored = Levels if isinstance(entry, StoredLevels) else Number
+    return restored(**entry.model_dump(exclude={"kind"}))

@@ -1,0 +1,92 @@
+"""What the tests of the scorer share: small fitted classifiers and a bundle of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.parameters import Parameters
+from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
+from customer_segmentation.scorer.champions import extract_champion
+from customer_segmentation.scorer.segmenter import extract_segmenter
+from customer_segmentation.segments.segmenter import HouseholdFeatures, fit_segmenter
+from customer_segmentation.typing_tool.audit import Claim
+from customer_segmentation.typing_tool.tuning import TunedClassifier, tune_classifier
+
+FIELDS = ["demographics", "average_price", "promotion_shares", "repeat_rate", "log_volume"]
+ERROR_RATE = 0.1
+
+
+@pytest.fixture(scope="session")
+def complete(_households: pd.DataFrame, _features: pd.DataFrame, codebook: Codebook):
+    """Every household of the panel with all that is known about it; not to be changed."""
+    return _households.merge(_features, on=codebook.identifier)
+
+
+@pytest.fixture(scope="session")
+def segmenter(complete: pd.DataFrame, parameters: Parameters) -> Pipeline:
+    """The segmenter of an ordinary run."""
+    codebook, segmentation = parameters.codebook, parameters.segmentation
+    specification = segmentation.specifications(codebook)["buying_style.plain.kmeans"]
+    eligible = complete[~complete[codebook.column(Role.THIN_RECORD)]].reset_index(drop=True)
+    return fit_segmenter(eligible, specification, 3, codebook, segmentation)
+
+
+@pytest.fixture(scope="session")
+def values(complete: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """What the classifiers of these tests see of each household; not to be changed."""
+    return HouseholdFeatures(codebook, codebook.expand(FIELDS)).transform(complete)
+
+
+@pytest.fixture(scope="session")
+def awkward(values: pd.DataFrame) -> pd.DataFrame:
+    """Households with missing values in every field, codes never seen and amounts out of range."""
+    rng = np.random.default_rng(0)
+    wild = values.mask(rng.random(values.shape) < 0.3)
+    wild = wild.mask(rng.random(values.shape) < 0.1, 99.0)
+    wild = wild.mask(rng.random(values.shape) < 0.02, -1e6)
+    return pd.concat([values, wild, values.iloc[:1] * np.nan])
+
+
+Fit = Callable[[str, int], TunedClassifier]
+
+
+@pytest.fixture(scope="session")
+def fit(
+    complete: pd.DataFrame, values: pd.DataFrame, segmenter: Pipeline, parameters: Parameters
+) -> Fit:
+    """Tune a small classifier of a kind for two or three segments."""
+    names = pd.Series(segmenter.predict(complete))
+    labels = {3: names, 2: names.where(names == names.max(), "The rest")}
+    grids = parameters.modelling.models.model_dump()
+
+    @cache
+    def _fit(model: str, segments: int) -> TunedClassifier:
+        trees = {"n_estimators": 12} if model != "lr" else {}
+        settings = [type(each) for each in getattr(parameters.modelling.models, model)]
+        grid = [
+            setting.model_validate({**values, **trees})
+            for setting, values in zip(settings, grids[model], strict=True)
+        ]
+        return tune_classifier(
+            model, values, labels[segments], grid[-1:], 2, parameters.codebook, seed=0
+        )
+
+    return _fit
+
+
+@pytest.fixture(scope="session")
+def bundle(fit: Fit, segmenter: Pipeline, codebook: Codebook) -> ScoringBundle:
+    """A bundle with a champion of each kind, for two segments and for three."""
+    champions = [
+        extract_champion(f"{model} {segments}", Claim.OVERLAP, fit(model, segments), ERROR_RATE)
+        for model in ("lr", "xgboost", "rf")
+        for segments in (3, 2)
+    ]
+    return build_bundle(codebook, extract_segmenter(segmenter), champions)

@@ -1,0 +1,469 @@
+"""A stored bundle answers as before, or is refused with a reason; nothing lies in between."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickletools
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from customer_segmentation.datasets import ScoringBundleDataset, UnwritableFileError
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.scorer import storage
+from customer_segmentation.scorer.storage import (
+    MANIFEST,
+    BundleError,
+    load_bundle,
+    pack_bundle,
+    unpack_bundle,
+)
+
+Files = dict[str, bytes]
+SETS = [f"{model} {segments}" for model in ("lr", "xgboost", "rf") for segments in (3, 2)]
+
+
+@pytest.fixture(scope="module")
+def files(bundle) -> Files:
+    return pack_bundle(bundle)
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def folder(tmp_path, files) -> Path:
+    """A folder with a saved bundle."""
+    save(tmp_path / "bundle", files)
+    return tmp_path / "bundle"
+
+
+def save(folder: Path, files: Files) -> None:
+    ScoringBundleDataset(str(folder / MANIFEST)).save(files)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def answers(bundle, households: pd.DataFrame) -> list[pd.DataFrame]:
+    return [bundle.predict(name, households) for name in SETS]
+
+
+# What comes back
+
+
+def test_a_stored_bundle_answers_to_the_last_bit_as_before(bundle, folder, households):
+    back = load_bundle(folder)
+    pd.testing.assert_series_equal(back.assign(households), bundle.assign(households))
+    for one, other in zip(answers(back, households), answers(bundle, households), strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_stored_bundle_answers_as_the_classifiers_did(fit, folder, households, values):
+    back = load_bundle(folder)
+    for name in SETS:
+        model, segments = name.split()
+        expected = fit(model, int(segments)).predict_proba(values)
+        given = back.predict(name, households).to_numpy()
+        np.testing.assert_allclose(given, expected, rtol=0, atol=1e-9)
+
+
+def test_the_codebook_comes_back_with_its_codes_in_order(folder, codebook):
+    back = load_bundle(folder).codebook
+    assert back == codebook
+    assert [list(f.codes.items()) for f in back.fields] == [
+        list(f.codes.items()) for f in codebook.fields
+    ]
+
+
+def test_champions_keep_their_order(folder):
+    assert [each.information_set for each in load_bundle(folder).champions] == SETS
+
+
+def test_another_process_with_four_threads_gives_equal_numbers(bundle, folder, households):
+    code = (
+        "import sys; from pathlib import Path; import pandas as pd\n"
+        "from customer_segmentation.scorer.storage import load_bundle\n"
+        "bundle = load_bundle(Path(sys.argv[1])); households = pd.read_parquet(sys.argv[2])\n"
+        "print(bundle.assign(households).tolist())\n"
+        "for name in sys.argv[3:]: print(bundle.predict(name, households).to_numpy().tolist())\n"
+    )
+    table = folder.parent / "households.parquet"
+    households.to_parquet(table)
+    environment = {**os.environ, "OMP_NUM_THREADS": "4", "PYTHONPATH": "src"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, folder, table, *SETS],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = [each.to_numpy().tolist() for each in answers(bundle, households)]
+    lines = [str(bundle.assign(households).tolist()), *map(str, expected)]
+    assert ran.stdout.splitlines() == lines
+
+
+# What is written
+
+
+def test_equal_bundles_are_equal_to_the_byte(bundle, files, folder):
+    assert pack_bundle(bundle) == files
+    assert pack_bundle(load_bundle(folder)) == files
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+
+
+def test_the_version_names_the_content(bundle, files, folder):
+    version = load_bundle(folder).version
+    assert json.loads(files[MANIFEST])["version"] == version
+    first, *others = bundle.champions
+    warmer = first.model_copy(update={"temperature": np.nextafter(first.temperature, 9)})
+    changed = pack_bundle(replace(bundle, champions=(warmer, *others)))
+    assert unpack_bundle(changed, folder).version != version
+    assert len(set(changed) - set(files)) == 1  # and only that champion's file is another
+
+
+def test_a_name_holds_the_start_of_the_digest(files):
+    for name, content in files.items():
+        assert name == MANIFEST or f"-{sha256(content).hexdigest()[:12]}." in name
+    assert sorted(name.rpartition(".")[2] for name in files) == ["json"] * 9 + ["ubj"] * 2
+
+
+def test_no_file_is_a_pickle_or_holds_one(files):
+    for name, content in files.items():
+        assert name.endswith((".json", ".ubj"))
+        assert content[:1] == b"{"  # a pickle of protocol 2 or later begins with \x80
+        with pytest.raises(ValueError):  # noqa: PT011 - in whatever words
+            list(pickletools.genops(content))
+        for mark in (b"\x80\x04\x95", b"\x80\x05\x95", b"csklearn", b"sklearn.", b"__reduce__"):
+            assert mark not in content
+        if name.endswith(".json"):
+            json.loads(content, parse_constant=pytest.fail)  # no NaN, no Infinity
+
+
+def test_no_place_is_written(files, project):
+    for content in files.values():
+        assert str(project).encode() not in content
+        assert str(Path.home()).encode() not in content
+
+
+# What is refused
+
+
+def refuse(files: Files, *, match: str) -> str:
+    with pytest.raises(BundleError, match=match) as caught:
+        unpack_bundle(files, Path("models/bundle"))
+    assert isinstance(caught.value, ReadableError)
+    assert "kedro run --pipelines modelling" in str(caught.value)
+    return str(caught.value)
+
+
+def damage(content: bytes, place: int, bits: int = 1) -> bytes:
+    return content[:place] + bytes([content[place] ^ bits]) + content[place + 1 :]
+
+
+@pytest.fixture
+def parsed(monkeypatch) -> list[bytes]:
+    """The contents that were parsed."""
+    seen: list[bytes] = []
+    original = json.loads
+
+    def loads(content: bytes) -> Any:
+        seen.append(content)
+        return original(content)
+
+    monkeypatch.setattr(json, "loads", loads)
+    return seen
+
+
+def test_a_flipped_byte_in_any_file_is_refused_before_it_is_parsed(files, parsed):
+    rng = np.random.default_rng(0)
+    for name, content in files.items():
+        places = {0, 1, len(content) // 2, len(content) - 2, len(content) - 1}
+        for place in places | set(rng.integers(len(content), size=5).tolist()):
+            damaged = damage(content, place, 1 << int(rng.integers(8)))
+            parsed.clear()
+            refuse({**files, name: damaged}, match=f"models/bundle/{name} is not as it was written")
+            assert damaged not in parsed
+
+
+def test_a_flipped_bit_anywhere_in_the_manifest_is_refused(files, parsed):
+    content = files[MANIFEST]
+    for place in range(len(content)):
+        for bit in range(8):
+            with pytest.raises(BundleError, match="is not as it was written"):
+                unpack_bundle({**files, MANIFEST: damage(content, place, 1 << bit)}, Path())
+    assert parsed == []
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, -1])
+def test_a_truncated_file_is_refused(files, kept):
+    for name, content in files.items():
+        refuse({**files, name: content[:kept]}, match=f"{name} is not as it was written")
+
+
+def test_a_file_with_something_after_it_is_refused(files):
+    for name, content in files.items():
+        refuse({**files, name: content + b"\n"}, match=f"{name} is not as it was written")
+
+
+def test_a_missing_file_is_named(files):
+    for name in files:
+        others = {other: content for other, content in files.items() if other != name}
+        refuse(others, match=f"There is no file models/bundle/{name}")
+
+
+def test_files_may_not_change_places(files):
+    first, second = (name for name in files if name.endswith(".ubj"))
+    refuse({**files, first: files[second], second: files[first]}, match="is not as it was written")
+
+
+def test_what_the_manifest_does_not_lead_to_is_not_looked_at(files):
+    more = {"evil.pkl": b"\x80\x04", "champion_9-0123456789ab.json": b"{"}
+    assert unpack_bundle({**files, **more}, Path()).version == unpack_bundle(files, Path()).version
+
+
+def seal(manifest: dict[str, Any]) -> bytes:
+    """A manifest as someone would write who knows how; the version comes last."""
+    body = json.dumps({k: v for k, v in manifest.items() if k != "version"})[:-1].encode()
+    return body + b',"version":"' + sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def forge(files: Files, what: str, change: Callable[[dict[str, Any]], object]) -> Files:
+    """Change the JSON of a file and all digests with it."""
+    name = next(each for each in files if each.startswith(f"{what}-") and each.endswith(".json"))
+    values = json.loads(files[name])
+    change(values)
+    content = json.dumps(values).encode()
+    digest, old = (sha256(each).hexdigest() for each in (content, files[name]))
+    manifest = json.loads(files[MANIFEST].replace(old.encode(), digest.encode()))
+    return {**files, f"{what}-{digest[:12]}.json": content, MANIFEST: seal(manifest)}
+
+
+def test_a_forger_who_changes_nothing_is_not_refused(files):  # so the next tests test something
+    forged = forge(files, "champion_1", lambda values: None)
+    assert unpack_bundle(forged, Path()).assign(pd.DataFrame()).empty
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "place"),
+    [
+        ("codebook", lambda values: values.update(color="red"), "color"),
+        ("codebook", lambda values: values["fields"][3].update(rank=1), "fields.3.Field.rank|rank"),
+        ("segmenter", lambda values: values.update(clusters=3), "clusters"),
+        ("segmenter", lambda values: values.pop("names"), "names"),
+        ("champion_1", lambda values: values.update(code="import os"), "code"),
+        ("champion_1", lambda values: values["estimator"].update(solver="lbfgs"), "solver"),
+        ("champion_1", lambda values: values["encoding"][0].update(kind="pickle"), "encoding.0"),
+        ("champion_1", lambda values: values["estimator"].update(model="svm"), "estimator"),
+        ("champion_1", lambda values: values["shares"].append("many"), "shares"),
+        ("champion_1", lambda values: values.update(temperature=None), "temperature"),
+        ("champion_1", lambda values: values.update(claim="certainty"), "claim"),
+        ("champion_5", lambda values: values["estimator"].update(depth=3), "depth"),
+    ],
+)
+def test_what_this_package_does_not_know_is_refused(files, what, change, place):
+    told = refuse(forge(files, what, change), match=f"models/bundle/{what}-.*({place})")
+    assert "does not know" in told
+    assert len(told) < 500
+
+
+@pytest.mark.parametrize("digest", ["../../secret", "/etc/passwd", "..", "A" * 64, "a" * 63, ""])
+@pytest.mark.parametrize("key", ["codebook", "trees"])
+def test_a_manifest_leads_nowhere_else(files, digest, key):
+    manifest = json.loads(files[MANIFEST])
+    if key == "trees":
+        manifest["champions"][0]["trees"] = digest
+    else:
+        manifest[key] = digest
+    traps = {f"codebook-{digest[:12]}.json": b"{}", digest: b"{}"}
+    refuse({**files, **traps, MANIFEST: seal(manifest)}, match=f"{MANIFEST}, .*{key}")
+
+
+def test_an_unknown_key_in_the_manifest_is_refused(files):
+    manifest = {"run": "me", **json.loads(files[MANIFEST])}
+    refuse({**files, MANIFEST: seal(manifest)}, match=f"{MANIFEST}, run: ")
+
+
+@pytest.mark.parametrize("schema", [0, 2, 10**30])
+def test_another_schema_version_is_refused_whatever_else_is_new(files, schema):
+    manifest = {**json.loads(files[MANIFEST]), "schema_version": schema}
+    new = {"signature": "...", **manifest}
+    told = refuse({**files, MANIFEST: seal(new)}, match=f"schema version {schema}, .*reads only 1")
+    assert "Install" in told
+
+
+def test_trees_of_another_major_version_of_xgboost_are_refused(bundle):
+    old = replace(bundle, libraries={**bundle.libraries, "xgboost": "1.7.6"})
+    refuse(pack_bundle(old), match=r"made with XGBoost 1\.7\.6, and XGBoost [3-9].* is installed")
+    unknown = replace(bundle, libraries={})
+    refuse(pack_bundle(unknown), match="made with XGBoost unknown")
+    minor = bundle.libraries["xgboost"].partition(".")[0] + ".999.0"
+    near = replace(bundle, libraries={**bundle.libraries, "xgboost": minor, "numpy": "1.0"})
+    assert unpack_bundle(pack_bundle(near), Path()).libraries == near.libraries
+
+
+def test_a_bundle_without_boosted_trees_does_not_mind_the_version_of_xgboost(bundle):
+    trees = [each for each in bundle.champions if each.estimator.model != "xgboost"]
+    plain = replace(bundle, champions=tuple(trees), libraries={})
+    assert len(unpack_bundle(pack_bundle(plain), Path()).champions) == 4
+
+
+def test_trees_given_to_a_model_without_trees_are_refused(files):
+    manifest = json.loads(files[MANIFEST])
+    manifest["champions"][0]["trees"] = manifest["champions"][2]["trees"]
+    what, _, rest = next(name for name in files if name.endswith(".ubj")).partition("-")
+    trees = files[f"{what}-{rest}"]
+    more = {f"champion_1-{rest}": trees, MANIFEST: seal(manifest)}
+    refuse({**files, **more}, match="champion_1-.*estimator.*ubj")
+
+
+# What lies in the folder
+
+
+def test_a_folder_without_a_bundle_is_told(tmp_path):
+    with pytest.raises(BundleError, match=f"There is no file .*{MANIFEST}"):
+        load_bundle(tmp_path)
+    with pytest.raises(BundleError, match="cannot be read: No such file"):
+        load_bundle(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="cannot be read: Not a directory"):
+        load_bundle(tmp_path / "file")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_regular_files_are_read(folder, files, kind):
+    for name in files:
+        path = folder / name
+        path.rename(folder.parent / "aside")
+        if kind == "link":  # to the very content that should stand here
+            path.symlink_to(folder.parent / "aside")
+        elif kind == "pipe":  # which would be read for ever
+            os.mkfifo(path)
+        else:
+            path.mkdir()
+        with pytest.raises(BundleError, match=f"There is no file {path}"):
+            load_bundle(folder)
+        path.rmdir() if kind == "folder" else path.unlink()
+        (folder.parent / "aside").rename(path)
+    assert load_bundle(folder).version
+
+
+@pytest.fixture(scope="module")
+def new_files(bundle) -> Files:
+    """Of another bundle: the codebook alone is the same."""
+    names = bundle.segmenter.names[::-1]
+    segmenter = bundle.segmenter.model_copy(update={"names": names})
+    champions = (bundle.champions[3], bundle.champions[0])
+    return pack_bundle(replace(bundle, segmenter=segmenter, champions=champions))
+
+
+def test_a_new_bundle_leaves_nothing_of_the_old(folder, files, new_files):
+    (folder / "notes.txt").write_text("by a person")
+    save(folder, new_files)
+    assert names_in(folder) == {*new_files, "notes.txt"} != {*files, "notes.txt"}
+
+
+def version_of(files: Files) -> str:
+    return str(json.loads(files[MANIFEST])["version"])
+
+
+STEPS = [(Path, "write_bytes"), (os, "fsync"), (Path, "replace"), (Path, "unlink")]
+
+
+def save_until(
+    step: int, stop: Callable[[], object], folder: Path, files: Files, monkeypatch: Any
+) -> bool:
+    """Save, and stop before one of the steps that touch the disk.
+
+    Returns:
+        Whether the save came to its end, because it has fewer steps.
+    """
+    taken = 0
+
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*args: Any, **kwargs: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken == step:
+                stop()
+            return original(*args, **kwargs)
+
+        return count
+
+    with monkeypatch.context() as patch:
+        for owner, name in STEPS:
+            patch.setattr(owner, name, counted(getattr(owner, name)))
+        save(folder, files)
+    return taken < step
+
+
+def test_a_killed_save_leaves_the_old_bundle_or_the_new_and_the_next_one_heals(
+    tmp_path, files, new_files, monkeypatch
+):
+    seen, versions = [], [version_of(files), version_of(new_files)]
+    for step in range(1, 1000):
+        folder = tmp_path / str(step)
+        save(folder, files)
+        if (child := os.fork()) == 0:  # a process that is gone at once, with all it had to tidy
+            ended = save_until(step, lambda: os._exit(9), folder, new_files, monkeypatch)
+            os._exit(0 if ended else 1)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (0, 9)
+        seen.append(load_bundle(folder).version)
+        save(folder, new_files)
+        assert names_in(folder) == set(new_files)
+        if status == 0:
+            break
+    assert set(seen) == set(versions)
+    assert seen == sorted(seen, key=versions.index)  # once it is the new one, it stays
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def refuse_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("stop", "error"), [(interrupt, KeyboardInterrupt), (refuse_disk, DatasetError)]
+)
+def test_a_failed_save_leaves_the_old_bundle(folder, files, new_files, monkeypatch, stop, error):
+    for step in (1, 5, 9):
+        with pytest.raises(error) as caught:
+            save_until(step, stop, folder, new_files, monkeypatch)
+        assert stop is interrupt or isinstance(caught.value.__cause__, UnwritableFileError)
+        assert load_bundle(folder).version == version_of(files)
+    save(folder, files)
+    assert names_in(folder) == set(files)
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
+    folder, files, new_files, monkeypatch
+):
+    torn = {**new_files, MANIFEST: files[MANIFEST]}
+    states = iter([torn, new_files, new_files])
+    monkeypatch.setattr(storage, "read_folder", lambda _: next(states))
+    assert load_bundle(folder).version == version_of(new_files)
+
+
+def test_a_torn_bundle_that_stays_is_refused(folder, files, new_files):
+    (folder / MANIFEST).write_bytes(new_files[MANIFEST])
+    with pytest.raises(BundleError, match="There is no file"):
+        load_bundle(folder)
