@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from customer_segmentation.parameters import Parameters
 
 PROJECT = Path(__file__).parents[1]
+STUDY = {"reproduction": "", "best": "On the study's own clusters: ", "strongest": "The same: "}
 FIGURES = re.compile(r"(<!-- figures: .*? -->\n).*(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -46,44 +49,51 @@ def _write_readme(catalog: CatalogProtocol[Any, Any], parameters: Parameters) ->
 
 
 def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:
-    from customer_segmentation.findings.models import compare_with_published
     from customer_segmentation.pipelines.reporting.sections.segments import write_summary
+    from customer_segmentation.pipelines.reporting.sections.source_study import write_source_study
 
-    tables = ("segment_sizes", "segmentation_candidates", "classifier_metrics")
-    reporting = parameters.reporting
-    summary = write_summary(
-        **{name: catalog.load(name) for name in tables},
-        segmentation=parameters.segmentation,
-        reporting=reporting,
-    )
-    study = catalog.load("source_study_reproduction")
-    said = summary.sentences
-    protocol = reporting.label(reporting.protocol)
+    def write(section: Callable[..., Any]) -> Any:
+        # As in the pipeline: an argument has the name of the parameters or of the table.
+        names = signature(section).parameters
+        return section(
+            **{
+                name: getattr(parameters, name) if hasattr(parameters, name) else catalog.load(name)
+                for name in names
+            }
+        )
+
+    reporting, summary = parameters.reporting, write(write_summary)
+    said, study = summary.sentences, write(write_source_study).sentences
     return [
         "## What the last full run found\n",
         f"- {said['sizes']}",
         f"- {said['verdict']} {said['steadiness']}",
         f"- {said['separation']}",
         f"- {said['claims']}",
-        f"- {compare_with_published(study, reporting.published_accuracy)}\n",
-        f"The most accurate model of each information set, by {protocol}:\n",
+        *(f"- {words}{study[name]}" for name, words in STUDY.items() if name in study),
+        f"\nThe whole procedure on each information set, by {reporting.label(reporting.protocol)},",
+        "with 95% intervals over households:\n",
         _write_table(summary.tables["accuracies"], reporting),
     ]
 
 
-def _write_table(compared: pd.DataFrame, reporting: ReportingParameters) -> str:
+def _write_table(headline: pd.DataFrame, reporting: ReportingParameters) -> str:
     shown = {
-        "what the model sees": compared["information_set"].map(reporting.label),
-        "claim": compared["claim"],
-        "model": compared["model"].map(reporting.label),
-        "households": compared["n"],
-        "accuracy": compared["accuracy"].map("{:.3f}".format),
-        "balanced accuracy": compared["balanced_accuracy"].map("{:.3f}".format),
-        "always the largest segment": compared["majority"].map("{:.3f}".format),
+        "what is known": headline["information_set"].map(reporting.label),
+        "claim": headline["claim"],
+        "households": headline["n"],
+        "accuracy": _with_interval(headline, "accuracy"),
+        "always the largest segment": headline["majority"].map("{:.3f}".format),
+        "log loss saved over the segments' shares": _with_interval(headline, "log_loss_skill"),
     }
     rows = zip(*shown.values(), strict=True)
     lines = [shown, ["---"] * len(shown), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines) + "\n"
+
+
+def _with_interval(table: pd.DataFrame, name: str) -> list[str]:
+    columns = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+    return [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in columns]
 
 
 def main() -> int:

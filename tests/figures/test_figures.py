@@ -29,6 +29,7 @@ def texts(figure: Figure) -> list[Any]:
 
 def assert_well_drawn(figure: Figure) -> None:
     """The title is there, no visible panel is empty, tick labels neither collide nor are cut."""
+    figure.draw_without_rendering()  # as it is when the file is written
     assert figure.get_suptitle().replace("\n", " ") == TITLE
     for axes in figure.axes:
         assert not axes.get_visible() or axes.has_data()

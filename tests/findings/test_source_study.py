@@ -62,7 +62,7 @@ def importance(codebook, shares: dict[str, float]) -> pd.DataFrame:
         # Each promotion alone is weak, all of them together are not.
         ((0.3, 0.1, 0.1, 0.1, 0.2), "No other field has a larger share, so the claim holds."),
         (
-            (0.1, 0.1, 0.1, 0.1, 0.6),
+            (0.1, 0.15, 0.15, 0.15, 0.45),
             "The claim does not hold: 1 other field has a larger share than",
         ),
     ],

@@ -188,7 +188,7 @@ def test_champions_are_marked_and_stored_where_a_model_answers(metrics, choices,
 
 
 def test_the_stored_bundle_gives_the_stored_probabilities(project_run):
-    bundle = load_bundle(project_run.data_root / "06_models" / "scoring_bundle")
+    bundle = load_bundle(project_run.data_root / "07_model_output" / "scoring_bundle")
     labelled = project_run.load("labelled_households")
     stored = project_run.load("champion_probabilities")
     for name, rows in stored.groupby("information_set"):

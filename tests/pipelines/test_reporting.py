@@ -97,7 +97,8 @@ def test_the_pictures_on_the_page_keep_their_size_and_main_colours(project_run, 
     assert shown == {Image.open(BytesIO(project_run.load(name))).size for name in FIGURES}
     ladder = next(image for image in page.all("img") if "Accuracy" in image["alt"].split(".")[1])
     picture = Image.open(BytesIO(b64decode(ladder["src"].partition(",")[2]))).convert("RGB")
-    colours = {f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in set(picture.getdata())}
+    found = [colour for _, colour in picture.getcolors(256)]
+    colours = {f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in found}
     assert {mark.colour.lower() for mark in parameters.reporting.claims.values()} <= colours
 
 
@@ -270,11 +271,17 @@ def draw(data: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=[tables.PERSONAS, ("Segment 1", "Segment 2")], ids=len)
+@pytest.fixture(scope="module", params=[tables.PERSONAS, ("Segment 1", "Segment 2")], ids=len)
 def data(request, parameters) -> dict[str, Any]:
     """Tables and parameters of a panel with three personas, and of one with two numbers."""
     names = request.param
     return made_up(names, typing_tables.SETS) | settings_for(parameters, names)
+
+
+@pytest.fixture(scope="module")
+def parts(data) -> dict[str, Any]:
+    """Every section of that panel."""
+    return write(data)
 
 
 @pytest.mark.parametrize("count", [2, 5, 8])
@@ -325,8 +332,7 @@ def test_any_kind_of_information_set_may_be_missing(parameters, sets):
         assert picture.get_suptitle().split() == charts[name].title.split()
 
 
-def test_a_title_under_a_picture_is_the_title_in_the_picture(data):
-    parts = write(data)
+def test_a_title_under_a_picture_is_the_title_in_the_picture(data, parts):
     charts = charts_of(parts)
     robustness = drawings.evidence.draw_segment_sensitivity(parts["robustness"], data["reporting"])
     pictures = draw(data, parts) | {"segment_sensitivity_figure": robustness}
@@ -334,8 +340,8 @@ def test_a_title_under_a_picture_is_the_title_in_the_picture(data):
         assert picture.get_suptitle().split() == charts[name].title.split()
 
 
-def test_every_chart_has_numbers_a_title_with_n_and_its_figure(data):
-    charts = charts_of(write(data))
+def test_every_chart_has_numbers_a_title_with_n_and_its_figure(parts):
+    charts = charts_of(parts)
     assert set(charts) == set(FIGURES)
     for name, chart in charts.items():
         assert "household" in chart.title, name
@@ -344,8 +350,7 @@ def test_every_chart_has_numbers_a_title_with_n_and_its_figure(data):
         assert not chart.table.isin([""]).to_numpy()[:, 0].any(), name
 
 
-def test_the_card_quotes_what_the_report_says(data):
-    parts = write(data)
+def test_the_card_quotes_what_the_report_says(data, parts):
     card = nodes.write_model_card(
         **{key: data[key] for key in PARAMETERS}, **{name: parts[name] for name in CARD}
     )
@@ -363,19 +368,18 @@ def test_the_card_quotes_what_the_report_says(data):
             assert head.count("|") == rule.count("|")
 
 
-def test_specifications_are_named_for_people(data):
+def test_specifications_are_named_for_people(data, parts):
     label = data["reporting"].label
     wanted = f"{label('buying_style')}, {label('plain')}, {label('kmeans')}"
-    parts = write(data)
     assert len(parts["evidence"].tables["candidates"]) == 28
     assert parts["evidence"].tables["candidates"]["Specification"].iloc[0] == wanted
     assert parts["robustness"].tables["specification_agreement"]["specification"].iloc[0] == wanted
     assert f"“{wanted}”" in parts["evidence"].sentences["choice"]
 
 
-def test_the_draws_of_other_specifications_are_not_drawn(data):
+def test_the_draws_of_other_specifications_are_not_drawn(data, parts):
     candidates = data["segmentation_candidates"]
-    figure = call(drawings.evidence.draw_stability_by_k, data | write(data))
+    figure = call(drawings.evidence.draw_stability_by_k, data | parts)
     chosen = candidates[candidates["specification"] == candidates["specification"].iloc[0]]
     dots = next(line for line in figure.axes[1].lines if line.get_marker() == "o")
     assert list(dots.get_ydata()) == chosen["silhouette"].tolist()

@@ -46,6 +46,7 @@ def make_predictions(households, segments=PERSONAS, repeats=3, seed=0):
     rng = np.random.default_rng(seed)
     kinds = [("procedure", "nested_cv", repeat) for repeat in range(1, repeats + 1)]
     kinds += [("lr", "nested_cv", repeat) for repeat in range(1, repeats + 1)]
+    kinds += [("majority", "nested_cv", repeat) for repeat in range(1, repeats + 1)]
     kinds += [("procedure", "holdout", 1)]
     tables = [_answer(households, segments, rng, name, *kind) for name in CLAIMS for kind in kinds]
     return pd.concat(tables, ignore_index=True)

@@ -18,6 +18,10 @@ from customer_segmentation.typing_tool.resampling import draw_weights
 from customer_segmentation.typing_tool.validation import take_values, training_rows, tune_fold
 
 CHAMPIONS = {"demographics": "lr", "source_study": "xgboost"}
+AUDIT = pd.DataFrame(
+    [("demographics", "prediction"), ("source_study", "overlap")],
+    columns=["information_set", "claim"],
+)
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def model_choices():
 
 @pytest.fixture
 def tables(labelled, fold_segments, model_choices, codebook, two_sets):
-    return explain_champions(labelled, fold_segments, model_choices, codebook, two_sets)
+    return explain_champions(labelled, fold_segments, model_choices, AUDIT, codebook, two_sets)
 
 
 def take_fold(fold_segments, number):
@@ -106,7 +110,7 @@ def test_permutation_importance_belongs_to_eligible_households(
         )
     )
     changed = labelled.assign(total_volume=labelled["total_volume"].mask(thin, 1))
-    _, again = explain_champions(changed, other, model_choices, codebook, two_sets)
+    _, again = explain_champions(changed, other, model_choices, AUDIT, codebook, two_sets)
     pd.testing.assert_frame_equal(again, importance)
 
 
@@ -249,3 +253,27 @@ def test_the_contributions_of_a_group_are_summed_before_they_are_measured(
     expected = {"amounts": 3.5 / 3, "children": 1.0, "brands": 0.25 / 3}
     assert found["mean_abs_shap"].to_dict() == pytest.approx(expected)
     assert found["rank"].to_dict() == {"amounts": 1, "children": 2, "brands": 3}
+
+
+def test_where_the_segmenter_answers_no_champion_is_explained(
+    labelled, fold_segments, model_choices, codebook, two_sets
+):
+    known = AUDIT.assign(claim=["assignment", "overlap"])
+    values, importance = explain_champions(
+        labelled, fold_segments, model_choices, known, codebook, two_sets
+    )
+    assert set(values["information_set"]) == set(importance["information_set"]) == {"source_study"}
+    none = AUDIT.assign(claim="assignment")
+    empty, nothing = explain_champions(
+        labelled, fold_segments, model_choices, none, codebook, two_sets
+    )
+    pd.testing.assert_series_equal(empty.dtypes, values.dtypes)
+    pd.testing.assert_series_equal(nothing.dtypes, importance.dtypes)
+    assert empty.empty
+    assert nothing.empty
+    ranked = rank_fields(empty, labelled, fold_segments)
+    grouped = sum_groups(empty, labelled, codebook, two_sets)
+    assert ranked.empty
+    assert grouped.empty
+    assert list(ranked) == list(rank_fields(values, labelled, fold_segments))
+    assert list(grouped) == list(sum_groups(values, labelled, codebook, two_sets))

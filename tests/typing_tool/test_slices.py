@@ -29,6 +29,10 @@ COLUMNS = [
     "difference",
     "difference_low",
     "difference_high",
+    "majority",
+    "gain_difference",
+    "gain_low",
+    "gain_high",
 ]
 
 
@@ -171,6 +175,51 @@ def test_joined_groups_stand_last():
     pooled = pool_small(names, 2)
     assert list(pooled) == ["other (c, a)", "b", "b", "other (c, a)"]
     assert list(pooled.cat.categories) == ["b", "other (c, a)"]
+
+
+def test_what_the_mix_of_segments_does_is_told_apart(compare, predictions, labelled):
+    """A tool that says what always naming the largest segment says gains nothing anywhere."""
+    is_majority = predictions["model"] == "majority"
+    copied = predictions[is_majority].assign(model="procedure")
+    both = pd.concat([predictions[is_majority], copied], ignore_index=True)
+    table = compare(both, labelled)
+    known = table["difference"].notna()
+    assert (table.loc[known, ["gain_difference", "gain_low", "gain_high"]] == 0).all(axis=None)
+    assert (table["accuracy"] == table["majority"]).all()
+    assert (table.loc[known, "difference"] != 0).any()
+
+
+def test_gains_are_compared_as_accuracies_are(compare, predictions, labelled):
+    nested = predictions[predictions["protocol"] == "nested_cv"]
+    nested = nested[~nested["thin_record"] & (nested["information_set"] == "stranger")]
+    hits = (nested["predicted"] == nested["segment"]).groupby(
+        [nested["model"], nested["household_id"]]
+    )
+    gain = hits.mean()["procedure"] - hits.mean()["majority"]
+    table = compare(predictions, labelled).set_index(["information_set", "field", "slice"])
+    row = table.loc["stranger", "television", "no"]
+    inside = labelled.set_index("household_id").loc[gain.index, "television"] == 2
+    expected = gain[inside.to_numpy(bool, na_value=False)].mean()
+    expected -= gain[~inside.to_numpy(bool, na_value=False)].mean()
+    assert row["gain_difference"] == pytest.approx(expected)
+    assert row["gain_low"] <= row["gain_difference"] <= row["gain_high"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        # A small group is joined with the next larger one, unless there is only one other.
+        ({"young": 2, "adult": 5, "old": 9}, {"other (young, adult)": 7, "old": 9}),
+        ({"young": 2, "old": 9}, {"young": 2, "old": 9}),
+        ({"a": 1, "b": 1, "c": 9, "d": 8}, {"c": 9, "other (a, b, d)": 10}),
+        ({"a": 1, "b": 1, "c": 9}, {"other (a, b)": 2, "c": 9}),
+        ({"a": 4, "b": 4}, {"a": 4, "b": 4}),
+    ],
+)
+def test_a_small_group_is_joined_until_it_is_large_enough(groups, expected):
+    names = pd.Series([name for name, size in groups.items() for _ in range(size)])
+    pooled = pool_small(names.astype(pd.CategoricalDtype(list(groups))), 4)
+    assert pooled.value_counts(sort=False).to_dict() == expected
 
 
 def test_slices_stand_in_the_order_of_the_codes(codebook):

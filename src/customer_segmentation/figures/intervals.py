@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 ROW = 0.23  # inches
 HEADINGS = 48  # characters above all panels of a row, in one line
-LABEL = 40  # characters beside it; the table behind the figure has all
+LABEL = 34  # characters in one line beside it
+LINES = 2  # of them; the table behind the figure has all
 
 
 def plot_intervals(
@@ -54,7 +55,8 @@ def plot_intervals(
     grid = panel_grid(len(panels))
     width = HEADINGS // grid["ncols"]
     lines = max(len(textwrap.wrap(name, width)) for name in panels)
-    height = 0.6 + grid["nrows"] * (0.3 + 0.17 * lines + ROW * len(names))
+    folded = sum(_fold(name).count("\n") for name in names)
+    height = 0.6 + grid["nrows"] * (0.3 + 0.17 * lines + ROW * (len(names) + 0.4 * folded))
     with canvas(title, height, reporting, **grid) as (figure, all_axes):
         hide_unused(all_axes, len(panels))
         for axes, heading in zip(all_axes, panels, strict=False):
@@ -66,11 +68,14 @@ def plot_intervals(
             axes.set_title(textwrap.fill(heading, width))
             axes.locator_params(axis="x", nbins=max(2, 6 // grid["ncols"]))
             axes.xaxis.set_major_formatter(lambda value, _: axis[1](value))
-        short = [textwrap.shorten(name, LABEL, placeholder=" …") for name in names]
-        all_axes[0].set_yticks(range(len(names)), short)
+        all_axes[0].set_yticks(range(len(names)), list(map(_fold, names)))
         all_axes[0].set_ylim(len(names) - 0.4, -0.6)
         claim_legend(figure, rows["claim"], reporting, axis=axis[0])
     return figure
+
+
+def _fold(name: str) -> str:
+    return "\n".join(textwrap.wrap(name, LABEL, max_lines=LINES, placeholder=" …"))
 
 
 def draw_intervals(

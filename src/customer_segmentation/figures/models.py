@@ -73,26 +73,30 @@ def plot_model_accuracy(
         own in each.
     """
     claims = metrics.drop_duplicates("information_set").set_index("information_set")["claim"]
-    models = [name for name in dict.fromkeys(metrics["model"]) if name != baseline]
-    height = 1.2 + len(claims) * (0.55 + 0.22 * len(models))
-    grid = {"nrows": len(claims), "ncols": 2, "sharey": True}
+    parts = [
+        metrics[metrics["information_set"] == name].set_index("model") for name in claims.index
+    ]
+    shown = [part.drop(index=baseline) for part in parts]
+    height = 1.2 + sum(0.55 + 0.22 * len(part) for part in shown)
+    ratios = [len(part) + 1 for part in shown]
+    grid = {"nrows": len(claims), "ncols": 2, "sharey": "row", "height_ratios": ratios}
     with canvas(title, height, reporting, **grid) as (figure, panels):
         for row, (name, claim) in enumerate(claims.items()):
-            part = metrics[metrics["information_set"] == name].set_index("model")
+            part, models = parts[row], shown[row]
+            places = np.arange(len(models))
             left, right = panels[2 * row : 2 * row + 2]
             left.axvline(part["accuracy"][baseline], color=INK, lw=2, zorder=1)
             right.axvline(0, color=QUIET, lw=1, zorder=1)
             for axes, measure in ((left, "accuracy"), (right, "log_loss_skill")):
-                rows = _bounded(part.reindex(models), measure)
-                draw_intervals(axes, rows, np.arange(len(models)), reporting.claims[claim])
+                draw_intervals(axes, _bounded(models, measure), places, reporting.claims[claim])
+            left.set_yticks(places, [reporting.label(str(model)) for model in models.index])
+            left.set_ylim(len(models) - 0.4, -0.6)
             left.set_title(f"{reporting.label(str(name))} ({claim})")
             _percent_axis(left, "")
             right.locator_params(axis="x", nbins=4)
             right.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("-", "\u2212"))
         panels[-2].set_xlabel("Accuracy")
         panels[-1].set_xlabel("Log loss saved over segment shares")
-        panels[0].set_yticks(range(len(models)), [reporting.label(model) for model in models])
-        panels[0].set_ylim(len(models) - 0.4, -0.6)
         claim_legend(figure, claims, reporting, _majority_mark())
     return figure
 

@@ -195,27 +195,28 @@ def canvas(
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with mpl.rc_context(_style(reporting)):
-        lines = _wrap(title)
+        lines, layout = _wrap(title), ConstrainedLayoutEngine()
         figure = Figure(
             figsize=(WIDTH, height + 0.24 * len(lines)),
             dpi=reporting.dots_per_inch,
-            layout="constrained",
+            layout=layout,
         )
         figure.suptitle("\n".join(lines), x=0.008, ha="left", linespacing=1.25)
         axes = figure.subplots(squeeze=False, **subplots)
         yield figure, list(axes.flat)
-        # Ticks are made when they are first drawn, so that must happen inside the style; the layout
-        # found on the way is kept, as finding it again when the file is written takes as long.
-        figure.draw_without_rendering()
+        # Ticks are made when they are first measured, so that must happen inside the style; the
+        # layout is kept, as finding it again when the file is written takes as long.
+        layout.execute(figure)
         figure.set_layout_engine("none")
 
 
 def plot_nothing(title: str, reporting: ReportingParameters) -> Figure:
     """Give a figure that holds only its title, which says why there is nothing to show."""
-    with canvas(title, 0.2, reporting) as (figure, (axes,)):
-        axes.remove()
+    with canvas(title, 0.5, reporting) as (figure, (axes,)):
+        axes.set_axis_off()
     return figure
 
 

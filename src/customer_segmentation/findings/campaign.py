@@ -11,6 +11,7 @@ from customer_segmentation.findings.wording import (
     Row,
     inside,
     listing,
+    one_decimal,
     percent,
     percent_1,
     sample,
@@ -18,6 +19,7 @@ from customer_segmentation.findings.wording import (
     whole,
     with_interval,
 )
+from customer_segmentation.typing_tool.parameters import Campaign
 
 
 def find_depth(gains: pd.DataFrame, depth: float) -> pd.DataFrame:
@@ -70,24 +72,31 @@ def tell_gains(quoted: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str
     return {row["information_set"]: _tell_hits(row, labels) for row in quoted.to_dict("records")}
 
 
-def tell_profit(row: Row, contact_cost: float, success_value: float, seen: str) -> str:
+def tell_profit(row: Row, deepest: Row, declared: Campaign, seen: str) -> str:
     """Say what a campaign would yield if every household of the segment were a success.
 
     Args:
         row: A row of `find_depth`, of the information set on the mailing list.
-        contact_cost: Cost of one contact.
-        success_value: Value of reaching one household of the segment, in the same currency.
+        deepest: The row of the same set that mails most households.
+        declared: Cost of one contact, and value of reaching one household of the segment.
         seen: Name of the information set, inside a sentence.
 
     Returns:
-        One sentence.
+        Two or three sentences.
     """
-    at_random = row["mailed"] * (row["base_rate"] * success_value - contact_cost)
+    cost, value = declared.contact_cost, declared.success_value
+    extra = with_interval(row, "extra_profit", whole, "extra")
+    pays = (
+        f" Anybody pays from a base rate of {percent_1(cost / value)} on; here it is "
+        f"{percent_1(row['base_rate'])}."
+        if value > 0
+        else ""
+    )
     return (
-        f"If a contact costs {contact_cost:g} and each of the {row['segment']} reached is worth "
-        f"{success_value:g}, mailing the likeliest {percent(row['depth'])} by {seen} yields "
-        f"{with_interval(row, 'profit', whole)}; as many households at random, "
-        f"{whole(at_random)}."
+        f"If a contact costs {cost:g} and each of the {row['segment']} reached is worth "
+        f"{value:g}, mailing the likeliest {percent(row['depth'])} by {seen} yields "
+        f"{with_interval(row, 'profit', whole)}, {extra} more than as many households at random."
+        f"{pays} Mailing {percent(deepest['depth'])} yields {whole(deepest['profit'])}."
     )
 
 
@@ -96,9 +105,9 @@ def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:
     verdict = "more than at random" if is_real else "not told apart from mailing at random"
     return (
         f"{labels.get(row['information_set'], row['information_set'])}: of {whole(row['mailed'])} "
-        f"mailed households {whole(row['hits'])} are {row['segment']}, against a base rate of "
+        f"mailed households {one_decimal(row['hits'])} are {row['segment']}, against a base rate of "
         f"{percent_1(row['base_rate'])}; lift {with_interval(row, 'lift', two_decimals)} of at "
         f"most {two_decimals(row['lift_max'])}, {verdict}. With thin records: "
-        f"{whole(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "
+        f"{one_decimal(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "
         f"{two_decimals(row['lift_with_thin'])}."
     )

@@ -88,6 +88,34 @@ def find_headline(metrics: pd.DataFrame, protocol: str) -> pd.DataFrame:
     return order_by_claim(rows).reset_index(drop=True)
 
 
+def explain_claims(
+    headline: pd.DataFrame,
+    segmenter: Mapping[str, float],
+    audit: pd.DataFrame,
+    labels: Mapping[str, str],
+) -> dict[str, list[str]]:
+    """Say for each information set what is reached, what that is worth, and why.
+
+    Args:
+        headline: What `find_headline` returned.
+        segmenter: What `find_segmenter` returned.
+        audit: `circularity_audit`; one row per information set and segmentation score.
+        labels: Names of scores.
+
+    Returns:
+        Sentences by information set.
+    """
+    audited = explain_audit(audit, labels)
+    return {
+        row["information_set"]: [
+            explain_claim(row),
+            *add_to_claim(row, segmenter),
+            audited[row["information_set"]],
+        ]
+        for row in headline.to_dict("records")
+    }
+
+
 def explain_claim(row: Row) -> str:
     """Say what the procedure reaches on one information set, against the largest segment.
 

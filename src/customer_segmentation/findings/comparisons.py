@@ -1,6 +1,6 @@
 """What the tables say about which model is better, and whether there is anything to predict.
 
-Models are compared by the log loss of the same households; the intervals carry the correction of
+Models are compared by log loss and by accuracy on the same households; the intervals carry the correction of
 Nadeau and Bengio (2003), Inference for the generalization error, because the folds share training
 households.
 """
@@ -18,9 +18,11 @@ from customer_segmentation.findings.wording import (
     counted,
     inside,
     listing,
+    points,
     sample,
     three_decimals,
     whole,
+    with_interval,
 )
 from customer_segmentation.typing_tool.estimators import CLASSIFIERS
 
@@ -42,28 +44,35 @@ def compare_with_rivals(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:
 
     Returns:
         One row per pair of the model with another classifier: the columns before model_a, then
-        rival, saved (log loss that the model saves against it), saved_low, saved_high and verdict,
-        what the interval says of the model.
+        rival, saved (log loss that the model saves against it), saved_low, saved_high, gained
+        (accuracy likewise), gained_low, gained_high and verdict, what the interval of the log loss
+        says of the model.
     """
     is_first = comparisons["model_a"] == model
     rival = comparisons["model_b"].where(is_first, comparisons["model_a"])
     is_own = (is_first | (comparisons["model_b"] == model)) & rival.isin(CLASSIFIERS)
-    sign = np.where(is_first, -1, 1)
-    ends = {end: sign * comparisons[f"log_loss_{end}"] for end in ("low", "high")}
-    bounds = pd.DataFrame(ends)
+    sign = pd.Series(np.where(is_first, -1, 1), index=comparisons.index)
     turned = comparisons.assign(
         rival=rival,
-        saved=sign * comparisons["log_loss_difference"],
-        saved_low=bounds.min(axis=1),
-        saved_high=bounds.max(axis=1),
+        **_turn(comparisons, "log_loss", "saved", sign),
+        **_turn(comparisons, "accuracy", "gained", -sign),
     )[is_own]
     verdicts = [
         judge_gain(low, high)
         for low, high in zip(turned["saved_low"], turned["saved_high"], strict=True)
     ]
     keys = list(comparisons.columns[: comparisons.columns.get_loc("model_a")])
-    figures = ["rival", "saved", "saved_low", "saved_high"]
+    figures = ["rival", "saved", "saved_low", "saved_high", "gained", "gained_low", "gained_high"]
     return turned[[*keys, *figures]].assign(verdict=verdicts).reset_index(drop=True)
+
+
+def _turn(pairs: pd.DataFrame, measure: str, name: str, sign: pd.Series) -> dict[str, pd.Series]:
+    bounds = pd.concat([sign * pairs[f"{measure}_{end}"] for end in ("low", "high")], axis=1)
+    return {
+        name: sign * pairs[f"{measure}_difference"],
+        f"{name}_low": bounds.min(axis=1),
+        f"{name}_high": bounds.max(axis=1),
+    }
 
 
 def judge_best(rivals: pd.DataFrame) -> str:
@@ -92,7 +101,7 @@ def answer_best(rivals: pd.DataFrame, model: str, labels: Mapping[str, str]) -> 
     """
     told = listing(_tell_pair(row, labels) for row in rivals.to_dict("records"))
     name = labels.get(model, model)
-    return f"{name} {told}. So it is {judge_best(rivals)}."
+    return f"{name} {told}. By log loss it is {judge_best(rivals)}."
 
 
 def answer_each(rivals: pd.DataFrame, model: str, labels: Mapping[str, str]) -> dict[str, str]:
@@ -167,7 +176,9 @@ def _tell_pair(row: Row, labels: Mapping[str, str]) -> str:
     ends = sorted((sign * row["saved_low"], sign * row["saved_high"]))
     reach = " to ".join(map(three_decimals, ends))
     interval = "no interval" if pd.isna(ends[0]) else f"interval {reach}"
+    accurate = ADJECTIVES[judge_gain(row["gained_low"], row["gained_high"])]
     return (
         f"{verb} {three_decimals(abs(row['saved']))} log loss against "
-        f"{inside(row['rival'], labels)} ({interval}: {ADJECTIVES[row['verdict']]})"
+        f"{inside(row['rival'], labels)} ({interval}: {ADJECTIVES[row['verdict']]}; accuracy "
+        f"{with_interval(row, 'gained', points)} points: {accurate})"
     )

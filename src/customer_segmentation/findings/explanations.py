@@ -19,6 +19,7 @@ from customer_segmentation.findings.wording import (
     with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.typing_tool.estimators import PROCEDURE
 
 UNIT = "in centred log-odds"
 NOTHING = "No information set is a prediction or an overlap, so no classifier is explained"
@@ -76,7 +77,9 @@ def title_beeswarm(values: pd.DataFrame, codebook: Codebook, labels: Mapping[str
 def doubt_explanations(
     importance: pd.DataFrame, metrics: pd.DataFrame, protocol: str, labels: Mapping[str, str]
 ) -> str:
-    """Say which of the explained models are not shown to beat the bare segment shares.
+    """Say where the way in which the explained models were found does not beat the segment shares.
+
+    The procedure is judged, not the explained model, which was chosen with all households in view.
 
     Args:
         importance: `shap_importance`; the information sets and models that are explained.
@@ -87,19 +90,19 @@ def doubt_explanations(
     Returns:
         One sentence.
     """
-    explained = importance[["information_set", "model"]].drop_duplicates()
+    explained = importance[["information_set"]].drop_duplicates().assign(model=PROCEDURE)
     judged = metrics[metrics["protocol"] == protocol].merge(explained)
     ends = zip(judged["log_loss_skill_low"], judged["log_loss_skill_high"], strict=True)
     poor = judged[[judge_gain(low, high) != BETTER for low, high in ends]]
     if poor.empty:
-        return "Each explained model clearly saves log loss over the bare segment shares."
+        return "On each set the procedure clearly saves log loss over the bare segment shares."
     parts = [
-        f"{inside(row['model'], labels)} on {inside(row['information_set'], labels)}, "
-        f"{with_interval(row, 'log_loss_skill', percent_1)} of log loss saved"
+        f"{inside(row['information_set'], labels)}, {with_interval(row, 'log_loss_skill', percent_1)} of log loss saved"
         for row in poor.to_dict("records")
     ]
     return (
-        f"Not clearly better than the bare segment shares: {'; '.join(parts)}. There the SHAP "
+        "The procedure that chose the model is not clearly better than the bare segment shares: "
+        f"{'; '.join(parts)}. There the SHAP "
         "values show what the model does, not what makes a segment."
     )
 

@@ -58,20 +58,26 @@ def title_questions(questions: pd.DataFrame, households: int, labels: Mapping[st
 
 
 def tell_questions(
-    questions: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]
+    questions: pd.DataFrame,
+    headline: pd.DataFrame,
+    codebook: Codebook,
+    labels: Mapping[str, str],
 ) -> dict[str, str]:
     """Name the recommended fields of each information set, and what they reach.
 
     Args:
         questions: `golden_questions`; one row per information set and number of fields.
+        headline: What `claims.find_headline` returned, for what all fields reach.
         codebook: Names of fields.
         labels: Names of information sets.
 
     Returns:
-        One sentence per information set.
+        Two or three sentences per information set.
     """
+    whole = headline.set_index("information_set")
     return {
-        str(name): f"{labels.get(str(name), str(name))}: {_recommend(part, codebook)}"
+        str(name): f"{labels.get(str(name), str(name))}: {_recommend(part, codebook)} "
+        f"{_compare(whole.loc[str(name)])}"
         for name, part in questions.groupby("information_set", sort=False)
     }
 
@@ -86,7 +92,19 @@ def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
     asked = part.loc[(part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"]
     named = listing(lower_first(codebook[field].label) for field in asked)
     side = "above" if row["excess"] > 0 else "below"
+    most = part.loc[part["field"] != "", "n_fields"].max()
+    end = " The search ended there." if row["n_fields"] == most else ""
     return (
-        f"ask for {named}; {reached}. The log loss is {three_decimals(abs(row['excess']))} {side} "
-        f"that of all fields (standard error {three_decimals(row['excess_se'])})."
+        f"ask for {named}; by logistic regression {reached}. Its log loss with all fields is "
+        f"{three_decimals(row['log_loss'] - row['excess'])}: the list’s is "
+        f"{three_decimals(abs(row['excess']))} {side} (standard error "
+        f"{three_decimals(row['excess_se'])}).{end}"
+    )
+
+
+def _compare(headline: pd.Series) -> str:
+    return (
+        f"The whole procedure with all fields: log loss {three_decimals(headline['log_loss'])}, "
+        f"right for {percent_1(headline['accuracy'])}; always naming the largest segment: "
+        f"{percent_1(headline['majority'])}."
     )

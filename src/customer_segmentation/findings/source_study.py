@@ -67,7 +67,7 @@ def compare_with_published(
         summarise_models(reproduction, protocol).set_index("model").loc[model].to_dict()
         for protocol in (SINGLE_SPLIT, REPEATED_CV)
     )
-    claimed = "" if published is None else f" (the study reports {percent_1(published)})"
+    claimed = "" if published is None else f" (the study reports {percent(published)})"
     return (
         f"Run again, {labels.get(model, model)} of the published protocol is right for "
         f"{with_interval(split, 'accuracy', percent_1)} of the {counted(split['n'], 'household')} "
@@ -161,7 +161,8 @@ def compare_surrogates(
         told.append(
             f"{name}, {inside(model, {})} against the published claim: accuracy "
             f"{with_interval(row, 'accuracy', percent_1)} against {percent(accuracy)}; precision "
-            f"{listing(_tell_precision(part, precisions) for part in own)}."
+            f"{listing(_tell_precision(part, precisions) for part in own)}. The study’s segments, "
+            "households and fields are others: the figures can be compared in size, not in skill."
         )
     return told
 

@@ -90,5 +90,5 @@ def count_missed_groups(summary: pd.DataFrame, target: float, labels: Mapping[st
     )
     return (
         f"{start} {'lies' if len(missed) < 2 else 'lie'} below the target by the whole interval"  # noqa: PLR2004
-        f"{f': {named}' if named else ''}."
+        f"{f': {named}' if named else ''}; by chance about one in forty would."
     )

@@ -32,6 +32,11 @@ def points(difference: float) -> str:
     return _with_minus(f"{100 * difference:+.1f}")
 
 
+def one_decimal(value: float) -> str:
+    """A number with one decimal, for counts that are means over repeats."""
+    return f"{value:,.1f}"
+
+
 def two_decimals(value: float) -> str:
     """A number with two decimals, for indices and effect sizes."""
     return _with_minus(f"{value:.2f}")

@@ -181,7 +181,7 @@ def derive_features(
 def _find_missing(
     wanted: Iterable[str], given: Collection[str], codebook: Codebook
 ) -> frozenset[str]:
-    """The derived variables that are wanted, or that a wanted one is computed from, and not given."""
+    """The derived variables that are not given and wanted, or needed for one that is wanted."""
     inputs = {variable.name: variable.of.values() for variable in codebook.derived}
     missing = frozenset(name for name in wanted if name in inputs and name not in given)
     behind = [source for name in missing for source in inputs[name]]

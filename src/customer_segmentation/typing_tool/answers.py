@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,3 +97,12 @@ def score_answers(
         },
         index=predictions.index,
     )
+
+
+def empty_table(types: Mapping[str, str]) -> pd.DataFrame:
+    """Make a table without rows, for what there is nothing of.
+
+    Args:
+        types: The type of each column, in order.
+    """
+    return pd.DataFrame(columns=list(types)).astype(types)

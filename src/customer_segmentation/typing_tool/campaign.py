@@ -49,6 +49,7 @@ class _Mailing:
         lift_max: The lift of a perfect ranking.
         base_rate: One column: the share of the success segment.
         profit: Value of the hits less the cost of the letters.
+        extra: Profit less that of as many letters to anybody.
     """
 
     mailed: npt.NDArray[np.int64]
@@ -57,6 +58,7 @@ class _Mailing:
     lift_max: Floats
     base_rate: Floats
     profit: Floats
+    extra: Floats
 
 
 def measure_gains(
@@ -82,8 +84,9 @@ def measure_gains(
         One row per information set x depth: information_set, claim, segment, depth, mailed
         (letters, at least 1), hits (may be fractional), lift (share of hits among the mailed, by
         the base rate), lift_low, lift_high, lift_max (of a perfect ranking), base_rate (share of
-        the segment), profit (in the campaign's currency), profit_low, profit_high; all over
-        eligible households. Then mailed_with_thin, hits_with_thin and lift_with_thin: the same with
+        the segment), profit (in the campaign's currency), profit_low, profit_high, extra_profit
+        (profit less that of as many letters to anybody), extra_low, extra_high; all over eligible
+        households. Then mailed_with_thin, hits_with_thin and lift_with_thin: the same with
         thin records. Lifts are missing where no household belongs to the segment.
 
     References:
@@ -117,6 +120,7 @@ def _tabulate_gains(
     draws = _mail(eligible, campaign, weights)
     lift_low, lift_high = find_interval(draws.lift, level)
     profit_low, profit_high = find_interval(draws.profit, level)
+    extra_low, extra_high = find_interval(draws.extra, level)
     columns = {
         "segment": campaign.segment,
         "depth": campaign.depths,
@@ -130,6 +134,9 @@ def _tabulate_gains(
         "profit": gains.profit[0],
         "profit_low": profit_low,
         "profit_high": profit_high,
+        "extra_profit": gains.extra[0],
+        "extra_low": extra_low,
+        "extra_high": extra_high,
         "mailed_with_thin": with_thin.mailed,
         "hits_with_thin": with_thin.hits[0],
         "lift_with_thin": with_thin.lift[0],
@@ -153,7 +160,8 @@ def _mail(prospects: _Prospects, campaign: Campaign, weights: Weights) -> _Maili
         lift = hits / mailed / base_rate
         lift_max = np.minimum(1 / base_rate, households / mailed)
     profit = hits * campaign.success_value - mailed * campaign.contact_cost
-    return _Mailing(mailed, hits, lift, lift_max, base_rate, profit)
+    extra = (hits - mailed * base_rate) * campaign.success_value
+    return _Mailing(mailed, hits, lift, lift_max, base_rate, profit, extra)
 
 
 def count_hits(

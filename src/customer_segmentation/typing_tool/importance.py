@@ -12,6 +12,8 @@ from joblib import Parallel, delayed
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.typing_tool.answers import empty_table
+from customer_segmentation.typing_tool.audit import Claim, sets_claiming
 from customer_segmentation.typing_tool.calibration import log_losses
 from customer_segmentation.typing_tool.explanation import Explanation, explain
 from customer_segmentation.typing_tool.folds import FINAL, NESTED_CV
@@ -25,6 +27,18 @@ Floats = npt.NDArray[np.float64]
 REPEAT = 1  # in each repeat every household is tested once, and once is enough
 PERMUTATIONS = 10
 EXPLAINED = ["information_set", "model", "segment"]
+VALUES = {
+    **dict.fromkeys(EXPLAINED, "str"),
+    "household_id": "int64",
+    "field": "str",
+    "shap_value": "float64",
+    "field_value": "float64",
+}
+IMPORTANCES = {
+    **dict.fromkeys(("information_set", "model", "field"), "str"),
+    **dict.fromkeys(("log_loss_increase", "increase_low", "increase_high"), "float64"),
+    "rank": "int64",
+}
 
 
 class _Explained(NamedTuple):
@@ -45,25 +59,29 @@ def explain_champions(
     labelled_households: pd.DataFrame,
     fold_segments: pd.DataFrame,
     model_choices: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
     codebook: Codebook,
     modelling: ModellingParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Explain what each champion says of households that it has not seen.
 
-    In each fold of the first repeat the champion's kind of model is tuned and fitted anew, exactly
-    as in validation, so every household is explained once, by a model trained without it.
+    Where the claim is assignment the segmenter answers, so there is no champion to explain (see
+    `explanation.explain_distances`). In each fold of the first repeat the champion's kind of model
+    is tuned and fitted anew, exactly as in validation, so every household is explained once, by a
+    model trained without it.
 
     Args:
         labelled_households: One row per household: household_id, fields, thin_record, segment.
         fold_segments: As `folds.segment_folds`.
         model_choices: As `procedure.choose_models`; its rows of the protocol `final` name the
             champions.
+        circularity_audit: The claim of each information set.
         codebook: The panel's codebook.
         modelling: Information sets, grids, inner folds, intervals, seed and processes.
 
     Returns:
-        SHAP values: one row per information_set x segment x household_id x field, with model (the
-        champion), shap_value (what the field adds to the segment's centred log-odds; see
+        SHAP values: one row per overlap or prediction set x segment x household_id x field, with
+        model (the champion), shap_value (what the field adds to the segment's centred log-odds; see
         `explanation`) and field_value (number or code, missing if not stated); thin records too.
         And, on eligible households, permutation importance: one row per information_set x field,
         with model, log_loss_increase (how much the log loss against the fold's segments rises when
@@ -80,8 +98,8 @@ def explain_champions(
     champions = model_choices[model_choices["protocol"] == FINAL]
     models = champions.set_index("information_set")["model"]
     values = {
-        each.name: take_values(labelled_households, each, codebook)
-        for each in modelling.information_sets
+        name: take_values(labelled_households, modelling.information_set(name), codebook)
+        for name in sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
     }
     folds = _list_first_repeat(labelled_households, fold_segments)
     explained = Parallel(n_jobs=modelling.processes)(
@@ -89,7 +107,7 @@ def explain_champions(
         for name, table in values.items()
         for fold in folds
     )
-    shap_values, importances = [], []
+    shap_values, importances = [empty_table(VALUES)], [empty_table(IMPORTANCES)]
     for number, (name, table) in enumerate(values.items()):
         parts = explained[number * len(folds) : (number + 1) * len(folds)]
         place = {"information_set": name, "model": models[name]}

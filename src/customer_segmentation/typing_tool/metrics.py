@@ -124,9 +124,10 @@ def measure_segments(
         One row per `keys` x segment, in the order of `predictions` and of the segments, float64:
 
         - precision with precision_low and precision_high: of the households named as the segment,
-          the share that belongs there, each household counted by its share of repeats; 0 without
-          interval if none is ever named.
-        - recall with its interval; missing if no household is of the segment. f1.
+          the share that belongs there, each household counted by its share of repeats; 0 if none
+          is ever named.
+        - recall with its interval; missing if no household is of the segment. f1. A figure of 0 has
+          no interval, because no resample shows a hit that the sample does not have.
         - support: households of the segment, on average over the repeats.
         - auc: one-vs-rest, mean over the repeats; missing as in `reliability.find_aucs`.
         - calibration_intercept: as in `reliability.estimate_intercepts`.
@@ -225,6 +226,9 @@ def _measure_each(
         against = _divide(_tally(rows, segments, "reference").sum(axis=0))
         others |= {f"{name}_reference": against[name] for name in ("precision", "recall")}
     table = pd.concat([*blocks, pd.DataFrame(others, index=segments)], axis=1)
+    # No hit in the sample is none in any resample, which does not make it certain.
+    for name in ("precision", "recall"):
+        table.loc[table[name] == 0, [f"{name}_low", f"{name}_high"]] = np.nan
     return table.fillna({"precision": 0.0, "precision_reference": 0.0})
 
 

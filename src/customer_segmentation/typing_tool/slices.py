@@ -13,7 +13,7 @@ from customer_segmentation.panel.codebook import Codebook, Field, Role, Scale, V
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.typing_tool.answers import keep_eligible
 from customer_segmentation.typing_tool.audit import add_claims
-from customer_segmentation.typing_tool.estimators import PROCEDURE
+from customer_segmentation.typing_tool.estimators import MAJORITY, PROCEDURE
 from customer_segmentation.typing_tool.folds import NESTED_CV
 from customer_segmentation.typing_tool.parameters import Fairness, ModellingParameters
 from customer_segmentation.typing_tool.resampling import Weights, draw_weights, find_interval
@@ -33,7 +33,10 @@ def compare_slices(
     """Compare the accuracy on each slice of the eligible households with that on all the others.
 
     There is no pass or fail. Each interval stands for itself: among many slices some intervals lie
-    beside zero by chance alone. And what several fields do not state may be one blank record.
+    beside zero by chance alone. What several fields do not state may be one blank record. And
+    accuracy differs with the mix of segments in a slice, whatever the tool does: so the accuracy of
+    always naming the largest segment stands beside it, and the difference in what is gained over
+    that.
 
     Args:
         classifier_predictions: One row per information set x model x protocol x repeat x household.
@@ -49,19 +52,26 @@ def compare_slices(
         households are joined as "other (...)"), n (households), accuracy (of the procedure in
         nested cross-validation against the segment of the fold; a household counts with the mean
         over its repeats), difference (accuracy less that of all eligible households outside the
-        slice), difference_low, difference_high (percentiles over household resamples). The last
-        three are missing where a slice holds every household.
+        slice), difference_low, difference_high (percentiles over household resamples), majority
+        (accuracy of always naming the largest segment of the training households), gain_difference
+        (the difference likewise of accuracy less majority), gain_low, gain_high. All differences
+        are missing where a slice holds every household.
     """
-    rows = keep_eligible(select_headline(classifier_predictions))
-    rows = rows.assign(correct=rows["predicted"] == rows["segment"])
-    correct = rows.pivot_table(index="household_id", columns="information_set", values="correct")
+    nested = keep_eligible(classifier_predictions[classifier_predictions["protocol"] == NESTED_CV])
+    correct, majority = (_count_correct(nested, model) for model in (PROCEDURE, MAJORITY))
     households = labelled_households.set_index("household_id").loc[correct.index]
     slices = list(_list_slices(households, codebook, modelling.fairness))
     seed = seed_for(modelling.random_state, Purpose.RESAMPLE)
     weights = draw_weights(len(households), modelling.intervals.resamples, seed)
     tables = {
-        name: _compare(correct[name].to_numpy(), slices, weights, modelling.intervals.level)
-        for name in rows["information_set"].unique()
+        name: _compare(
+            correct[name].to_numpy(),
+            majority[name].to_numpy(),
+            slices,
+            weights,
+            modelling.intervals.level,
+        )
+        for name in nested["information_set"].unique()
     }
     table = pd.concat(tables, names=["information_set", None]).reset_index(level=0)
     return add_claims(table.reset_index(drop=True), circularity_audit)
@@ -83,11 +93,20 @@ def _list_slices(
             yield _Slice(field, label, (labels == label).to_numpy())
 
 
+def _count_correct(nested: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The share of a household's repeats (row) in which it is typed correctly, by set (column)."""
+    rows = nested[nested["model"] == model]
+    rows = rows.assign(correct=rows["predicted"] == rows["segment"])
+    return rows.pivot_table(index="household_id", columns="information_set", values="correct")
+
+
 def _compare(
-    correct: Floats, slices: Sequence[_Slice], weights: Weights, level: float
+    correct: Floats, majority: Floats, slices: Sequence[_Slice], weights: Weights, level: float
 ) -> pd.DataFrame:
     members = np.column_stack([each.members for each in slices]).astype(float)
+    gain = correct - majority
     low, high = find_interval(_subtract(correct, members, weights), level)
+    gain_low, gain_high = find_interval(_subtract(gain, members, weights), level)
     everyone_once = np.ones((1, len(correct)))
     columns = {
         "field": [each.field for each in slices],
@@ -97,6 +116,10 @@ def _compare(
         "difference": _subtract(correct, members, everyone_once)[0],
         "difference_low": low,
         "difference_high": high,
+        "majority": majority @ members / members.sum(axis=0),
+        "gain_difference": _subtract(gain, members, everyone_once)[0],
+        "gain_low": gain_low,
+        "gain_high": gain_high,
     }
     return pd.DataFrame(columns)
 
@@ -134,23 +157,27 @@ def name_slices(values: pd.Series, variable: Variable, smallest: int) -> pd.Seri
 
 
 def pool_small(names: pd.Series, smallest: int) -> pd.Series:
-    """Join the groups that are too small to be told apart, if there are at least two.
+    """Join the groups that are too small to be told apart.
 
     Args:
         names: The group of each row, categories in the order in which they are shown.
         smallest: Fewest rows of a group that stands on its own.
 
     Returns:
-        Same index; small groups have become the last category "other (their names)". It may be
-        small itself, as may be a group that is small alone.
+        Same index; small groups have become the last category "other (their names)", together with
+        the next larger ones as long as it is small itself and another group remains beside it.
     """
     sizes = names.value_counts(sort=False)
-    small = list(sizes.index[sizes < smallest])
-    if len(small) < 2:  # noqa: PLR2004 - one group has nothing to be joined with
+    ascending = sizes.sort_values(kind="stable")
+    joined = int((ascending < smallest).sum())
+    while 0 < joined < len(sizes) - 1 and ascending.iloc[:joined].sum() < smallest:
+        joined += 1
+    if joined < 2:  # noqa: PLR2004 - one group has nothing to be joined with
         return names
+    small = [name for name in sizes.index if name in ascending.index[:joined]]
     pool = f"other ({', '.join(small)})"
-    joined = names.astype(object).mask(names.isin(small), pool)
-    return joined.astype(pd.CategoricalDtype([*names.cat.categories.drop(small), pool]))
+    pooled = names.astype(object).mask(names.isin(small), pool)
+    return pooled.astype(pd.CategoricalDtype([*names.cat.categories.drop(small), pool]))
 
 
 def describe_value(variable: Variable, value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customer_segmentation.typing_tool.answers import empty_table
 from customer_segmentation.typing_tool.comparisons import compare_models
 from customer_segmentation.typing_tool.metrics import measure_models, measure_segments
 from customer_segmentation.typing_tool.parameters import ModellingParameters
@@ -12,7 +13,6 @@ from customer_segmentation.typing_tool.study_protocol import (
     EXPLAINED,
     REPEATED_CV,
     SINGLE_SPLIT,
-    empty_table,
 )
 
 KEYS = ["model", "protocol"]
@@ -27,6 +27,7 @@ REPRODUCTION = {
     "precision_low": "float64",
     "precision_high": "float64",
     "recall": "float64",
+    "f1": "float64",
     "support": "int64",
 }
 COMPARISONS = {
@@ -62,7 +63,7 @@ def reproduce_source_study(
 
     Returns:
         One row per model x protocol x segment (the cluster's number): accuracy (over all clusters),
-        precision, recall (all in [0, 1]), support (households). accuracy_low, accuracy_high,
+        precision, recall, f1 (all in [0, 1]), support (households). accuracy_low, accuracy_high,
         precision_low, precision_high: in single_split Wilson's intervals for the tested households
         and for those named as the cluster; in repeated_cv by resampling households with all their
         repeats. A precision has no interval if no household is named so. No row if the study is

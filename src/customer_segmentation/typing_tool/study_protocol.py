@@ -7,7 +7,7 @@ protocol: not-stated codes are numbers, nominal codes are numbers, the test spli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.segments.segmenter import HouseholdFeatures
+from customer_segmentation.typing_tool.answers import empty_table
 from customer_segmentation.typing_tool.estimators import (
     FOREST,
     LR,
@@ -144,18 +145,6 @@ def cluster_households(
     kmeans = KMeans(study.segments, n_init=study.starts, random_state=study.random_state)
     labels = kmeans.fit_predict(StandardScaler().fit_transform(features.to_numpy()))
     return coded_households[["household_id"]].assign(segment=labels.astype("int64"))
-
-
-def empty_table(types: Mapping[str, str]) -> pd.DataFrame:
-    """Make the table of a study that is switched off.
-
-    Args:
-        types: The type of each column, in order.
-
-    Returns:
-        No row, these columns.
-    """
-    return pd.DataFrame(columns=list(types)).astype(types)
 
 
 def _default_models(seed: int) -> dict[str, BaseEstimator]:

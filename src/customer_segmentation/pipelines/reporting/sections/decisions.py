@@ -15,6 +15,7 @@ from customer_segmentation.findings import (
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
 from customer_segmentation.findings.wording import (
     lower_first,
+    one_decimal,
     percent,
     percent_1,
     points,
@@ -91,7 +92,8 @@ def write_questions(
     ordered = claims.order_by_claim(golden_questions)
     households = claims.count_households(classifier_metrics, reporting.protocol)
     title = questions.title_questions(ordered, households, reporting.labels)
-    told = questions.tell_questions(ordered, codebook, reporting.labels)
+    headline = claims.find_headline(classifier_metrics, reporting.protocol)
+    told = questions.tell_questions(ordered, headline, codebook, reporting.labels)
     return Section(
         lists={"recommended": list(told.values())},
         charts={"golden_questions": Chart(title, _print_questions(ordered, codebook, reporting))},
@@ -119,14 +121,17 @@ def write_campaign(
     ordered = claims.order_by_claim(campaign_gains)
     quoted = campaign.find_depth(ordered, reporting.campaign_depth)
     own = quoted[quoted["information_set"] == declared.information_set]
+    deepest = ordered[ordered["information_set"] == declared.information_set].tail(1)
     seen = lower_first(reporting.label(declared.information_set))
     households = claims.count_households(classifier_metrics, reporting.protocol)
     return Section(
         lists={
             "gains": list(campaign.tell_gains(quoted, labels).values()),
             "profit": [
-                campaign.tell_profit(row, declared.contact_cost, declared.success_value, seen)
-                for row in own.to_dict("records")
+                campaign.tell_profit(row, everybody, declared, seen)
+                for row, everybody in zip(
+                    own.to_dict("records"), deepest.to_dict("records"), strict=True
+                )
             ],
         },
         charts={
@@ -257,21 +262,21 @@ def _print_gains(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.Data
         "lift_max": "Greatest possible lift",
         "base_rate": "Base rate",
         "profit": "Profit, what-if",
+        "extra_profit": "More than at random",
         "mailed_with_thin": "Mailed, with thin records",
         "hits_with_thin": "Of the segment, with thin records",
         "lift_with_thin": "Lift, with thin records",
     }
-    counts = ("mailed", "hits", "mailed_with_thin", "hits_with_thin")
     printers = {
-        **dict.fromkeys(counts, whole),
+        **dict.fromkeys(("mailed", "mailed_with_thin"), whole),
+        **dict.fromkeys(("hits", "hits_with_thin"), one_decimal),
         **dict.fromkeys(("lift_max", "lift_with_thin"), two_decimals),
         "depth": percent,
         "base_rate": percent_1,
     }
-    figures = {"lift": two_decimals, "profit": whole}
-    return print_table(
-        merge_intervals(name_for_people(gains, reporting), figures), headings, printers
-    )
+    figures = {"lift": two_decimals, "profit": whole, "extra_profit": whole}
+    merged = merge_intervals(name_for_people(gains, reporting), figures, {"extra_profit": "extra"})
+    return print_table(merged, headings, printers)
 
 
 def _print_slices(
@@ -285,7 +290,11 @@ def _print_slices(
         "slice": "Households",
         "n": "Number",
         "accuracy": "Accuracy",
+        "majority": "Always the largest segment",
         "difference": "Difference, points",
+        "gain_difference": "Difference of the gain over the largest segment, points",
     }
-    merged = merge_intervals(named, {"difference": points})
-    return print_table(merged, headings, {"accuracy": percent_1, "n": whole})
+    figures = {"difference": points, "gain_difference": points}
+    merged = merge_intervals(named, figures, {"gain_difference": "gain"})
+    printers = {"accuracy": percent_1, "majority": percent_1, "n": whole}
+    return print_table(merged, headings, printers)

@@ -136,21 +136,14 @@ def write_models(
     ordered = claims.order_by_claim(classifier_metrics)
     each = claims.order_by_claim(segment_metrics)
     best = each[(each["protocol"] == protocol) & (each["model"] == PROCEDURE)]
-    audited = claims.explain_audit(circularity_audit, labels)
+    shown = ordered[ordered["protocol"] == protocol]
     least = modelling.validation.matched_jaccard
     return Section(
         sentences={
             "misfits": validation.count_misfits(fold_alignments, protocol, least),
             "calibration": validation.tell_calibration(headline, labels),
         },
-        lists={
-            row["information_set"]: [
-                claims.explain_claim(row),
-                *claims.add_to_claim(row, segmenter),
-                audited[row["information_set"]],
-            ]
-            for row in headline.to_dict("records")
-        },
+        lists=claims.explain_claims(headline, segmenter, circularity_audit, labels),
         charts={
             "model_accuracy": Chart(
                 claims.title_accuracy(headline, labels),
@@ -162,9 +155,7 @@ def write_models(
             ),
         },
         tables={
-            "models": _print_models(
-                ordered[ordered["protocol"] == protocol], MODEL | FIRST_FIGURES, reporting
-            ),
+            "models": _print_models(shown, MODEL | FIRST_FIGURES, reporting),
             "claims": headline,
             "best": best,
             "headline": _print_models(headline, CARD_FIGURES, reporting),
