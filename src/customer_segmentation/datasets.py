@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -87,21 +87,22 @@ def _remove_stale_drafts(target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read the files of a folder as they are; links and folders in it are left out.
+def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Read files of a folder as they are; no other file is opened.
 
     Args:
         folder: The folder.
+        names: Names of the files.
 
     Returns:
-        The content of each file by its name, in the order of the names. A file that is removed
-        meanwhile is left out.
+        The content of each file by its name, in the order given. A name that is not there, or goes
+        meanwhile, or is a link, a pipe or a folder is left out.
 
     Raises:
-        OSError: The folder is not there, or the system refuses to read it or a file.
+        OSError: The system refuses to read the folder or one of the files.
     """
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in (folder / name for name in names):
         with suppress(FileNotFoundError):
             if path.is_file() and not path.is_symlink():
                 files[path.name] = path.read_bytes()
@@ -249,13 +250,19 @@ class ScoringBundleDataset(_FileDataset):
     def load(self) -> dict[str, bytes]:
         """Load the files, unchecked; what a killed run has left is among them.
 
+        Files that are not named like those of a bundle are not opened.
+
         Returns:
             The content of each file by its name.
 
         Raises:
             MissingFileError: There is no manifest.
         """
-        return read_folder(self._existing_file().parent)
+        folder, manifest = self._existing_file().parent, self._filepath.name
+        names = sorted(path.name for path in folder.iterdir())
+        return read_folder(
+            folder, [name for name in names if name == manifest or self._OURS.fullmatch(name)]
+        )
 
     def save(self, data: Mapping[str, bytes]) -> None:
         """Write the files, the manifest last, and remove those of earlier bundles.

@@ -259,7 +259,7 @@ class PermutationTests(PerhapsEmpty):
     p_holm: float = pa.Field(gt=0, le=1)
 
 
-class ShapImportance(Table):
+class ShapImportance(PerhapsEmpty):
     """One row per information set x segment x field; rank 1 is the largest.
 
     The model is the champion of the set. The unit of SHAP values is the log of a segment's

@@ -40,6 +40,9 @@ COLUMNS = [
     "profit",
     "profit_low",
     "profit_high",
+    "extra_profit",
+    "extra_low",
+    "extra_high",
     "mailed_with_thin",
     "hits_with_thin",
     "lift_with_thin",
@@ -150,6 +153,8 @@ def test_gains_are_those_of_each_repeats_ranking(predictions, modelling):
         )
         assert row["profit"] == pytest.approx(60 * row["hits"] - 10 * row["mailed"])
         assert row["lift"] <= row["lift_max"] + 1e-12
+        anybody = 60 * row["mailed"] * members / n - 10 * row["mailed"]
+        assert row["extra_profit"] == pytest.approx(row["profit"] - anybody)
 
 
 def test_thin_records_are_counted_beside(predictions, modelling):
@@ -168,15 +173,16 @@ def test_intervals_hold_the_base_rate_of_each_resample(predictions, modelling):
     first = rows[rows["repeat"] == 1].set_index("household_id").sort_index()
     weights = draw_weights(len(first), 40, seed_for(3, Purpose.RESAMPLE))
     told = gains.loc[("partly", 0.67)]
-    lifts, profits = [], []
+    lifts, profits, extras = [], [], []
     for weight in weights:
         times = dict(zip(first.index, weight.astype(int), strict=True))
         drawn = rows.loc[rows.index.repeat(rows["household_id"].map(times))]
         hits = gains_by_hand(drawn, told["mailed"])
         lifts.append(hits / told["mailed"] / (drawn["reference"] == PROMO).mean())
         profits.append(60 * hits - 10 * told["mailed"])
-    ends = [*np.quantile(lifts, [0.05, 0.95]), *np.quantile(profits, [0.05, 0.95])]
-    names = ["lift_low", "lift_high", "profit_low", "profit_high"]
+        extras.append(60 * (hits - told["mailed"] * (drawn["reference"] == PROMO).mean()))
+    ends = np.quantile([lifts, profits, extras], [0.05, 0.95], axis=1).T.ravel()
+    names = ["lift_low", "lift_high", "profit_low", "profit_high", "extra_low", "extra_high"]
     assert list(told[names]) == pytest.approx(ends)
 
 

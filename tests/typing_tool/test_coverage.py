@@ -121,7 +121,7 @@ def test_coverage_is_counted_per_household_and_only_where_something_is_uncertain
     summarise, predictions, labelled
 ):
     summary = summarise(predictions, labelled)
-    assert list(summary) == SUMMARY
+    assert list(summary) == list(SUMMARY)
     assert list(summary["information_set"].unique()) == ["partly", "stranger"]
     assert set(zip(summary["information_set"], summary["claim"], strict=True)) == {
         ("partly", "overlap"),
@@ -209,7 +209,7 @@ def test_without_an_uncertain_set_nothing_is_told(summarise, predictions, labell
     known = predictions[predictions["information_set"] == "known"]
     summary = summarise(known, labelled)
     assert summary.empty
-    assert list(summary) == SUMMARY
+    assert list(summary) == list(SUMMARY)
 
 
 def test_two_segments_no_blank_record_and_a_single_repeat(summarise, codebook):

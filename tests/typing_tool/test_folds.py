@@ -12,7 +12,7 @@ from customer_segmentation.typing_tool.folds import (
     NESTED_CV,
     ValidationError,
     assign_folds,
-    refuse_small_segments,
+    refuse_too_few,
     segment_folds,
 )
 
@@ -83,7 +83,7 @@ def test_a_segment_too_small_for_folds_within_folds_is_refused(labelled, small_m
     )
     rare = rare.mask(rare != "Other", "Rare")
     with pytest.raises(ValidationError, match="Segment Rare has only") as caught:
-        assign_folds(labelled.assign(segment=rare), small_modelling)
+        refuse_too_few(rare[~labelled["thin_record"]], small_modelling)
     assert "modelling.validation." in str(caught.value)
 
 
@@ -94,10 +94,11 @@ def test_what_is_let_through_can_be_divided(folds, inner, modelling):
 
     update = {"folds": folds, "inner_folds": inner}
     validation = modelling.validation.model_copy(update=update)
+    changed = modelling.model_copy(update={"validation": validation})
     for size in range(2, 60):
         segments = pd.Series(["rare"] * size + ["common"] * 300)
         try:
-            refuse_small_segments(segments, validation)
+            refuse_too_few(segments, changed)
         except ValidationError:
             continue
         for seed in range(5):
@@ -115,6 +116,13 @@ def test_what_is_let_through_can_be_divided(folds, inner, modelling):
         break
     else:
         pytest.fail("no size was let through")
+
+
+def test_more_folds_of_the_audit_than_households_are_refused(labelled, modelling):
+    audit = modelling.audit.model_copy(update={"folds": 544})
+    eligible = labelled.loc[~labelled["thin_record"], "segment"]
+    with pytest.raises(ValidationError, match=r"modelling\.audit\.folds is 544, but only 543"):
+        refuse_too_few(eligible, modelling.model_copy(update={"audit": audit}))
 
 
 def test_a_fold_s_segments_are_those_of_its_training_households(

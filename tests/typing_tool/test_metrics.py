@@ -319,8 +319,10 @@ def test_a_model_of_one_set_alone_is_measured_there(answers):
 def test_a_segment_that_nobody_is_given_has_no_precision_to_bound(answers, overall, by_segment):
     row = by_segment.loc[("majority", "Others")]
     assert (row["precision"], row["recall"], row["f1"], row["precision_reference"]) == (0, 0, 0, 0)
-    assert row[["precision_low", "precision_high"]].isna().all()
-    assert row[["recall_low", "recall_high"]].tolist() == [0, 0]
+    bounds = ["precision_low", "precision_high", "recall_low", "recall_high"]
+    assert row[bounds].isna().all()  # a resample has no hit that the sample does not have
+    certain = by_segment.loc[("majority", "Shy")]
+    assert certain[["recall_low", "recall_high"]].tolist() == pytest.approx([1, 1])
     shy = by_segment.loc[("majority", "Shy")]
     assert overall.loc["majority", "precision_macro"] == pytest.approx(shy["precision"] / 3)
     assert overall.loc["majority", "balanced_accuracy"] == pytest.approx(1 / 3)

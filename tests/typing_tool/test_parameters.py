@@ -89,6 +89,9 @@ def test_the_source_study_needs_a_known_information_set(modelling):
         ({"conformal": {"error_rate": 1}}, "error_rate"),
         ({"models": {"lr": ()}}, "lr"),
         ({"audit": {"claim": "prediction"}}, "claim"),
+        ({"campaign": {"contact_cost": float("inf")}}, "contact_cost"),
+        ({"campaign": {"success_value": float("nan")}}, "success_value"),
+        ({"permutations": {"C": float("inf")}}, "permutations.C"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(modelling, change, message):
@@ -97,6 +100,19 @@ def test_settings_that_cannot_be_meant_are_refused(modelling, change, message):
         raw[key] |= values
     with pytest.raises(ValidationError, match=message):
         ModellingParameters.model_validate(raw)
+
+
+@pytest.mark.parametrize("name", ["", " demographics", "a|b", "a\nb", "Customers", "x" * 100])
+def test_names_of_sets_are_keys(modelling, name):
+    with pytest.raises(ValidationError, match="name"):
+        InformationSet(name=name, fields=("children",))
+
+
+@pytest.mark.parametrize("name", ["total_value", "brand_shares"])
+def test_slices_of_measurements_are_refused(modelling, codebook, name):
+    fairness = modelling.fairness.model_copy(update={"fields": (name,)})
+    with pytest.raises(ValueError, match=rf"fairness\.fields: '{name}' holds no codes"):
+        modelling.model_copy(update={"fairness": fairness}).check(codebook)
 
 
 def test_a_field_explained_in_two_groups_is_refused(modelling, codebook):

@@ -61,7 +61,7 @@ def test_the_accuracies_are_those_of_the_packaged_file(reproduction):
 def test_rows_and_columns_are_those_of_the_contract(reproduction):
     assert reproduction.columns.tolist() == [
         *["model", "protocol", "segment", "accuracy", "accuracy_low", "accuracy_high"],
-        *["precision", "precision_low", "precision_high", "recall", "support"],
+        *["precision", "precision_low", "precision_high", "recall", "f1", "support"],
     ]
     rows = reproduction[["model", "protocol", "segment"]].to_numpy().tolist()
     assert rows == [

@@ -194,3 +194,13 @@ def test_too_few_different_households_are_refused_in_words(households, codebook,
 def test_a_cluster_too_small_for_the_folds_is_refused_in_words(households, codebook, quick):
     with pytest.raises(SourceStudyError, match=r"only 1 of 10 households.*folds is 2"):
         predict_study_clusters(households.head(10), codebook, quick)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.999, 0.9999])
+def test_a_split_that_leaves_a_side_without_a_cluster_is_refused_in_words(
+    households, codebook, quick, share
+):
+    study = quick.source_study.model_copy(update={"hold_out_share": share})
+    changed = quick.model_copy(update={"source_study": study})
+    with pytest.raises(SourceStudyError, match=r"source_study\.hold_out_share is 0\."):
+        predict_study_clusters(households, codebook, changed)

@@ -12,6 +12,7 @@ from customer_segmentation.findings.wording import (
     inside,
     listing,
     one_decimal,
+    opening,
     percent,
     percent_1,
     sample,
@@ -84,28 +85,34 @@ def tell_profit(row: Row, deepest: Row, declared: Campaign, seen: str) -> str:
     Returns:
         Two or three sentences.
     """
-    cost, value = declared.contact_cost, declared.success_value
     extra = with_interval(row, "extra_profit", whole, "extra")
-    pays = (
-        f" Anybody pays from a base rate of {percent_1(cost / value)} on; here it is "
-        f"{percent_1(row['base_rate'])}."
-        if value > 0
-        else ""
+    told = (
+        f"If a contact costs {declared.contact_cost:g} and each household of {row['segment']} "
+        f"reached is worth {declared.success_value:g}, mailing the likeliest "
+        f"{percent(row['depth'])} by {seen} yields {with_interval(row, 'profit', whole)}, {extra} "
+        f"more than as many households at random. {_judge_anybody(row, declared)}"
     )
-    return (
-        f"If a contact costs {cost:g} and each of the {row['segment']} reached is worth "
-        f"{value:g}, mailing the likeliest {percent(row['depth'])} by {seen} yields "
-        f"{with_interval(row, 'profit', whole)}, {extra} more than as many households at random."
-        f"{pays} Mailing {percent(deepest['depth'])} yields {whole(deepest['profit'])}."
-    )
+    if deepest["depth"] == row["depth"]:
+        return told
+    return f"{told} Mailing {percent(deepest['depth'])} yields {whole(deepest['profit'])}."
+
+
+def _judge_anybody(row: Row, declared: Campaign) -> str:
+    """From which share of the segment on a contact pays, whoever gets it."""
+    if declared.contact_cost > declared.success_value:
+        return "No contact pays: it costs more than a household of the segment is worth."
+    if not declared.success_value:
+        return "Nothing is won or lost."
+    share = percent_1(declared.contact_cost / declared.success_value)
+    return f"Anybody pays from a base rate of {share} on; here it is {percent_1(row['base_rate'])}."
 
 
 def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:
     is_real = judge_gain(row["lift_low"] - 1, row["lift_high"] - 1) == BETTER
     verdict = "more than at random" if is_real else "not told apart from mailing at random"
     return (
-        f"{labels.get(row['information_set'], row['information_set'])}: of {whole(row['mailed'])} "
-        f"mailed households {one_decimal(row['hits'])} are {row['segment']}, against a base rate of "
+        f"{opening(row['information_set'], labels)}: of {whole(row['mailed'])} mailed households "
+        f"{one_decimal(row['hits'])} are {row['segment']}, against a base rate of "
         f"{percent_1(row['base_rate'])}; lift {with_interval(row, 'lift', two_decimals)} of at "
         f"most {two_decimals(row['lift_max'])}, {verdict}. With thin records: "
         f"{one_decimal(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "

@@ -21,10 +21,12 @@ from customer_segmentation.findings.wording import (
     inside,
     listing,
     lowest,
+    opening,
     percent_1,
     points,
     sample,
     two_decimals,
+    upper_first,
     with_interval,
 )
 from customer_segmentation.typing_tool.audit import Claim
@@ -184,6 +186,9 @@ def title_accuracy(headline: pd.DataFrame, labels: Mapping[str, str]) -> str:
     size = sample(headline["n"].max())
     better = headline[headline["verdict"] == BETTER]
     rest = headline[headline["verdict"] != BETTER]
+    if len(headline) == 1:
+        verb = "does not clearly beat" if better.empty else "beats"
+        return f"{upper_first(_shown(headline, labels))} {verb} {base}; {size}"
     if better.empty:
         return f"No information set clearly beats {base}: {_shown(rest, labels)}; {size}"
     if rest.empty:
@@ -227,7 +232,7 @@ def title_segment_metrics(metrics: pd.DataFrame, labels: Mapping[str, str]) -> s
     weakest = metrics["information_set"].iloc[-1]
     rows = metrics[metrics["information_set"] == weakest].set_index("segment")
     recall, size = rows["recall"], sample(rows["support"].sum())
-    name = labels.get(weakest, weakest)
+    name = opening(weakest, labels)
     if percent_1(recall.max()) == percent_1(recall.min()):
         return f"{name}: finds {percent_1(recall.max())} of every segment's households; {size}"
     return (

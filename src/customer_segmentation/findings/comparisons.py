@@ -1,8 +1,8 @@
 """What the tables say about which model is better, and whether there is anything to predict.
 
-Models are compared by log loss and by accuracy on the same households; the intervals carry the correction of
-Nadeau and Bengio (2003), Inference for the generalization error, because the folds share training
-households.
+Models are compared by log loss and by accuracy on the same households; the intervals carry the
+correction of Nadeau and Bengio (2003), Inference for the generalization error, because the folds
+share training households.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from customer_segmentation.findings.wording import (
     counted,
     inside,
     listing,
+    opening,
     points,
     sample,
     three_decimals,
@@ -157,7 +158,7 @@ def tell_permutations(tests: pd.DataFrame, labels: Mapping[str, str]) -> list[st
         One sentence per information set.
     """
     return [
-        f"{labels.get(row['information_set'], row['information_set'])}: dealt out to other "
+        f"{opening(row['information_set'], labels)}: dealt out to other "
         f"households, the same columns reach so low a log loss in {_count_as_low(row)} of "
         f"{whole(row['permutations'])} permutations ({three_decimals(row['log_loss'])} against "
         f"{three_decimals(row['log_loss_permuted'])} on average): p = "

@@ -12,15 +12,18 @@ from customer_segmentation.findings.wording import (
     inside,
     listing,
     lower_first,
+    opening,
     percent,
     percent_1,
     sample,
     two_decimals,
+    upper_first,
     with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.typing_tool.estimators import PROCEDURE
 
+PLACES = 1  # that a rank may move and still be called stable
 UNIT = "in centred log-odds"
 NOTHING = "No information set is a prediction or an overlap, so no classifier is explained"
 
@@ -51,24 +54,27 @@ def title_shap(
     return f"Largest mean SHAP values, {UNIT}: {listing(parts)}; {sample(households)}"
 
 
-def title_beeswarm(values: pd.DataFrame, codebook: Codebook, labels: Mapping[str, str]) -> str:
+def title_beeswarm(
+    values: pd.DataFrame, seen: str, codebook: Codebook, labels: Mapping[str, str]
+) -> str:
     """Say how far the strongest field of one information set moves a household.
 
     Args:
-        values: `shap_values` of one information set.
+        values: `shap_values` of one information set; none if it is not explained.
+        seen: Name of the information set.
         codebook: Names of fields.
-        labels: Names of information sets and models.
+        labels: Names of models.
 
     Returns:
         One title with model, unit and n, without the full stop.
     """
     if values.empty:
-        return NOTHING
+        return f"{seen}: no classifier is explained, so no household’s fields are shown"
     sizes = values["shap_value"].abs().groupby(values["field"]).mean()
     field = codebook[highest(sizes, two_decimals)[0]].title
-    name, model = values[["information_set", "model"]].iloc[0]
+    model = inside(values["model"].iloc[0], labels)
     return (
-        f"{labels.get(name, name)}, {inside(model, labels)}: {lower_first(field)} moves a "
+        f"{upper_first(seen)}, {model}: {lower_first(field)} moves a "
         f"household most, on average by {two_decimals(sizes.max())} {UNIT} "
         f"({sample(values[codebook.identifier].nunique())})"
     )
@@ -97,13 +103,13 @@ def doubt_explanations(
     if poor.empty:
         return "On each set the procedure clearly saves log loss over the bare segment shares."
     parts = [
-        f"{inside(row['information_set'], labels)}, {with_interval(row, 'log_loss_skill', percent_1)} of log loss saved"
+        f"{inside(row['information_set'], labels)}, "
+        f"{with_interval(row, 'log_loss_skill', percent_1)} of log loss saved"
         for row in poor.to_dict("records")
     ]
     return (
         "The procedure that chose the model is not clearly better than the bare segment shares: "
-        f"{'; '.join(parts)}. There the SHAP "
-        "values show what the model does, not what makes a segment."
+        f"{'; '.join(parts)}. There the SHAP values show what the model does, not what makes a segment."
     )
 
 
@@ -118,9 +124,12 @@ def tell_rank_stability(
         labels: Names of information sets.
 
     Returns:
-        One sentence.
+        One sentence; nothing if no set has so many fields that a rank could be left.
     """
-    strongest = importance[importance["rank"] <= fields_shown]
+    most = importance.groupby("information_set")["rank"].transform("max")
+    strongest = importance[(importance["rank"] <= fields_shown) & (most > 1 + PLACES)]
+    if strongest.empty:
+        return ""
     held = strongest.groupby("information_set", sort=False)["rank_stability"].mean()
     told = listing(
         f"{percent(share)} ({inside(str(name), labels)})" for name, share in held.items()
@@ -154,14 +163,9 @@ def compare_opinions(
     for name, part in permuted.groupby("information_set", sort=False):
         sizes = _sum_up(importance[importance["information_set"] == name])
         losses = part.set_index("field")["log_loss_increase"].reindex(sizes.index)
-        count = min(fields_shown, (len(sizes) + 1) // 2)
-        shared = [field for field in _first(sizes, count) if field in _first(losses, count)]
-        certain = part[part["increase_low"] > 0]
-        helpful = _count_certain(certain, len(part), codebook)
-        told.append(
-            f"{labels.get(str(name), str(name))}: {_correlate(sizes, losses)} and share "
-            f"{len(shared)} of their {count} strongest. {helpful}"
-        )
+        compared = f"{_correlate(sizes, losses)} and {_share(sizes, losses, fields_shown)}. "
+        helpful = _count_certain(part, codebook)
+        told.append(f"{opening(str(name), labels)}: {compared if len(part) > 1 else ''}{helpful}")
     return told
 
 
@@ -169,7 +173,7 @@ def title_groups(groups: pd.DataFrame, labels: Mapping[str, str]) -> str:
     """Say which group of fields moves the champion of each information set most.
 
     Args:
-        groups: `shap_groups`; one row per information set, segment and group.
+        groups: `shap_groups`; one row per information set, segment and group; at least one.
         labels: Names of information sets and groups.
 
     Returns:
@@ -189,6 +193,14 @@ def _sum_up(importance: pd.DataFrame) -> pd.Series:
     return importance.groupby("field", sort=False)["mean_abs_shap"].sum()
 
 
+def _share(sizes: pd.Series, losses: pd.Series, fields_shown: int) -> str:
+    count = min(fields_shown, (len(sizes) + 1) // 2)
+    shared = [field for field in _first(sizes, count) if field in _first(losses, count)]
+    if count == 1:
+        return "agree on the strongest" if shared else "differ on the strongest"
+    return f"share {len(shared)} of their {count} strongest"
+
+
 def _first(sizes: pd.Series, count: int) -> list[str]:
     return list(sizes.sort_values(ascending=False, kind="stable").index[:count])
 
@@ -201,8 +213,11 @@ def _correlate(sizes: pd.Series, losses: pd.Series) -> str:
     return f"SHAP and permutation importance rank the fields with a correlation of {shown}"
 
 
-def _count_certain(certain: pd.DataFrame, fields: int, codebook: Codebook) -> str:
+def _count_certain(permuted: pd.DataFrame, codebook: Codebook) -> str:
     """How many fields are shown to help beyond all others, and which of them most."""
+    certain, fields = permuted[permuted["increase_low"] > 0], len(permuted)
+    if fields == 1:
+        return f"by its interval, its only field is {'' if len(certain) else 'not '}shown to help."
     if certain.empty:
         return f"By its interval, none of {fields} fields alone is shown to help."
     first = certain.iloc[int(certain["log_loss_increase"].to_numpy().argmax())]

@@ -11,11 +11,14 @@ from customer_segmentation.findings.wording import (
     inside,
     listing,
     lower_first,
+    opening,
     percent,
     points,
     sample,
 )
 from customer_segmentation.panel.codebook import Codebook
+
+NOTHING = "No slice of the households is large enough to compare"
 
 
 def find_different(slices: pd.DataFrame) -> pd.DataFrame:
@@ -34,15 +37,19 @@ def count_differences(slices: pd.DataFrame, level: float, labels: Mapping[str, s
     """Say how many differences are clear, and how many would be by chance.
 
     Args:
-        slices: `fairness_slices`; one row per information set, field and slice.
+        slices: `fairness_slices`; one row per information set, field and slice. A slice that holds
+            every household has no difference and does not count.
         level: Level of the intervals.
         labels: Names of information sets.
 
     Returns:
-        Two sentences.
+        Two sentences, or one that says why there are none.
     """
-    counts = slices.groupby("information_set", sort=False).size()
-    clear = find_different(slices).groupby("information_set").size()
+    known = slices.dropna(subset=["difference"])
+    if known.empty:
+        return f"{NOTHING}."
+    counts = known.groupby("information_set", sort=False).size()
+    clear = find_different(known).groupby("information_set").size()
     told = listing(
         f"{clear.get(name, 0)} of {count} ({inside(str(name), labels)})"
         for name, count in counts.items()
@@ -52,7 +59,7 @@ def count_differences(slices: pd.DataFrame, level: float, labels: Mapping[str, s
         f"{percent(1 - level)} of them would by chance, {(1 - level) * counts.mean():.1f} per "
         "information set. Accuracy also differs with the mix of segments in a slice; of the "
         "differences in what is gained over always naming the largest segment, "
-        f"{_count_gains(slices, labels)} exclude none."
+        f"{_count_gains(known, labels)} exclude none."
     )
 
 
@@ -78,11 +85,11 @@ def title_slices(
     """
     known = slices.dropna(subset=["difference"])
     if known.empty:
-        return "No slice of the households is large enough to compare"
+        return NOTHING
     row = known.iloc[int(known["difference"].abs().to_numpy().argmax())]
-    name = labels.get(row["information_set"], row["information_set"])
     return (
-        f"{name}: {counted(len(find_different(slices)), 'slice')} of {len(known)} with a clear "
+        f"{opening(row['information_set'], labels)}: "
+        f"{counted(len(find_different(slices)), 'slice')} of {len(known)} with a clear "
         f"difference in accuracy; the largest is {points(row['difference'])} points for "
         f"{lower_first(codebook[row['field']].title)}, {row['slice']}; {sample(households)}"
     )

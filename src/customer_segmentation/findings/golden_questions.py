@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from customer_segmentation.findings.wording import (
-    counted,
+    Row,
     inside,
     listing,
     lower_first,
+    opening,
     percent_1,
     sample,
     three_decimals,
@@ -47,12 +48,12 @@ def title_questions(questions: pd.DataFrame, households: int, labels: Mapping[st
         return NOTHING
     known = questions.groupby("information_set")["n_fields"].max()
     told = listing(
-        f"{row['n_fields']} of {counted(known[row['information_set']], 'field')} "
+        f"{row['n_fields']} of {known[row['information_set']]} "
         f"({inside(row['information_set'], labels)})"
         for row in find_recommended(questions).to_dict("records")
     )
     return (
-        f"Within one standard error of the lowest log loss lie the first {told}; "
+        f"Fields that come within one standard error of the lowest log loss: {told}; "
         f"{sample(households)}"
     )
 
@@ -74,17 +75,22 @@ def tell_questions(
     Returns:
         Two or three sentences per information set.
     """
-    whole = headline.set_index("information_set")
+    whole = {row["information_set"]: row for row in headline.to_dict("records")}
     return {
-        str(name): f"{labels.get(str(name), str(name))}: {_recommend(part, codebook)} "
-        f"{_compare(whole.loc[str(name)])}"
+        str(name): f"{opening(str(name), labels)}: {_recommend(part, codebook)} "
+        f"{_compare(whole[name])}"
         for name, part in questions.groupby("information_set", sort=False)
     }
 
 
 def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
     row = find_recommended(part).iloc[0]
-    reached = f"log loss {three_decimals(row['log_loss'])}, right for {percent_1(row['accuracy'])}"
+    reached = (
+        f"by logistic regression log loss {three_decimals(row['log_loss'])}, right for "
+        f"{percent_1(row['accuracy'])}"
+    )
+    if part["n_fields"].max() == 1:
+        return f"there is one field only; {reached}."
     if not row["field"]:
         return (
             f"no short list comes near enough, all {row['n_fields']} fields are needed; {reached}."
@@ -92,17 +98,18 @@ def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
     asked = part.loc[(part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"]
     named = listing(lower_first(codebook[field].label) for field in asked)
     side = "above" if row["excess"] > 0 else "below"
+    error = row["excess_se"]
+    spread = "" if pd.isna(error) else f" (standard error {three_decimals(error)})"
     most = part.loc[part["field"] != "", "n_fields"].max()
     end = " The search ended there." if row["n_fields"] == most else ""
     return (
-        f"ask for {named}; by logistic regression {reached}. Its log loss with all fields is "
+        f"ask for {named}; {reached}. Its log loss with all fields is "
         f"{three_decimals(row['log_loss'] - row['excess'])}: the list’s is "
-        f"{three_decimals(abs(row['excess']))} {side} (standard error "
-        f"{three_decimals(row['excess_se'])}).{end}"
+        f"{three_decimals(abs(row['excess']))} {side}{spread}.{end}"
     )
 
 
-def _compare(headline: pd.Series) -> str:
+def _compare(headline: Row) -> str:
     return (
         f"The whole procedure with all fields: log loss {three_decimals(headline['log_loss'])}, "
         f"right for {percent_1(headline['accuracy'])}; always naming the largest segment: "

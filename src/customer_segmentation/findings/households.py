@@ -150,5 +150,8 @@ def tell_contributions(means: pd.DataFrame, labels: Mapping[str, str]) -> str:
     for segment, row in means.iterrows():
         scores = listing(inside(score, labels) for score in highest(row, two_decimals))
         largest, total = two_decimals(row.max()), two_decimals(row.sum())
-        parts.append(f"{segment} by the {scores} ({largest} of {total} in all)")
-    return f"What parts households most from their second segment, on average: {listing(parts)}."
+        parts.append(f"{segment} by the {scores} ({largest}; all scores together {total})")
+    return (
+        "What parts households most from their second segment, by the mean difference of squared "
+        f"distances: {listing(parts)}."
+    )

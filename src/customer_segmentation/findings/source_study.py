@@ -13,9 +13,11 @@ from customer_segmentation.findings.wording import (
     inside,
     listing,
     lower_first,
+    opening,
     percent,
     percent_1,
     sample,
+    upper_first,
     with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
@@ -153,13 +155,16 @@ def compare_surrogates(
 
     Returns:
         One sentence per information set; a segment without a published precision is told alone.
+        None where a published segment is not among ours.
     """
+    if not set(precisions) <= set(each["segment"]):
+        return []
     told = []
     for row in metrics.to_dict("records"):
         own = each[each["information_set"] == row["information_set"]].to_dict("records")
-        name, model = (labels.get(row[key], row[key]) for key in ("information_set", "model"))
+        name, model = opening(row["information_set"], labels), inside(row["model"], labels)
         told.append(
-            f"{name}, {inside(model, {})} against the published claim: accuracy "
+            f"{name}, {model} against the published claim: accuracy "
             f"{with_interval(row, 'accuracy', percent_1)} against {percent(accuracy)}; precision "
             f"{listing(_tell_precision(part, precisions) for part in own)}. The study’s segments, "
             "households and fields are others: the figures can be compared in size, not in skill."
@@ -191,6 +196,24 @@ def build_ladder(
     return ordered[LADDER].reset_index(drop=True)
 
 
+def explain_steps(*, segmenter: bool, study_model: str, protocol: str) -> str:
+    """Say where the accuracies of the ladder come from.
+
+    Args:
+        segmenter: Whether the segmenter itself is a step.
+        study_model: Name of the study's model; empty if the study is no step.
+        protocol: Name of the protocol of all other steps.
+
+    Returns:
+        One sentence.
+    """
+    told = ["the segmenter answers itself by definition"] if segmenter else []
+    if study_model:
+        told.append(f"the study’s step is {study_model} by repeated cross-validation")
+    others = "all other steps are" if told else "every step is"
+    return f"{upper_first('; '.join([*told, f'{others} the whole procedure by {protocol}']))}."
+
+
 def title_ladder(steps: pd.DataFrame) -> str:
     """Say what becomes of accuracy as knowledge of the purchases is taken away.
 
@@ -200,18 +223,28 @@ def title_ladder(steps: pd.DataFrame) -> str:
     Returns:
         One title with n, without the full stop.
     """
-    first, last = steps.iloc[0], steps.iloc[-1]
-    falls = percent_1(last["accuracy"]) != percent_1(first["accuracy"])
-    verb = "falls" if falls and last["accuracy"] < first["accuracy"] else "does not fall"
     low, high = steps["n"].min(), steps["n"].max()
     size = (
         sample(high) if low == high else f"n\u00a0=\u00a0{low:,}\u00a0to\u00a0{high:,} households"
     )
-    return (
-        f"Accuracy {verb} from {percent_1(first['accuracy'])} ({first['claim']}) to "
-        f"{percent_1(last['accuracy'])} ({last['claim']}); always naming the largest segment gives "
-        f"{percent_1(last['majority'])}; {size}"
+    majority = percent_1(steps["majority"].iloc[-1])
+    return f"{_tell_steps(steps)}; always naming the largest segment gives {majority}; {size}"
+
+
+def _tell_steps(steps: pd.DataFrame) -> str:
+    first, last = steps.iloc[0], steps.iloc[-1]
+    ends = percent_1(first["accuracy"]), percent_1(last["accuracy"])
+    if len(steps) == 1:
+        return f"{upper_first(first['step'])}: accuracy {ends[0]} ({first['claim']})"
+    if first["claim"] == last["claim"]:  # sorted by accuracy alone
+        named = lower_first(first["step"]), lower_first(last["step"])
+        return (
+            f"Accuracy from {ends[0]} ({named[0]}) to {ends[1]} ({named[1]}), all {last['claim']}"
+        )
+    verb = (
+        "falls" if ends[0] != ends[1] and last["accuracy"] < first["accuracy"] else "does not fall"
     )
+    return f"Accuracy {verb} from {ends[0]} ({first['claim']}) to {ends[1]} ({last['claim']})"
 
 
 def _tell_ranks(name: str, rows: pd.DataFrame, codebook: Codebook) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from customer_segmentation.findings.wording import (
+    counted,
     inside,
     listing,
+    opening,
     percent,
     percent_1,
     sample,
@@ -56,7 +58,7 @@ def tell_sizes(summary: pd.DataFrame, segments: int, labels: Mapping[str, str]) 
         One sentence per information set.
     """
     return [
-        f"{labels.get(row['information_set'], row['information_set'])}: a set holds "
+        f"{opening(row['information_set'], labels)}: a set holds "
         f"{two_decimals(row['mean_set_size'])} of {segments} segments on average, and a single "
         f"one for {percent(row['singletons'])} of the households; coverage "
         f"{with_interval(row, 'coverage', percent_1)}."
@@ -64,12 +66,15 @@ def tell_sizes(summary: pd.DataFrame, segments: int, labels: Mapping[str, str]) 
     ]
 
 
-def count_missed_groups(summary: pd.DataFrame, target: float, labels: Mapping[str, str]) -> str:
+def count_missed_groups(
+    summary: pd.DataFrame, target: float, level: float, labels: Mapping[str, str]
+) -> str:
     """Say for which groups of households the sets hold the true segment too rarely.
 
     Args:
         summary: `conformal_summary`; one row per information set and group.
         target: Share of the households whose set should hold their segment.
+        level: Level of the intervals.
         labels: Names of information sets.
 
     Returns:
@@ -79,16 +84,13 @@ def count_missed_groups(summary: pd.DataFrame, target: float, labels: Mapping[st
     if groups.empty:
         return f"{NOTHING}."
     missed = groups[groups["coverage_high"] < target].to_dict("records")
-    start = f"Of {len(groups)} groups, {len(missed) or 'none'}"
-    named = (
-        listing(
-            f"{row['group']} ({inside(row['information_set'], labels)}, {percent(row['coverage'])})"
-            for row in missed
-        )
-        if missed
-        else ""
-    )
+    named = [
+        f"{row['group']} ({inside(row['information_set'], labels)}, {percent(row['coverage'])})"
+        for row in missed
+    ]
     return (
-        f"{start} {'lies' if len(missed) < 2 else 'lie'} below the target by the whole interval"  # noqa: PLR2004
-        f"{f': {named}' if named else ''}; by chance about one in forty would."
+        f"Of {counted(len(groups), 'group')}, {len(missed) or 'none'} "
+        f"{'lie' if len(missed) > 1 else 'lies'} below the target by the whole interval"
+        f"{f': {listing(named)}' if named else ''}; by chance about {percent_1((1 - level) / 2)} "
+        "of them would."
     )

@@ -65,8 +65,11 @@ def _all(folds: int) -> str:
 
 
 def _tell_error(row: Row, labels: Mapping[str, str]) -> str:
-    return (
+    told = (
         f"{inside(row['information_set'], labels)} {percent_1(row['calibration_error'])} beside "
-        f"{percent_1(row['calibration_error_expected'])} (slope "
-        f"{two_decimals(row['calibration_slope'])})"
+        f"{percent_1(row['calibration_error_expected'])}"
     )
+    slope = row["calibration_slope"]
+    if pd.isna(slope):
+        return told
+    return f"{told} (slope {two_decimals(slope)})"

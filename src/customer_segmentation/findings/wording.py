@@ -106,6 +106,11 @@ def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def opening(name: str, labels: Mapping[str, str]) -> str:
+    """The name for people of a model, information set or score, at the start of a sentence."""
+    return upper_first(labels.get(name, name.replace("_", " ")))
+
+
 def printer_of(variable: Variable) -> Printer:
     """How values of a variable are printed: shares as per cent, large amounts without decimals."""
     if variable.scale is Scale.SHARE:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, FiniteFloat
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.scorer.estimators import (
@@ -17,11 +17,21 @@ from customer_segmentation.scorer.estimators import (
     LinearModel,
     extract_estimator,
 )
-from customer_segmentation.scorer.stored import Missable, Numbers, to_row
+from customer_segmentation.scorer.stored import (
+    Finite,
+    Missable,
+    Names,
+    Numbers,
+    Positive,
+    Probabilities,
+    Shares,
+    refuse_repeated,
+    to_row,
+)
 from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.calibration import apply_temperature
+from customer_segmentation.typing_tool.calibration import COLDEST, HOTTEST, apply_temperature
 from customer_segmentation.typing_tool.conformal import find_thresholds
-from customer_segmentation.typing_tool.encoding import Levels, Number, encode
+from customer_segmentation.typing_tool.encoding import Levels, Number, encode, encoded_fields
 from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 Floats = npt.NDArray[np.float64]
@@ -32,8 +42,8 @@ class StoredLevels(Configured):
 
     kind: Literal["levels"] = "levels"
     field: str
-    codes: Numbers
-    blank: bool
+    codes: Annotated[Numbers, AfterValidator(refuse_repeated)]
+    blank: StrictBool
 
 
 class StoredNumber(Configured):
@@ -42,9 +52,9 @@ class StoredNumber(Configured):
     kind: Literal["number"] = "number"
     field: str
     fill: Missable
-    mean: FiniteFloat
-    scale: FiniteFloat
-    blank: bool
+    mean: Finite
+    scale: Positive
+    blank: StrictBool
 
 
 class Champion(Configured):
@@ -62,14 +72,32 @@ class Champion(Configured):
             conformal set.
     """
 
-    information_set: str
+    information_set: str = Field(min_length=1)
     claim: Claim
-    segments: tuple[str, ...]
+    segments: Annotated[Names, Field(min_length=2)]
     encoding: tuple[Annotated[StoredLevels | StoredNumber, Field(discriminator="kind")], ...]
     estimator: Annotated[LinearModel | BoostedTrees | Forest, Field(discriminator="model")]
-    shares: Numbers
-    temperature: FiniteFloat
-    thresholds: Numbers
+    shares: Shares
+    temperature: Annotated[Finite, Field(ge=COLDEST, le=HOTTEST)]
+    thresholds: Probabilities
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        refuse_repeated(self.fields)
+        if self.claim is Claim.ASSIGNMENT:
+            raise ValueError("a champion overlaps or predicts; the segmenter assigns")
+        if not len(self.segments) == len(self.shares) == len(self.thresholds):
+            raise ValueError("segments, shares and thresholds differ in their number")
+        if not self.estimator.fits(len(encoded_fields(self.entries)), len(self.segments)):
+            raise ValueError("the estimator does not fit the encoded columns and the segments")
+        return self
+
+    @model_validator(mode="after")
+    def _linear_models_get_no_gaps(self) -> Self:
+        numbers = [each for each in self.encoding if isinstance(each, StoredNumber)]
+        if isinstance(self.estimator, LinearModel) and np.isnan([n.fill for n in numbers]).any():
+            raise ValueError("a linear model needs a number in a missing value's place")
+        return self
 
     @property
     def fields(self) -> list[str]:

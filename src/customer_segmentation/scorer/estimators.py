@@ -5,16 +5,24 @@ Each takes encoded columns and gives the probabilities, before calibration, that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from customer_segmentation.panel.configured import Configured
-from customer_segmentation.scorer.stored import Numbers, Table, to_row, to_table
+from customer_segmentation.scorer.stored import (
+    Numbers,
+    Positive,
+    ShareTable,
+    Table,
+    to_row,
+    to_table,
+)
 from customer_segmentation.typing_tool.estimators import FOREST, LR, XGBOOST
 from customer_segmentation.typing_tool.tuning import TunedClassifier
 
@@ -22,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
 _LARGEST = np.finfo(np.float64).max
+_SHORTEST = 100  # bytes; trees without a single split take thousands
+_Places = tuple[Annotated[int, Field(strict=True, ge=0, lt=2**31)], ...]
 
 
 class LinearModel(Configured):
@@ -40,6 +50,11 @@ class LinearModel(Configured):
     coefficients: Table
     intercepts: Numbers
     background: Numbers
+
+    def fits(self, columns: int, segments: int) -> bool:
+        """Whether it takes this number of encoded columns and tells this number of segments."""
+        rows, width = np.shape(self.coefficients)
+        return rows == len(self.intercepts) == segments and width == len(self.background) == columns
 
     def predict_proba(self, encoded: Floats) -> Floats:
         """Give every household a probability for each segment.
@@ -62,12 +77,28 @@ class BoostedTrees(Configured):
     """
 
     model: Literal["xgboost"] = "xgboost"
-    ubj: bytes = Field(repr=False)
+    ubj: bytes = Field(repr=False, strict=True)
 
     @model_validator(mode="after")
     def _are_readable(self) -> Self:
+        # XGBoost ends the whole process over content that is empty.
+        if not (
+            self.ubj.startswith(b"{") and self.ubj.endswith(b"}") and len(self.ubj) > _SHORTEST
+        ):
+            raise ValueError("no boosted trees as XGBoost writes them")
         self.booster  # noqa: B018 - trees that XGBoost cannot read are refused here, not later
         return self
+
+    def fits(self, columns: int, segments: int) -> bool:
+        """Whether they take this number of encoded columns and tell this number of segments."""
+        learner = json.loads(self.booster.save_config())["learner"]
+        told = int(learner["learner_model_param"]["num_class"]) or 2  # 0 stands for yes and no
+        objective = "binary:logistic" if segments == 2 else "multi:softprob"
+        return bool(
+            self.booster.num_features() == columns
+            and told == segments
+            and learner["objective"]["name"] == objective
+        )
 
     @cached_property
     def booster(self) -> Any:
@@ -109,14 +140,32 @@ class Forest(Configured):
     """
 
     model: Literal["rf"] = "rf"
-    roots: tuple[int, ...]
-    columns: tuple[int, ...]
+    roots: _Places = Field(min_length=1)
+    columns: _Places
     thresholds: Numbers
-    left: tuple[int, ...]
-    right: tuple[int, ...]
-    missing_left: tuple[bool, ...]
-    households: Numbers
-    probabilities: Table
+    left: _Places
+    right: _Places
+    missing_left: tuple[StrictBool, ...]
+    households: tuple[Positive, ...]
+    probabilities: ShareTable
+
+    @model_validator(mode="after")
+    def _every_way_ends_in_a_leaf(self) -> Self:
+        of_nodes = (self.columns, self.thresholds, self.left, self.right, self.missing_left)
+        count = len(self.probabilities)
+        if any(len(each) != count for each in (*of_nodes, self.households)):
+            raise ValueError("the lists of nodes differ in length")
+        if max(*self.roots, *self.left, *self.right) >= count:
+            raise ValueError("a branch leads to a node that is not there")
+        itself, left, right = np.arange(count), np.array(self.left), np.array(self.right)
+        is_leaf = (left == itself) & (right == itself)
+        if not (is_leaf | ((left > itself) & (right > itself))).all():
+            raise ValueError("a branch leads back")
+        return self
+
+    def fits(self, columns: int, segments: int) -> bool:
+        """Whether it takes this number of encoded columns and tells this number of segments."""
+        return max(self.columns) < columns and len(self.probabilities[0]) == segments
 
     def predict_proba(self, encoded: Floats) -> Floats:
         """Give every household a probability for each segment: the mean over the trees.

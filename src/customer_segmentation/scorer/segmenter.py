@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Self
+
 import numpy as np
-from pydantic import FiniteFloat
+from pydantic import Field, model_validator
 from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.configured import Configured
-from customer_segmentation.scorer.stored import Missable, Numbers, Table, to_row, to_table
+from customer_segmentation.scorer.stored import (
+    Finite,
+    Missable,
+    Names,
+    Positive,
+    PositiveTable,
+    Shares,
+    Table,
+    to_row,
+    to_table,
+)
 from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.partition import Partition
 from customer_segmentation.segments.scores import ConstructScores, Learnt, Standard
@@ -25,17 +37,23 @@ class StoredIndicator(Configured):
     """What was learnt for one indicator; see `scores.Learnt`."""
 
     pooled: Missable
-    lower: FiniteFloat
-    upper: FiniteFloat
-    mean: FiniteFloat
-    sd: FiniteFloat
+    lower: Finite
+    upper: Finite
+    mean: Finite
+    sd: Positive
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"the lower limit {self.lower:g} exceeds the upper {self.upper:g}")
+        return self
 
 
 class StoredStandard(Configured):
     """Mean and standard deviation of one score's averaged z-scores; see `scores.Standard`."""
 
-    mean: FiniteFloat
-    sd: FiniteFloat
+    mean: Finite
+    sd: Positive
 
 
 class StoredSegmenter(Configured):
@@ -51,14 +69,36 @@ class StoredSegmenter(Configured):
         names: One per segment.
     """
 
-    variables: tuple[str, ...]
+    variables: Names
     scores: tuple[Score, ...]
     indicators: dict[str, StoredIndicator]
     standards: dict[str, StoredStandard]
     centres: Table
-    variances: Table
-    shares: Numbers
-    names: tuple[str, ...]
+    variances: PositiveTable
+    shares: Shares
+    names: Annotated[Names, Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if not len(self.names) == len(self.centres) == len(self.variances) == len(self.shares):
+            raise ValueError("names, centres, variances and shares differ in their number")
+        if not len(self.scores) == len(self.centres[0]) == len(self.variances[0]):
+            raise ValueError("centres and variances need a number for each score")
+        return self
+
+    @model_validator(mode="after")
+    def _everything_is_learnt(self) -> Self:
+        if {score.name for score in self.scores} != set(self.standards):
+            raise ValueError("standards need an entry for each score and no other")
+        used = [indicator for score in self.scores for indicator in score.indicators]
+        if {indicator.variable for indicator in used} != set(self.indicators):
+            raise ValueError("indicators need an entry for each indicator of a score and no other")
+        if absent := {name for each in used for name in each.variables} - set(self.variables):
+            raise ValueError(f"variables lack {', '.join(sorted(absent))}, which a score needs")
+        for each in used:
+            if each.shrink is not None and np.isnan(self.indicators[each.variable].pooled):
+                raise ValueError(f"{each.variable} is shrunk and needs a pooled rate")
+        return self
 
     def restore(self, codebook: Codebook) -> Pipeline:
         """Make the fitted segmenter again.

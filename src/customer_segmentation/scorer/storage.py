@@ -7,7 +7,6 @@ against a person who writes a bundle of their own.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StrictInt, StringConstraints, ValidationError
 
 from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.codebook import Codebook
@@ -25,7 +24,7 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.estimators import BoostedTrees
 from customer_segmentation.scorer.segmenter import StoredSegmenter
-from customer_segmentation.scorer.stored import write_json
+from customer_segmentation.scorer.stored import read_json, write_json
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1  # goes up with every change of the files that other code would misread
@@ -65,7 +64,7 @@ class Manifest(Configured):
         version: SHA-256 of all the above as it is written.
     """
 
-    schema_version: int
+    schema_version: StrictInt
     libraries: dict[str, str]
     codebook: Digest
     segmenter: Digest
@@ -74,7 +73,7 @@ class Manifest(Configured):
 
 
 class _Schema(BaseModel):
-    schema_version: int
+    schema_version: StrictInt
 
 
 def pack_bundle(bundle: ScoringBundle) -> dict[str, bytes]:
@@ -112,23 +111,28 @@ def pack_bundle(bundle: ScoringBundle) -> dict[str, bytes]:
 def load_bundle(folder: Path) -> ScoringBundle:
     """Load a bundle from its folder; one that a run replaces meanwhile is read again.
 
+    Only the manifest and the files that it leads to are opened.
+
     Args:
         folder: The folder with the manifest.
 
     Raises:
-        BundleError: The folder cannot be read, or the causes of `unpack_bundle`.
+        BundleError: The folder or a file of the bundle cannot be read, or the causes of
+            `unpack_bundle`.
     """
     try:
         while True:
-            files = read_folder(folder)
+            files = read_folder(folder, [MANIFEST])
             try:
-                return unpack_bundle(files, folder)
+                names = _list_names(_CheckedFiles(files, folder).read_manifest())
+                return unpack_bundle({**read_folder(folder, names), **files}, folder)
             except BundleError:
-                if read_folder(folder).get(MANIFEST) == files.get(MANIFEST):
+                if read_folder(folder, [MANIFEST]) == files:
                     raise
     except OSError as error:
         raise BundleError(
-            f"{folder} cannot be read: {error.strerror}. Put that right, or {_WRITE_AGAIN}"
+            f"{error.filename or folder} cannot be read: {error.strerror}. Put that right, or "
+            f"{_WRITE_AGAIN}"
         ) from error
 
 
@@ -144,23 +148,24 @@ def unpack_bundle(files: Mapping[str, bytes], folder: Path) -> ScoringBundle:
 
     Raises:
         BundleError: A file is missing or is not as it was written; it holds what this package does
-            not know; the schema version is another, or boosted trees were made with another major
-            version of XGBoost. The message names the file and what to do.
+            not know, or parts that do not fit one another; the schema version is another, or
+            boosted trees were made with another major version of XGBoost. The message names the
+            file and what to do.
     """
     checked = _CheckedFiles(files, folder)
     manifest = checked.read_manifest()
     if any(each.trees for each in manifest.champions):
         _refuse_other_xgboost(manifest.libraries.get("xgboost", "unknown"), folder)
-    return ScoringBundle(
-        checked.read(Codebook, _CODEBOOK, manifest.codebook),
-        checked.read(StoredSegmenter, _SEGMENTER, manifest.segmenter),
-        tuple(
-            checked.read_champion(f"{_CHAMPION}_{number}", each)
-            for number, each in enumerate(manifest.champions, start=1)
-        ),
-        manifest.libraries,
-        manifest.version,
+    codebook = checked.read(Codebook, _CODEBOOK, manifest.codebook)
+    segmenter = checked.read(StoredSegmenter, _SEGMENTER, manifest.segmenter)
+    champions = tuple(
+        checked.read_champion(f"{_CHAMPION}_{number}", each)
+        for number, each in enumerate(manifest.champions, start=1)
     )
+    try:
+        return ScoringBundle(codebook, segmenter, champions, manifest.libraries, manifest.version)
+    except ValueError as error:
+        raise _unknown(folder / MANIFEST, str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -178,25 +183,25 @@ class _CheckedFiles:
         sealed = _SEALED.fullmatch(content)
         if sealed is None or _seal(sealed[1] + b"}\n") != content:
             raise _damaged(path)
-        schema = _parse(_Schema, json.loads(content), path).schema_version
+        schema = _parse(_Schema, content, path).schema_version
         if schema != SCHEMA_VERSION:
             raise BundleError(
                 f"{path} has schema version {schema}, and the installed customer_segmentation "
                 f"reads only {SCHEMA_VERSION}. Install the one that wrote it, or {_WRITE_AGAIN}"
             )
-        return _parse(Manifest, json.loads(content), path)
+        return _parse(Manifest, content, path)
 
     def read(self, model: type[Model], what: str, digest: str) -> Model:
         name = _name_file(what, digest, "json")
-        return _parse(model, json.loads(self._check(name, digest)), self.folder / name)
+        return _parse(model, self._check(name, digest), self.folder / name)
 
     def read_champion(self, what: str, files: ChampionFiles) -> Champion:
         name = _name_file(what, files.numbers, "json")
-        values = json.loads(self._check(name, files.numbers))
-        if files.trees is not None:
-            trees = self._check(_name_file(what, files.trees, "ubj"), files.trees)
-            values["estimator"]["ubj"] = trees
-        return _parse(Champion, values, self.folder / name)
+        content = self._check(name, files.numbers)
+        if files.trees is None:
+            return _parse(Champion, content, self.folder / name)
+        trees = self._check(_name_file(what, files.trees, "ubj"), files.trees)
+        return _parse(Champion, content, self.folder / name, trees)
 
     def _check(self, name: str, digest: str) -> bytes:
         content = self.files.get(name)
@@ -214,6 +219,17 @@ def _name_file(what: str, digest: str, suffix: str) -> str:
     return f"{what}-{digest[:12]}.{suffix}"
 
 
+def _list_names(manifest: Manifest) -> list[str]:
+    """The names of the files that a manifest leads to."""
+    numbered = [(f"{_CHAMPION}_{at}", each) for at, each in enumerate(manifest.champions, start=1)]
+    return [
+        _name_file(_CODEBOOK, manifest.codebook, "json"),
+        _name_file(_SEGMENTER, manifest.segmenter, "json"),
+        *(_name_file(what, each.numbers, "json") for what, each in numbered),
+        *(_name_file(what, each.trees, "ubj") for what, each in numbered if each.trees),
+    ]
+
+
 def _write(model: BaseModel) -> bytes:
     # Boosted trees have a file of their own.
     return write_json(model.model_dump(mode="json", exclude={"estimator": {"ubj"}}))
@@ -225,16 +241,31 @@ def _seal(manifest: bytes) -> bytes:
     return content + f',"version":"{sha256(content).hexdigest()}"}}\n'.encode()
 
 
-def _parse(model: type[Model], values: Any, path: Path) -> Model:
+def _parse(model: type[Model], content: bytes, path: Path, trees: bytes | None = None) -> Model:
     try:
-        return model.model_validate(values)
+        values = read_json(content)
+        return model.model_validate(values if trees is None else _add_trees(values, trees))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise BundleError(
-            f"{path}, {place}: {first['msg']}. The installed customer_segmentation does not know "
-            f"such a file. Install the one that wrote it, or {_WRITE_AGAIN}"
-        ) from error
+        raise _unknown(path, f"{place}: {first['msg']}" if place else first["msg"]) from error
+    except ValueError as error:
+        raise _unknown(path, str(error)) from error
+
+
+def _add_trees(values: Any, trees: bytes) -> Any:
+    """Put boosted trees where the model looks for them; it refuses values of another form."""
+    estimator = values.get("estimator") if isinstance(values, dict) else None
+    if not isinstance(estimator, dict):
+        return values
+    return {**values, "estimator": {**estimator, "ubj": trees}}
+
+
+def _unknown(path: Path, why: str) -> BundleError:
+    return BundleError(
+        f"{path}, {why}. The installed customer_segmentation does not know such a file. Install "
+        f"the one that wrote it, or {_WRITE_AGAIN}"
+    )
 
 
 def _damaged(path: Path) -> BundleError:

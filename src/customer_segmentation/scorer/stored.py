@@ -1,23 +1,74 @@
-"""Numbers as a bundle's files hold them, in JSON that is equal to the byte where they are equal."""
+"""Numbers as a bundle's files hold them, in JSON that is equal to the byte where they are equal.
+
+The types below refuse text and truth values in a number's place, and what no fitted model holds.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, FiniteFloat, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+Row = TypeVar("Row", bound=Sequence[Any])
+
+
+def _refuse_infinite(value: float) -> float:
+    if math.isinf(value):
+        raise ValueError("a number is infinite")
+    return value
+
+
+def _refuse_ragged(rows: Row) -> Row:
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError("the rows differ in length")
+    return rows
+
+
+def _refuse_other_sums(shares: Row) -> Row:
+    if not math.isclose(total := math.fsum(shares), 1, abs_tol=1e-6):
+        raise ValueError(f"the shares sum to {total:g}, not to 1")
+    return shares
+
+
+def refuse_repeated(values: Row) -> Row:
+    """Pass values on that differ from one another.
+
+    Raises:
+        ValueError: A value stands twice.
+    """
+    if len(set(values)) < len(values):
+        raise ValueError(f"a value stands twice among {', '.join(map(str, values))}")
+    return values
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Finite, Field(gt=0)]
 # Missing is null in JSON, which has no word for NaN, and NaN in Python.
 Missable = Annotated[
     float,
+    Field(strict=True),
     BeforeValidator(lambda value: math.nan if value is None else value),
+    AfterValidator(_refuse_infinite),
     PlainSerializer(lambda value: None if math.isnan(value) else value, when_used="json"),
 ]
-Numbers = tuple[FiniteFloat, ...]
-Table = tuple[Numbers, ...]  # one row after the other
+Numbers = tuple[Finite, ...]
+Probabilities = tuple[Annotated[Finite, Field(ge=0, le=1)], ...]
+Shares = Annotated[tuple[Positive, ...], AfterValidator(_refuse_other_sums)]
+Names = Annotated[tuple[str, ...], AfterValidator(refuse_repeated)]
+
+# One row after the other, of equal length.
+_Distribution = Annotated[
+    tuple[Annotated[Finite, Field(ge=0)], ...], AfterValidator(_refuse_other_sums)
+]
+_Rectangular = AfterValidator(_refuse_ragged)
+Table = Annotated[tuple[Numbers, ...], Field(min_length=1), _Rectangular]
+PositiveTable = Annotated[tuple[tuple[Positive, ...], ...], Field(min_length=1), _Rectangular]
+ShareTable = Annotated[tuple[_Distribution, ...], Field(min_length=1), _Rectangular]
 
 
 def write_json(value: Any) -> bytes:
@@ -36,11 +87,41 @@ def write_json(value: Any) -> bytes:
     return f"{text}\n".encode()
 
 
+def read_json(content: bytes) -> Any:
+    """Read JSON as `write_json` writes it.
+
+    Args:
+        content: The bytes of a file.
+
+    Returns:
+        Dictionaries, lists, texts, numbers, truth values and None.
+
+    Raises:
+        ValueError: It is not UTF-8 or not JSON, a key stands twice in an object, or a number is NaN,
+            infinite or too long to be read, or the nesting is too deep.
+    """
+    try:
+        return json.loads(
+            content.decode(), object_pairs_hook=_join_pairs, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("the nesting is too deep") from None
+
+
+def _join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    refuse_repeated([key for key, _ in pairs])
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
 def to_row(values: npt.ArrayLike) -> Numbers:
     """Copy an array of one dimension into plain numbers."""
     return tuple(np.asarray(values, dtype=np.float64).tolist())
 
 
-def to_table(values: npt.ArrayLike) -> Table:
+def to_table(values: npt.ArrayLike) -> tuple[Numbers, ...]:
     """Copy an array of two dimensions into plain numbers."""
     return tuple(map(to_row, np.asarray(values)))

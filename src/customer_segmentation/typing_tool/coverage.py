@@ -16,19 +16,14 @@ from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.proportions import bound_shares
 from customer_segmentation.typing_tool.slices import name_slices, pool_small, select_headline
 
-SUMMARY = [
-    "information_set",
-    "claim",
-    "group_by",
-    "group",
-    "n",
-    "coverage",
-    "coverage_low",
-    "coverage_high",
-    "mean_set_size",
-    "singletons",
-    "small",
-]
+SUMMARY = {
+    **dict.fromkeys(("information_set", "claim", "group_by", "group"), "str"),
+    "n": "int64",
+    **dict.fromkeys(("coverage", "coverage_low", "coverage_high"), "float64"),
+    "mean_set_size": "float64",
+    "singletons": "float64",
+    "small": "bool",
+}
 
 
 def summarise_coverage(
@@ -75,7 +70,7 @@ def summarise_coverage(
         for keys, each in sets.groupby(["information_set", "claim"], sort=False)
         for *names, part in _form_groups(each, codebook, fewest)
     ]
-    return pd.DataFrame(rows, columns=SUMMARY)
+    return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)
 
 
 def _judge_sets(rows: pd.DataFrame, segments: list[str], error_rate: float) -> pd.DataFrame:

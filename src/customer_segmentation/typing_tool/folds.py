@@ -39,15 +39,10 @@ def assign_folds(labelled_households: pd.DataFrame, modelling: ModellingParamete
         One row per protocol x repeat x tested household: protocol, repeat, fold (both from 1),
         household_id. A fold is predicted from all eligible households that are not in it; the
         hold-out is a single fold, of its share of the eligible and of all thin households.
-
-    Raises:
-        ValidationError: A segment has too few eligible households for the folds within folds, or
-            for a household on either side of the hold-out.
     """
     thin = labelled_households["thin_record"]
     eligible, others = labelled_households[~thin], labelled_households[thin]
     validation, seed = modelling.validation, modelling.random_state
-    refuse_small_segments(eligible["segment"], validation)
     share = validation.hold_out_share
     _, held_out = train_test_split(
         eligible, test_size=share, stratify=eligible["segment"], random_state=seed
@@ -64,16 +59,23 @@ def assign_folds(labelled_households: pd.DataFrame, modelling: ModellingParamete
     return pd.concat(tables, ignore_index=True)
 
 
-def refuse_small_segments(segments: pd.Series, validation: Validation) -> None:
-    """Refuse segments that cannot be divided into folds within folds.
+def refuse_too_few(segments: pd.Series, modelling: ModellingParameters) -> None:
+    """Refuse households that cannot be divided as the parameters ask, before anything is fitted.
 
     Args:
         segments: The segment of each eligible household.
-        validation: Folds, inner folds and hold-out share.
+        modelling: Folds, inner folds and hold-out share, and the folds of the audit.
 
     Raises:
-        ValidationError: A segment has too few households.
+        ValidationError: A segment has too few households for the folds within folds or for a
+            household on either side of the hold-out, or there are fewer than folds of the audit.
     """
+    validation = modelling.validation
+    if len(segments) < modelling.audit.folds:
+        raise ValidationError(
+            f"modelling.audit.folds is {modelling.audit.folds}, but only {len(segments)} "
+            "households may form segments. Lower it."
+        )
     # A training fold keeps folds - 1 of folds parts, and is divided into inner folds itself.
     outer, inner, share = validation.folds, validation.inner_folds, validation.hold_out_share
     within = math.ceil(inner * outer / (outer - 1)) + 1

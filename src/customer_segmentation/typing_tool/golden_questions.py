@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.typing_tool.answers import empty_table
 from customer_segmentation.typing_tool.audit import Claim, add_claims, sets_claiming
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.plain_regression import (
@@ -113,7 +114,7 @@ def find_golden_questions(
         _tabulate(name, list(values[name].columns), walks[place * len(splits) :][: len(splits)])
         for place, name in enumerate(names)
     ]
-    empty = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    empty = empty_table(COLUMNS)
     return add_claims(pd.concat(tables, ignore_index=True) if tables else empty, circularity_audit)
 
 

@@ -11,6 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.configured import Configured, Seed
 
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]  # a key of tables
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # its inverse strength
 NO_PREDICTORS = frozenset({Scale.IDENTIFIER, Scale.FLAG})
 
 
@@ -25,7 +28,7 @@ class InformationSet(Configured):
         fields: Names of codebook groups, fields and derived variables.
     """
 
-    name: str
+    name: Name
     fields: tuple[str, ...] = Field(min_length=1)
 
 
@@ -37,7 +40,7 @@ class LogisticRegressionSettings(Configured):
         max_iter: Most steps of the optimiser.
     """
 
-    C: float = Field(gt=0)
+    C: Penalty
     max_iter: int = Field(ge=1)
 
 
@@ -70,7 +73,7 @@ class XGBoostSettings(Configured):
     max_depth: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     max_bin: int = Field(ge=2)
-    min_child_weight: float = Field(ge=0)
+    min_child_weight: float = Field(ge=0, allow_inf_nan=False)
     subsample: float = Field(gt=0, le=1)
     colsample_bytree: float = Field(gt=0, le=1)
 
@@ -157,7 +160,7 @@ class Permutations(Configured):
     """
 
     number: int = Field(ge=1)
-    C: float = Field(gt=0)
+    C: Penalty
 
 
 class GoldenQuestions(Configured):
@@ -169,7 +172,7 @@ class GoldenQuestions(Configured):
         repeats: Repeats of the outer folds that are used, at most `validation.repeats`.
     """
 
-    C: float = Field(gt=0)
+    C: Penalty
     most: int = Field(ge=1)
     repeats: int = Field(ge=1)
 
@@ -187,8 +190,8 @@ class Campaign(Configured):
 
     segment: str
     information_set: str
-    contact_cost: float = Field(ge=0)
-    success_value: float = Field(ge=0)
+    contact_cost: Cost
+    success_value: Cost
     depths: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1)
 
     @field_validator("depths")
@@ -220,8 +223,8 @@ class FieldGroup(Configured):
         fields: Fields, derived variables or codebook groups.
     """
 
-    name: str
-    label: str
+    name: Name
+    label: str = Field(min_length=1)
     fields: tuple[str, ...] = Field(min_length=1)
 
 
@@ -333,6 +336,12 @@ class ModellingParameters(Configured):
         ]
         _refuse_repeated("field_groups", grouped)
         _check_columns("fairness.fields", self.fairness.fields, codebook)
+        for name in self.fairness.fields:
+            if not any(codebook[column].scale.is_coded for column in codebook.expand([name])):
+                raise ValueError(
+                    f"fairness.fields: {name!r} holds no codes, and only codes make slices; choose "
+                    "a field with codes, or a group with some"
+                )
         if self.source_study:
             key = "source_study.segmentation_variables"
             columns = _check_columns(key, self.source_study.segmentation_variables, codebook)

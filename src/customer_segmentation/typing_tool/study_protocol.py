@@ -7,6 +7,7 @@ protocol: not-stated codes are numbers, nominal codes are numbers, the test spli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -93,7 +94,7 @@ def predict_study_clusters(
 
     Raises:
         SourceStudyError: There are fewer different households than clusters, or a cluster has fewer
-            households than there are folds.
+            households than there are folds, or one side of the split lacks a cluster.
 
     References:
         Lundberg et al. (2020), From local explanations to global understanding with explainable AI
@@ -166,10 +167,15 @@ def _divide(clusters: pd.Series, study: SourceStudy, validation: Validation) -> 
             "modelling.source_study to null to skip the study."
         )
     places = np.arange(len(clusters))
+    held_out = math.ceil(study.hold_out_share * len(places))
+    if not 0 < held_out < len(places):
+        raise _refuse_hold_out(study)
     # The split also shuffles the training rows, and a forest depends on their order.
     training, tested = train_test_split(
         places, test_size=study.hold_out_share, random_state=study.random_state
     )
+    if any(clusters.iloc[part].nunique() < study.segments for part in (training, tested)):
+        raise _refuse_hold_out(study)
     yield _Part(SINGLE_SPLIT, 1, 1, training, np.sort(tested))
     splitter = RepeatedStratifiedKFold(
         n_splits=validation.folds, n_repeats=validation.repeats, random_state=study.random_state
@@ -177,6 +183,14 @@ def _divide(clusters: pd.Series, study: SourceStudy, validation: Validation) -> 
     for turn, (others, fold) in enumerate(splitter.split(places, clusters)):
         repeat, number = divmod(turn, validation.folds)
         yield _Part(REPEATED_CV, repeat + 1, number + 1, others, fold)
+
+
+def _refuse_hold_out(study: SourceStudy) -> SourceStudyError:
+    return SourceStudyError(
+        f"modelling.source_study.hold_out_share is {study.hold_out_share:g}, which leaves one side "
+        "of the study's split without a household of every cluster. Change it, or set "
+        "modelling.source_study to null to skip the study."
+    )
 
 
 def _fit(

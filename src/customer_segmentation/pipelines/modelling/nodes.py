@@ -16,12 +16,14 @@ from customer_segmentation.segments.choice import find_chosen
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import score_variables
 from customer_segmentation.typing_tool import comparisons, folds, metrics, procedure, validation
+from customer_segmentation.typing_tool.answers import empty_table
 from customer_segmentation.typing_tool.audit import (
     Claim,
     add_claims,
     audit_information_sets,
     sets_claiming,
 )
+from customer_segmentation.typing_tool.estimators import probability_column
 from customer_segmentation.typing_tool.folds import FINAL, ValidationError
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.tuning import TunedClassifier
@@ -41,13 +43,14 @@ def label_households(
         households: One row per household, every field.
         household_features: One row per household: derived variables and flags.
         household_segments: One row per household: household_id, segment.
-        modelling: The campaign, whose segment must be one of these.
+        modelling: The campaign, whose segment must be one of these, and the folds.
 
     Returns:
         One row per household of the panel: fields, derived variables, flags, segment.
 
     Raises:
-        ValidationError: The campaign's segment does not exist.
+        ValidationError: The campaign's segment does not exist, or there are too few households for
+            the folds.
     """
     segments = household_segments[["household_id", "segment"]]
     known = sorted(segments["segment"].unique())
@@ -57,7 +60,10 @@ def label_households(
             f"{', '.join(known)}. Name one of these."
         )
     complete = households.merge(household_features, on="household_id", validate="one_to_one")
-    return complete.merge(segments, on="household_id", validate="one_to_one")
+    labelled = complete.merge(segments, on="household_id", validate="one_to_one")
+    # Everything is fitted on this table, so what cannot be divided is refused here.
+    folds.refuse_too_few(labelled.loc[~labelled["thin_record"], "segment"], modelling)
+    return labelled
 
 
 def audit_claims(
@@ -282,13 +288,18 @@ def predict_champions(
         household_id, predicted and a probability per segment. The champions have been fitted on
         most of these households, so this is no validation.
     """
-    tables = {}
+    segments = sorted(labelled_households["segment"].unique())
+    types = dict.fromkeys(map(probability_column, segments), "float64")
+    text = {"information_set": "str", "household_id": "int64", "predicted": "str"}
+    tables = [empty_table(text | types)]
     for name in list_answered(circularity_audit):
         values = validation.take_values(
             labelled_households, modelling.information_set(name), codebook
         )
-        tables[name] = labelled_households[["household_id"]].join(champions[name].tabulate(values))
-    return pd.concat(tables, names=["information_set"]).reset_index(level=0).reset_index(drop=True)
+        table = labelled_households[["household_id"]].join(champions[name].tabulate(values))
+        table.insert(0, "information_set", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def bundle_champions(

@@ -159,6 +159,8 @@ def _reproduce() -> Pipeline:
         _step(
             study_protocol.predict_study_clusters,
             ["source_study_predictions", "source_study_contributions"],
+            # Not `households`, so that bad input is refused before these classifiers are fitted.
+            {"households": "labelled_households"},
         ),
         _step(source_study.reproduce_source_study, "source_study_reproduction"),
         _step(source_study.compare_study_models, "source_study_comparisons"),

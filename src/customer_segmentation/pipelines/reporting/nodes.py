@@ -10,6 +10,7 @@ from typing import Any
 from customer_segmentation import __version__
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.exhibits import Section
+from customer_segmentation.findings.wording import upper_first
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
@@ -90,7 +91,7 @@ def _render(template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["embedded"] = _embed
+    environment.filters |= {"embedded": _embed, "upper_first": upper_first}
     return environment.get_template(template).render(version=__version__, **content)
 
 

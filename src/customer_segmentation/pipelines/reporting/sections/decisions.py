@@ -45,13 +45,14 @@ def write_uncertainty(
         conformal_summary: One row per information set and group of households; possibly none.
         segment_sizes: One row per segment.
         codebook: Names of the groups.
-        modelling: The error rate.
+        modelling: The error rate, and the level of intervals.
         reporting: Names of information sets.
 
     Returns:
         The section, with the chart conformal_coverage and its rows under the same name.
     """
     target, labels = 1 - modelling.conformal.error_rate, reporting.labels
+    level = modelling.intervals.level
     ordered = claims.order_by_claim(conformal_summary)
     rows = pd.DataFrame(
         {
@@ -65,7 +66,7 @@ def write_uncertainty(
     )
     title = uncertainty.title_coverage(ordered, target, labels)
     return Section(
-        sentences={"groups": uncertainty.count_missed_groups(ordered, target, labels)},
+        sentences={"groups": uncertainty.count_missed_groups(ordered, target, level, labels)},
         lists={"sizes": uncertainty.tell_sizes(ordered, len(segment_sizes), labels)},
         charts={"conformal_coverage": Chart(title, _print_coverage(ordered, codebook, reporting))},
         tables={"conformal_coverage": rows},
@@ -159,23 +160,25 @@ def write_fairness(
         reporting: Names of information sets and the protocol.
 
     Returns:
-        The section, with the chart fairness_differences and its rows under the same name.
+        The section, with the chart fairness_differences, its rows under the same name, and the
+        slices of the campaign's information set.
     """
     labels, level = reporting.labels, modelling.intervals.level
     ordered = claims.order_by_claim(fairness_slices)
     shown = ordered[ordered["information_set"] == modelling.campaign.information_set]
-    titles = [codebook[name].title for name in shown["field"]]
+    drawn = shown.dropna(subset=["difference"])
+    titles = [codebook[name].title for name in drawn["field"]]
     households = claims.count_households(classifier_metrics, reporting.protocol)
     rows = pd.DataFrame(
         {
-            "panel": shown["information_set"].map(reporting.label),
+            "panel": drawn["information_set"].map(reporting.label),
             "name": [
-                f"{title}: {label}" for title, label in zip(titles, shown["slice"], strict=True)
+                f"{title}: {label}" for title, label in zip(titles, drawn["slice"], strict=True)
             ],
-            "claim": shown["claim"],
-            "estimate": shown["difference"],
-            "low": shown["difference_low"],
-            "high": shown["difference_high"],
+            "claim": drawn["claim"],
+            "estimate": drawn["difference"],
+            "low": drawn["difference_low"],
+            "high": drawn["difference_high"],
         }
     )
     title = fairness.title_slices(shown, households, codebook, labels)

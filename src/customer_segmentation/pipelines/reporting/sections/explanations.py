@@ -18,7 +18,6 @@ from customer_segmentation.findings.wording import (
 )
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.pipelines.reporting.sections.printing import SEEN, name_for_people
-from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.folds import NESTED_CV
 from customer_segmentation.typing_tool.importance import REPEAT
 from customer_segmentation.typing_tool.parameters import ModellingParameters
@@ -45,9 +44,9 @@ def write_explanations(
         reporting: Names, the protocol and how many fields are shown.
 
     Returns:
-        The section, with the chart shap_importance, its rows under the same name (where the claim
-        is assignment the segmenter answers, so these are left out), and the tables of groups and of
-        the second opinion.
+        The section, with the chart shap_importance, its rows under the same name, and the tables of
+        groups (empty where no declared group is among them) and of the second opinion. Without an
+        explained set there are no sentences.
     """
     shown, labels = reporting.fields_shown, reporting.labels
     tested = claims.count_households(classifier_metrics, reporting.protocol)
@@ -55,23 +54,21 @@ def write_explanations(
         claims.claim_sets(table, classifier_metrics)
         for table in (shap_importance, shap_groups, permutation_importance)
     )
-    drawn, told, doubted = (
-        table[table["claim"] != Claim.ASSIGNMENT] for table in (importance, groups, permuted)
-    )
+    groups = _keep_summed(groups, [group.name for group in modelling.field_groups])
     named = labels | {group.name: group.label for group in modelling.field_groups}
     named = {variable.name: variable.title for variable in codebook.variables} | named
-    opinions = explanations.compare_opinions(drawn, doubted, shown, codebook, labels)
+    opinions = explanations.compare_opinions(importance, permuted, shown, codebook, labels)
     return Section(
-        sentences=_tell_importance(drawn, told, named, classifier_metrics, reporting),
+        sentences=_tell_importance(importance, groups, named, classifier_metrics, reporting),
         lists={"opinions": opinions},
         charts={
             "shap_importance": Chart(
-                explanations.title_shap(drawn, tested, codebook, labels),
+                explanations.title_shap(importance, tested, codebook, labels),
                 _print_importance(importance, codebook, reporting),
             )
         },
         tables={
-            "shap_importance": drawn,
+            "shap_importance": importance,
             "groups": _print_groups(groups, named, reporting),
             "permuted": _print_permuted(permuted, codebook, reporting),
         },
@@ -120,7 +117,7 @@ def write_households_explained(
         },
         charts={
             "shap_beeswarm": Chart(
-                explanations.title_beeswarm(values, codebook, reporting.labels),
+                explanations.title_beeswarm(values, seen, codebook, reporting.labels),
                 _print_sizes(values, codebook, reporting),
             ),
             "household_story": Chart(
@@ -153,8 +150,14 @@ def _tell_importance(
     return {
         "doubt": explanations.doubt_explanations(importance, metrics, reporting.protocol, labels),
         "stability": explanations.tell_rank_stability(importance, reporting.fields_shown, labels),
-        "groups": explanations.title_groups(groups, group_labels),
+        "groups": "" if groups.empty else f"{explanations.title_groups(groups, group_labels)}.",
     }
+
+
+def _keep_summed(groups: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
+    """The groups of the information sets in which anything is summed."""
+    summed = groups.loc[groups["group"].isin(declared), "information_set"]
+    return groups[groups["information_set"].isin(summed)]
 
 
 def _predictions_of(values: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

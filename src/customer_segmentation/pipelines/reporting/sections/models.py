@@ -11,6 +11,7 @@ from customer_segmentation.findings import claims, comparisons, validation
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
 from customer_segmentation.findings.wording import (
     lower_first,
+    opening,
     percent_1,
     points,
     three_decimals,
@@ -200,7 +201,7 @@ def write_comparisons(
     )
     return Section(
         lists={
-            "answers": [f"{reporting.label(name)}: {text}" for name, text in answers.items()],
+            "answers": [f"{opening(name, labels)}: {text}" for name, text in answers.items()],
             "permutations": comparisons.tell_permutations(permutation_tests, labels),
         },
         charts={"model_comparisons": Chart(title, print_pairs(model_comparisons, reporting))},

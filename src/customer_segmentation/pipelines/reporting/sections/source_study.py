@@ -86,21 +86,22 @@ def write_ladder(
         reporting: Names, the protocol and the published claim.
 
     Returns:
-        The section: the surrogates beside the published claim, the chart accuracy_ladder and the
+        The section: where the accuracies come from, the surrogates beside the published claim, the chart accuracy_ladder and the
         steps that it is drawn from.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     headline = headline.assign(step=headline["information_set"].map(reporting.label))
-    steps = source_study.build_ladder(
-        headline,
-        claims.find_segmenter(classifier_metrics, reporting.protocol),
-        _study_step(source_study_reproduction, codebook, modelling, reporting),
-    )
+    segmenter = claims.find_segmenter(classifier_metrics, reporting.protocol)
+    study = _study_step(source_study_reproduction, codebook, modelling, reporting)
+    steps = source_study.build_ladder(headline, segmenter, study)
+    model = reporting.label(reporting.model_in_question) if len(study) else ""
+    origin = source_study.explain_steps(bool(segmenter), model, reporting.label(reporting.protocol))
     headings = {"step": "What is seen", "claim": "Claim", "n": "Households"}
     headings |= {"accuracy": "Accuracy", "majority": "Always the largest segment"}
     merged = merge_intervals(steps, {"accuracy": percent_1})
     table = print_table(merged, headings, {"majority": percent_1, "n": whole})
     return Section(
+        sentences={"origin": origin},
         lists={"surrogates": _tell_surrogates(classifier_metrics, segment_metrics, reporting)},
         charts={"accuracy_ladder": Chart(source_study.title_ladder(steps), table)},
         tables={"steps": steps},
