@@ -311,11 +311,29 @@ def test_a_bundle_that_cannot_be_written_is_told(tmp_path):
     assert isinstance(caught.value.__cause__, UnwritableFileError)
 
 
+def test_only_files_named_like_those_of_a_bundle_are_opened(tmp_path, monkeypatch):
+    dataset = bundle_at(tmp_path)
+    dataset.save(BUNDLE)
+    left = {"y-ffffffffffff.json": b"of a killed run"}
+    for name in (*left, "huge.bin", "y-1.json"):
+        (tmp_path / name).write_bytes(left.get(name, b""))
+    original = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        assert path.name in {*BUNDLE, *left}
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert dataset.load() == {**BUNDLE, **left}
+
+
 def test_links_and_folders_are_no_files_of_a_folder(tmp_path):
     (tmp_path / "file").write_bytes(b"here")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     (tmp_path / "folder").mkdir()
-    assert read_folder(tmp_path) == {"file": b"here"}
+    names = ["nowhere", "link", "folder", "file"]
+    assert read_folder(tmp_path, names) == {"file": b"here"}
+    assert read_folder(tmp_path / "file", names) == {}
 
 
 def test_a_file_that_goes_while_a_folder_is_read_is_left_out(tmp_path, monkeypatch):
@@ -328,4 +346,4 @@ def test_a_file_that_goes_while_a_folder_is_read_is_left_out(tmp_path, monkeypat
         return original(path)
 
     monkeypatch.setattr(Path, "read_bytes", read_late)
-    assert read_folder(tmp_path) == {"c": b""}
+    assert read_folder(tmp_path, "bc") == {"c": b""}

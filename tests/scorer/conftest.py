@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
-from customer_segmentation.scorer.champions import extract_champion
-from customer_segmentation.scorer.segmenter import extract_segmenter
+from customer_segmentation.scorer.champions import Champion, extract_champion
+from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
 from customer_segmentation.segments.segmenter import HouseholdFeatures, fit_segmenter
 from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.tuning import TunedClassifier, tune_classifier
@@ -83,10 +83,25 @@ def fit(
 
 @pytest.fixture(scope="session")
 def bundle(fit: Fit, segmenter: Pipeline, codebook: Codebook) -> ScoringBundle:
-    """A bundle with a champion of each kind, for two segments and for three."""
-    champions = [
+    """A bundle with a champion of each kind, for three segments."""
+    return build_bundle(codebook, extract_segmenter(segmenter), extract_champions(fit, 3))
+
+
+@pytest.fixture(scope="session")
+def bundle_of_two(fit: Fit, segmenter: Pipeline, codebook: Codebook) -> ScoringBundle:
+    """The same for two segments; where its segmenter draws the line does not matter."""
+    values = extract_segmenter(segmenter).model_dump()
+    parts = {each: values[each][:2] for each in ("centres", "variances")}
+    names = tuple(fit("lr", 2).segments)
+    halved = StoredSegmenter.model_validate(
+        {**values, **parts, "shares": (0.5, 0.5), "names": names}
+    )
+    return build_bundle(codebook, halved, extract_champions(fit, 2))
+
+
+def extract_champions(fit: Fit, segments: int) -> list[Champion]:
+    """A champion of each kind."""
+    return [
         extract_champion(f"{model} {segments}", Claim.OVERLAP, fit(model, segments), ERROR_RATE)
         for model in ("lr", "xgboost", "rf")
-        for segments in (3, 2)
     ]
-    return build_bundle(codebook, extract_segmenter(segmenter), champions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -53,15 +54,18 @@ def test_nobody_is_nobody(bundle, households):
         )
 
 
-def test_probabilities_stand_beside_their_households(bundle, fit, values, households):
+def test_probabilities_stand_beside_their_households(
+    bundle, bundle_of_two, fit, values, households
+):
     shuffled = households.sample(frac=1, random_state=0).set_axis(
         np.arange(len(households)) % 7, axis=0
     )  # the index need not be unique
     order = households.sample(frac=1, random_state=0).index
-    for champion in bundle.champions:
+    of_each = [(each, champion) for each in (bundle, bundle_of_two) for champion in each.champions]
+    for asked, champion in of_each:
         model, segments = champion.information_set.split()
         original = fit(model, int(segments))
-        answers = bundle.predict(champion.information_set, shuffled)
+        answers = asked.predict(champion.information_set, shuffled)
         assert list(answers.columns) == [probability_column(each) for each in original.segments]
         pd.testing.assert_index_equal(answers.index, shuffled.index)
         expected = original.predict_proba(values.loc[order])
@@ -69,7 +73,7 @@ def test_probabilities_stand_beside_their_households(bundle, fit, values, househ
 
 
 def test_derived_variables_are_taken_where_they_are_there(bundle, complete, households):
-    for name in ("lr 3", "xgboost 2", "rf 3"):
+    for name in ("lr 3", "xgboost 3", "rf 3"):
         pd.testing.assert_frame_equal(
             bundle.predict(name, complete), bundle.predict(name, households), check_exact=True
         )
@@ -85,7 +89,7 @@ def test_a_field_that_is_not_there_is_named(bundle, households, codebook):
 
 
 def test_an_unknown_information_set_is_told_with_those_that_are_known(bundle, households):
-    with pytest.raises(ScoringError, match=r"'tea leaves'.* lr 3, lr 2, xgboost 3"):
+    with pytest.raises(ScoringError, match=r"'tea leaves'.* lr 3, xgboost 3, rf 3"):
         bundle.predict("tea leaves", households)
 
 
@@ -104,6 +108,56 @@ def test_a_worker_process_answers_the_same(bundle, households):
         pd.testing.assert_frame_equal(
             sent.predict(name, households), bundle.predict(name, households), check_exact=True
         )
+
+
+def ask_both(bundle, households):
+    return [bundle.assign(households), bundle.predict("lr 3", households)]
+
+
+def test_a_column_that_stands_twice_is_named(bundle, households, codebook):
+    volume = codebook.column(Role.VOLUME)
+    twice = pd.concat([households, households[[volume]]], axis=1)
+    for ask in (bundle.assign, partial(bundle.predict, "rf 3")):
+        with pytest.raises(ScoringError, match=f"{volume!r} stands twice"):
+            ask(twice)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["3", "many", np.inf, -np.inf, 10**400, 1j, [3], pd.Timestamp(0)],
+    ids=lambda v: repr(v)[:9],
+)
+def test_what_is_no_finite_number_is_told(bundle, households, codebook, value):
+    runs = codebook.column(Role.BRAND_RUNS)  # of the segmenter and of a derived variable of the set
+    spoilt = households.astype({runs: object})
+    spoilt[runs] = pd.Series([*spoilt[runs].iloc[1:], value], index=spoilt.index, dtype=object)
+    for ask in (bundle.assign, partial(bundle.predict, "lr 3")):
+        with pytest.raises(ScoringError, match=f"The column {runs!r} holds .*no finite number"):
+            ask(spoilt)
+
+
+@pytest.mark.parametrize("kind", ["object", "Float64", "category", "float64"])
+def test_numbers_count_in_whatever_type_they_come(bundle, households, kind):
+    given = households.astype("float64").astype(kind)
+    for one, other in zip(ask_both(bundle, given), ask_both(bundle, households), strict=True):
+        assert one.equals(other)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_every_kind_of_missing_is_missing(bundle, households, codebook, missing):
+    runs = codebook.column(Role.BRAND_RUNS)
+    partly, plain = households.astype({runs: object}), households.astype({runs: "float64"})
+    partly[runs] = pd.Series([missing, *partly[runs].iloc[1:]], index=partly.index, dtype=object)
+    plain.loc[plain.index[0], runs] = np.nan
+    assert bundle.assign(partly).isna().tolist() == [True] + [False] * (len(partly) - 1)
+    answers = bundle.predict("lr 3", partly)
+    pd.testing.assert_frame_equal(answers, bundle.predict("lr 3", plain), check_exact=True)
+
+
+def test_columns_that_nobody_asks_for_may_hold_anything(bundle, households):
+    noted = households.assign(note="by a person")
+    for one, other in zip(ask_both(bundle, noted), ask_both(bundle, households), strict=True):
+        assert one.equals(other)
 
 
 def test_households_stay_as_they_are(bundle, households):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier
 
 from customer_segmentation.scorer.champions import Champion, extract_champion
@@ -162,3 +167,81 @@ def test_inputs_stay_as_they_are(fit, awkward):
     before = awkward.copy()
     champion.predict_proba(awkward)
     pd.testing.assert_frame_equal(awkward, before)
+
+
+# What cannot be a champion
+
+
+def spoil(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Change the value at a path such as `estimator.left.0`; a function changes what is there."""
+    copied: dict[str, Any] = copy.deepcopy(values)
+    *way, last = [int(each) if each.isdigit() else each for each in path.split(".")]
+    at: Any = copied
+    for step in way:
+        at = at[step]
+    at[last] = value(at[last]) if callable(value) else value
+    return copied
+
+
+SPOILT_CHAMPIONS = [
+    ("lr", "information_set", "", "at least 1"),
+    ("lr", "claim", "assignment", "the segmenter assigns"),
+    ("lr", "segments", lambda old: old[:1] * 3, "stands twice"),
+    ("lr", "segments", lambda old: old[:1], "at least 2"),
+    ("lr", "segments", lambda old: [*old, "new"], "differ in their number"),
+    ("lr", "shares", [0.5, 0.5], "differ in their number"),
+    ("lr", "shares", [0.5, 0.4, 0.2], "sum to 1.1"),
+    ("lr", "shares", [0.0, 0.5, 0.5], "greater than 0"),
+    ("lr", "thresholds", [], "differ in their number"),
+    ("lr", "thresholds.0", 1.1, "less than or equal to 1"),
+    ("lr", "thresholds.0", -0.1, "greater than or equal to 0"),
+    ("lr", "temperature", 0.0, "greater than"),
+    ("lr", "temperature", -1.0, "greater than"),
+    ("lr", "temperature", math.inf, "finite|less than"),
+    ("lr", "temperature", "1.5", "valid number"),
+    ("lr", "temperature", True, "valid number"),
+    ("lr", "encoding", [], "does not fit"),
+    ("lr", "encoding", lambda old: old[1:], "does not fit"),
+    ("lr", "encoding", lambda old: [*old, old[0]], "stands twice"),
+    ("lr", "encoding.0.blank", 1, "boolean"),
+    ("lr", "encoding.0.scale", 0.0, "greater than 0"),
+    ("lr", "encoding.0.fill", None, "in a missing value's place"),
+    ("lr", "encoding.0.fill", math.inf, "infinite"),
+    ("lr", "encoding.1.codes", lambda old: [old[0], *old[:-1]], "stands twice"),
+    ("lr", "estimator.intercepts", lambda old: old[1:], "does not fit"),
+    ("lr", "estimator.intercepts.0", math.nan, "finite"),
+    ("lr", "estimator.coefficients", [], "at least 1"),
+    ("lr", "estimator.coefficients", lambda old: old[1:], "does not fit"),
+    ("lr", "estimator.coefficients.0", lambda old: old[1:], "differ in length"),
+    ("lr", "estimator.background", lambda old: old[1:], "does not fit"),
+    ("rf", "estimator.roots", [], "at least 1"),
+    ("rf", "estimator.roots.0", 10**30, "less than"),
+    ("rf", "estimator.roots.0", 10**6, "not there"),
+    ("rf", "estimator.left.0", 10**6, "not there"),
+    ("rf", "estimator.left.0", 0, "leads back"),
+    ("rf", "estimator.right.1", 0, "leads back"),
+    ("rf", "estimator.left.0", 1.0, "integer"),
+    ("rf", "estimator.columns.0", -1, "greater than or equal to 0"),
+    ("rf", "estimator.columns.0", 10**6, "does not fit"),
+    ("rf", "estimator.missing_left.0", 1, "boolean"),
+    ("rf", "estimator.thresholds", lambda old: old[1:], "differ in length"),
+    ("rf", "estimator.households", lambda old: old[1:], "differ in length"),
+    ("rf", "estimator.probabilities", lambda old: old[:1], "differ in length"),
+    ("rf", "estimator.probabilities.0", [0.5, 0.5], "differ in length"),
+    ("rf", "estimator.probabilities.0", [0.5, 0.5, 0.5], "sum to 1.5"),
+    ("rf", "estimator.probabilities.0", [1.5, -0.5, 0.0], "greater than or equal to 0"),
+    ("rf", "estimator.probabilities", lambda old: [[0.5, 0.5]] * len(old), "does not fit"),
+]
+
+
+@pytest.mark.parametrize(("model", "path", "value", "why"), SPOILT_CHAMPIONS)
+def test_a_champion_that_could_answer_wrongly_is_refused(fit, model, path, value, why):
+    champion = extract_champion("a set", Claim.PREDICTION, fit(model, 3), 0.1)
+    values = champion.model_dump(mode="json")
+    if path.startswith("encoding."):  # a number first and then a nominal field
+        values["encoding"].sort(key=lambda entry: entry["kind"], reverse=True)
+        where = sum(entry["kind"] == "number" for entry in values["encoding"])
+        path = path.replace(".1.", f".{where}.")
+    assert Champion.model_validate(values).temperature == champion.temperature
+    with pytest.raises(ValidationError, match=why):
+        Champion.model_validate(spoil(values, path, value))

@@ -62,3 +62,48 @@ def test_what_is_not_known_is_refused(fitted):
     values = extract_segmenter(fitted).model_dump(mode="json")
     with pytest.raises(ValueError, match="Extra inputs"):
         StoredSegmenter.model_validate({**values, "cluster": 1})
+
+
+SPOILT_SEGMENTERS = [
+    ({"names": ["one"]}, "at least 2"),
+    ({"names": ["one", "one", "one"]}, "'one' stands twice"),
+    ({"names": ["1", "2", "3", "4"]}, "differ in their number"),
+    ({"centres": [[1.0], [1.0, 2.0]]}, "differ in length"),
+    ({"centres": [[1.0], [1.0]]}, "differ in their number|number for each score"),
+    ({"variances": [[1.0], [0.0]]}, "greater than 0"),
+    ({"variances": [[1.0]] * 3}, "number for each score|differ in their number"),
+    ({"shares": [0.5, 0.4]}, "sum to 0.9"),
+    ({"shares": [1.0, 0.0]}, "greater than 0"),
+    ({"indicators": {}}, "indicators need an entry"),
+    ({"standards": {}}, "standards need an entry"),
+    ({"standards": {"any": {"mean": 0.0, "sd": 0.0}}}, "greater than 0"),
+    ({"variables": ["any"]}, "variables lack"),
+    ({"variables": ["any", "any"]}, "'any' stands twice"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), SPOILT_SEGMENTERS)
+def test_a_segmenter_that_could_answer_wrongly_is_refused(fitted, change, why):
+    values = extract_segmenter(fitted).model_dump(mode="json")
+    with pytest.raises(ValueError, match=why):
+        StoredSegmenter.model_validate({**values, **change})
+
+
+def test_every_score_has_a_name_of_its_own(fitted):
+    values = extract_segmenter(fitted).model_dump(mode="json")
+    first, _, *others = values["scores"]
+    with pytest.raises(ValueError, match=f"{first['name']!r} stands twice"):
+        StoredSegmenter.model_validate({**values, "scores": [first, first, *others]})
+
+
+def test_what_was_learnt_for_an_indicator_holds_together(fitted):
+    values = extract_segmenter(fitted).model_dump(mode="json")
+    shrunk = next(name for name, each in values["indicators"].items() if each["pooled"] is not None)
+    for change, why in (
+        ({"pooled": None}, "needs a pooled rate"),
+        ({"lower": 9.0, "upper": 1.0}, "lower limit 9 exceeds the upper 1"),
+        ({"sd": 0.0}, "greater than 0"),
+    ):
+        spoilt = {**values["indicators"], shrunk: {**values["indicators"][shrunk], **change}}
+        with pytest.raises(ValueError, match=why):
+            StoredSegmenter.model_validate({**values, "indicators": spoilt})

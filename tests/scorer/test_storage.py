@@ -31,7 +31,8 @@ from customer_segmentation.scorer.storage import (
 )
 
 Files = dict[str, bytes]
-SETS = [f"{model} {segments}" for model in ("lr", "xgboost", "rf") for segments in (3, 2)]
+TREES = "champion_2 trees"
+SETS = [f"{model} 3" for model in ("lr", "xgboost", "rf")]
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def test_the_version_names_the_content(bundle, files, folder):
 def test_a_name_holds_the_start_of_the_digest(files):
     for name, content in files.items():
         assert name == MANIFEST or f"-{sha256(content).hexdigest()[:12]}." in name
-    assert sorted(name.rpartition(".")[2] for name in files) == ["json"] * 9 + ["ubj"] * 2
+    assert sorted(name.rpartition(".")[2] for name in files) == ["json"] * 6 + ["ubj"]
 
 
 def test_no_file_is_a_pickle_or_holds_one(files):
@@ -182,9 +183,9 @@ def parsed(monkeypatch) -> list[bytes]:
     seen: list[bytes] = []
     original = json.loads
 
-    def loads(content: bytes) -> Any:
-        seen.append(content)
-        return original(content)
+    def loads(text: str, **how: Any) -> Any:
+        seen.append(text.encode())
+        return original(text, **how)
 
     monkeypatch.setattr(json, "loads", loads)
     return seen
@@ -228,7 +229,7 @@ def test_a_missing_file_is_named(files):
 
 
 def test_files_may_not_change_places(files):
-    first, second = (name for name in files if name.endswith(".ubj"))
+    first, second = list(files)[:2]
     refuse({**files, first: files[second], second: files[first]}, match="is not as it was written")
 
 
@@ -273,7 +274,7 @@ def test_a_forger_who_changes_nothing_is_not_refused(files):  # so the next test
         ("champion_1", lambda values: values["shares"].append("many"), "shares"),
         ("champion_1", lambda values: values.update(temperature=None), "temperature"),
         ("champion_1", lambda values: values.update(claim="certainty"), "claim"),
-        ("champion_5", lambda values: values["estimator"].update(depth=3), "depth"),
+        ("champion_3", lambda values: values["estimator"].update(depth=3), "depth"),
     ],
 )
 def test_what_this_package_does_not_know_is_refused(files, what, change, place):
@@ -320,28 +321,149 @@ def test_trees_of_another_major_version_of_xgboost_are_refused(bundle):
 def test_a_bundle_without_boosted_trees_does_not_mind_the_version_of_xgboost(bundle):
     trees = [each for each in bundle.champions if each.estimator.model != "xgboost"]
     plain = replace(bundle, champions=tuple(trees), libraries={})
-    assert len(unpack_bundle(pack_bundle(plain), Path()).champions) == 4
+    assert len(unpack_bundle(pack_bundle(plain), Path()).champions) == 2
 
 
 def test_trees_given_to_a_model_without_trees_are_refused(files):
     manifest = json.loads(files[MANIFEST])
-    manifest["champions"][0]["trees"] = manifest["champions"][2]["trees"]
+    manifest["champions"][0]["trees"] = manifest["champions"][1]["trees"]
     what, _, rest = next(name for name in files if name.endswith(".ubj")).partition("-")
     trees = files[f"{what}-{rest}"]
     more = {f"champion_1-{rest}": trees, MANIFEST: seal(manifest)}
     refuse({**files, **more}, match="champion_1-.*estimator.*ubj")
 
 
+# What is sealed as it should be and still no model
+
+
+def forge_content(files: Files, what: str, content: bytes) -> Files:
+    """Put other content in a file's place and its digest into the manifest."""
+    suffix = "ubj" if what == TREES else "json"
+    what = what.removesuffix(" trees")
+    name = next(each for each in files if each.startswith(f"{what}-") and each.endswith(suffix))
+    digest, old = (sha256(each).hexdigest() for each in (content, files[name]))
+    manifest = json.loads(files[MANIFEST].replace(old.encode(), digest.encode()))
+    return {**files, f"{what}-{digest[:12]}.{suffix}": content, MANIFEST: seal(manifest)}
+
+
+def seal_text(text: bytes) -> bytes:
+    return text[:-1] + b',"version":"' + sha256(text[:-1]).hexdigest().encode() + b'"}\n'
+
+
+NO_JSON = {
+    "cut short": (b'{"a":', "Expecting value"),
+    "not UTF-8": (b'{"a":"\xff"}', "utf-8"),
+    "deep": (b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}", "nesting is too deep"),
+    "long": (b'{"a":' + b"9" * 5_000 + b"}", "limit"),
+    "repeated": (b'{"a":1,"b":2,"a":1}', "'a' stands twice"),
+    "NaN": (b'{"a":NaN}', "NaN is no number"),
+    "infinite": (b'{"a":-Infinity}', "-Infinity is no number"),
+}
+
+
+@pytest.mark.parametrize("case", NO_JSON)
+@pytest.mark.parametrize("what", ["codebook", "segmenter", "champion_1", "champion_2"])
+def test_what_is_no_json_is_refused(files, what, case):
+    content, why = NO_JSON[case]
+    refuse(forge_content(files, what, content), match=f"models/bundle/{what}-.*{why}")
+
+
+@pytest.mark.parametrize("case", [each for each in NO_JSON if each != "cut short"])
+def test_a_manifest_that_is_no_json_is_refused(files, case):
+    content, why = NO_JSON[case]
+    refuse({**files, MANIFEST: seal_text(content)}, match=f"{MANIFEST}, .*{why}")
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"3", b'"text"', b'{"estimator":[]}', b"{}"])
+@pytest.mark.parametrize("what", ["champion_1", "champion_2"])
+def test_json_of_another_form_is_refused(files, what, content):
+    refuse(forge_content(files, what, content), match=f"{what}-.*, ")
+
+
+@pytest.mark.parametrize("schema", ["1", True, 1.0, None])
+def test_the_schema_version_is_a_whole_number(files, schema):
+    manifest = {**json.loads(files[MANIFEST]), "schema_version": schema}
+    refuse({**files, MANIFEST: seal(manifest)}, match="schema_version: .*integer")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 99, 1_000, -1])
+def test_boosted_trees_cut_short_do_not_end_the_process(files, kept):
+    trees = next(content for name, content in files.items() if name.endswith(".ubj"))
+    refuse(forge_content(files, TREES, trees[:kept]), match="champion_2-.*no boosted trees")
+
+
+def test_boosted_trees_for_other_segments_or_columns_are_refused(files, bundle_of_two):
+    of_two = pack_bundle(bundle_of_two)
+    trees = next(content for name, content in of_two.items() if name.endswith(".ubj"))
+    refuse(forge_content(files, TREES, trees), match="champion_2-.*does not fit")
+    forged = forge(files, "champion_2", lambda values: values["encoding"].pop())
+    refuse(forged, match="champion_2-.*does not fit")
+
+
+def test_boosted_trees_do_not_stand_in_json(files):
+    forged = forge(files, "champion_2", lambda values: values["estimator"].update(ubj="{}"))
+    refuse(forged, match="champion_2-.*ubj: .*bytes")
+
+
+def test_champions_of_other_segments_are_refused(files):
+    forged = forge(files, "segmenter", lambda values: values.update(names=["X", "Y", "Z"]))
+    refuse(forged, match=f"{MANIFEST}, the champion of 'lr 3' tells other segments")
+
+
+def test_an_information_set_has_one_champion(files):
+    forged = forge(files, "champion_2", lambda values: values.update(information_set="lr 3"))
+    refuse(forged, match=f"{MANIFEST}, 'lr 3' stands twice")
+
+
+def test_fields_that_the_codebook_does_not_know_are_refused(files):
+    forged = forge(files, "champion_1", lambda values: values["encoding"][0].update(field="nope"))
+    refuse(forged, match=f"{MANIFEST}, .*no variable 'nope'")
+
+
+def test_a_formula_that_is_not_known_is_refused(files):
+    forged = forge(files, "codebook", lambda values: values["derived"][0].update(formula="magic"))
+    refuse(forged, match=f"{MANIFEST}, unknown formula 'magic'")
+
+
 # What lies in the folder
+
+
+def test_files_of_others_are_not_opened(folder, files, monkeypatch):
+    for name in ("huge.bin", "champion_9-0123456789ab.json"):
+        (folder / name).write_text("")
+    opened, original = [], Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        opened.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    load_bundle(folder)
+    assert opened[0] == MANIFEST
+    assert sorted(opened) == sorted(files)
+
+
+def test_a_file_that_may_not_be_read_is_named(folder, files, monkeypatch):
+    name = next(each for each in files if each.startswith("segmenter"))
+    original = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(BundleError, match=f"{name} cannot be read: Permission denied"):
+        load_bundle(folder)
 
 
 def test_a_folder_without_a_bundle_is_told(tmp_path):
     with pytest.raises(BundleError, match=f"There is no file .*{MANIFEST}"):
         load_bundle(tmp_path)
-    with pytest.raises(BundleError, match="cannot be read: No such file"):
+    with pytest.raises(BundleError, match=f"There is no file .*nowhere/{MANIFEST}"):
         load_bundle(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(BundleError, match="cannot be read: Not a directory"):
+    with pytest.raises(BundleError, match=f"There is no file .*file/{MANIFEST}"):
         load_bundle(tmp_path / "file")
 
 
@@ -368,7 +490,7 @@ def new_files(bundle) -> Files:
     """Of another bundle: the codebook alone is the same."""
     names = bundle.segmenter.names[::-1]
     segmenter = bundle.segmenter.model_copy(update={"names": names})
-    champions = (bundle.champions[3], bundle.champions[0])
+    champions = (bundle.champions[2], bundle.champions[0])
     return pack_bundle(replace(bundle, segmenter=segmenter, champions=champions))
 
 
@@ -457,10 +579,17 @@ def test_a_failed_save_leaves_the_old_bundle(folder, files, new_files, monkeypat
 def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
     folder, files, new_files, monkeypatch
 ):
-    torn = {**new_files, MANIFEST: files[MANIFEST]}
-    states = iter([torn, new_files, new_files])
-    monkeypatch.setattr(storage, "read_folder", lambda _: next(states))
+    original, asked = storage.read_folder, []
+
+    def replace_then_read(place: Path, names: list[str]) -> Files:
+        asked.append(names)
+        if len(asked) == 2:  # the old manifest has been read, the files that it leads to go
+            save(place, new_files)
+        return original(place, names)
+
+    monkeypatch.setattr(storage, "read_folder", replace_then_read)
     assert load_bundle(folder).version == version_of(new_files)
+    assert len(asked) == 5
 
 
 def test_a_torn_bundle_that_stays_is_refused(folder, files, new_files):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
+from reprlib import repr as show
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.segmenter import StoredSegmenter
 from customer_segmentation.scorer.stored import refuse_repeated
 from customer_segmentation.typing_tool.estimators import probability_column
+
+_LARGEST = sys.float_info.max
 
 
 class ScoringError(ReadableError):
@@ -147,14 +150,20 @@ class ScoringBundle:
         return sorted(set().union(*map(self.codebook.sources_of, variables)))
 
 
+def _is_finite(value: object) -> bool:
+    if not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(-_LARGEST <= value <= _LARGEST)
+
+
 def _read_numbers(column: pd.Series) -> pd.Series:
     values = column.astype(object).where(column.notna(), np.nan)
-    is_number = values.map(lambda value: isinstance(value, Real) and abs(value) < np.inf)
+    is_number = values.map(_is_finite)
     refused = values[~is_number.astype(bool) & column.notna()]
     if len(refused):
         raise ScoringError(
-            f"The column {column.name!r} holds {refused.iloc[0]!r}, which is no finite number. Give "
-            "it numbers, and leave missing what is not known."
+            f"The column {column.name!r} holds {show(refused.iloc[0])}, which is no finite number. "
+            "Give it numbers, and leave missing what is not known."
         )
     return values.astype("float64")
 

@@ -81,7 +81,7 @@ class BoostedTrees(Configured):
 
     @model_validator(mode="after")
     def _are_readable(self) -> Self:
-        # XGBoost ends the whole process over content that is empty.
+        # Over empty content XGBoost ends the whole process.
         if not (
             self.ubj.startswith(b"{") and self.ubj.endswith(b"}") and len(self.ubj) > _SHORTEST
         ):
@@ -92,13 +92,9 @@ class BoostedTrees(Configured):
     def fits(self, columns: int, segments: int) -> bool:
         """Whether they take this number of encoded columns and tell this number of segments."""
         learner = json.loads(self.booster.save_config())["learner"]
-        told = int(learner["learner_model_param"]["num_class"]) or 2  # 0 stands for yes and no
-        objective = "binary:logistic" if segments == 2 else "multi:softprob"
-        return bool(
-            self.booster.num_features() == columns
-            and told == segments
-            and learner["objective"]["name"] == objective
-        )
+        classes = int(learner["learner_model_param"]["num_class"])
+        told = {"binary:logistic": 2, "multi:softprob": classes}.get(learner["objective"]["name"])
+        return bool(self.booster.num_features() == columns and told == segments)
 
     @cached_property
     def booster(self) -> Any:

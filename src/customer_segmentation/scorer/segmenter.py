@@ -18,6 +18,7 @@ from customer_segmentation.scorer.stored import (
     PositiveTable,
     Shares,
     Table,
+    refuse_repeated,
     to_row,
     to_table,
 )
@@ -88,7 +89,7 @@ class StoredSegmenter(Configured):
 
     @model_validator(mode="after")
     def _everything_is_learnt(self) -> Self:
-        if {score.name for score in self.scores} != set(self.standards):
+        if set(refuse_repeated([score.name for score in self.scores])) != set(self.standards):
             raise ValueError("standards need an entry for each score and no other")
         used = [indicator for score in self.scores for indicator in score.indicators]
         if {indicator.variable for indicator in used} != set(self.indicators):

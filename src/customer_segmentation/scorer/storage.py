@@ -248,7 +248,8 @@ def _parse(model: type[Model], content: bytes, path: Path, trees: bytes | None =
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise _unknown(path, f"{place}: {first['msg']}" if place else first["msg"]) from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise _unknown(path, f"{place}: {why}" if place else why) from error
     except ValueError as error:
         raise _unknown(path, str(error)) from error
 
@@ -256,7 +257,7 @@ def _parse(model: type[Model], content: bytes, path: Path, trees: bytes | None =
 def _add_trees(values: Any, trees: bytes) -> Any:
     """Put boosted trees where the model looks for them; it refuses values of another form."""
     estimator = values.get("estimator") if isinstance(values, dict) else None
-    if not isinstance(estimator, dict):
+    if not isinstance(estimator, dict) or "ubj" in estimator:
         return values
     return {**values, "estimator": {**estimator, "ubj": trees}}
 

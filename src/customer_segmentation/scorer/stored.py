@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -41,8 +42,9 @@ def refuse_repeated(values: Row) -> Row:
     Raises:
         ValueError: A value stands twice.
     """
-    if len(set(values)) < len(values):
-        raise ValueError(f"a value stands twice among {', '.join(map(str, values))}")
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{repeated[0]!r} stands twice")
     return values
 
 
@@ -97,8 +99,8 @@ def read_json(content: bytes) -> Any:
         Dictionaries, lists, texts, numbers, truth values and None.
 
     Raises:
-        ValueError: It is not UTF-8 or not JSON, a key stands twice in an object, or a number is NaN,
-            infinite or too long to be read, or the nesting is too deep.
+        ValueError: It is not UTF-8 or not JSON, a key stands twice in an object, a number is NaN or
+            too long to be read, or the nesting is too deep.
     """
     try:
         return json.loads(
