@@ -114,6 +114,14 @@ def test_the_title_parts_those_that_beat_the_majority_from_those_that_do_not():
     assert every.endswith("400\u00a0households")
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "told"), [(0.9, "beats always"), (0.6, "does not clearly beat always")]
+)
+def test_the_title_of_one_set_speaks_of_one(accuracy, told):
+    text = claims.title_accuracy(headline(people=accuracy), LABELS)
+    assert text.startswith(f"People only ({accuracy:.1%}) {told} naming the largest segment")
+
+
 def segment_metrics(recall: list[float]) -> pd.DataFrame:
     strong = {"information_set": "part", "segment": ["A", "B"], "recall": 1.0, "support": 200.0}
     weak = {"information_set": "people", "segment": ["A", "B"], "recall": recall}

@@ -43,28 +43,30 @@ def test_the_strongest_field_of_each_set_is_named_and_ties_too(codebook, fields)
 def test_nothing_explained_is_said(codebook, fields):
     empty = importance(fields, {"people": [0.3]}).head(0)
     assert explanations.title_shap(empty, 109, codebook, LABELS) == explanations.NOTHING
-    assert explanations.title_beeswarm(empty, codebook, LABELS) == explanations.NOTHING
+    text = explanations.title_beeswarm(empty, "People only", codebook, LABELS)
+    assert text.startswith("People only: no classifier is explained")
 
 
 def test_the_beeswarm_names_its_strongest_field_and_households(codebook, fields):
     table = importance(fields, {"people": [0.1, -0.5]})
     table = table.rename(columns={"mean_abs_shap": "shap_value"}).assign(household_id=1)
-    text = explanations.title_beeswarm(table, codebook, LABELS)
+    text = explanations.title_beeswarm(table, "people only", codebook, LABELS)
     assert text.startswith("People only, forest: amount paid moves a household most, on average by")
     assert "by 0.50 in centred log-odds" in text
     assert "1\u00a0household)" in text
 
 
 @pytest.mark.parametrize(("low", "clear"), [(0.01, True), (-0.01, False), (float("nan"), False)])
-def test_an_explained_model_that_fits_no_better_than_the_shares_is_named(fields, low, clear):
-    rows = [("people", "rf"), ("people", "lr"), ("part", "rf")]
-    metrics = pd.DataFrame(rows, columns=["information_set", "model"]).assign(log_loss_skill=0.05)
-    bounds = {"log_loss_skill_low": low, "log_loss_skill_high": 0.2}
-    metrics = metrics.assign(protocol="nested_cv", **bounds)
+def test_an_explained_set_on_which_the_procedure_saves_nothing_is_named(fields, low, clear):
+    rows = [("people", "rf"), ("people", "procedure"), ("part", "procedure")]
+    metrics = pd.DataFrame(rows, columns=["information_set", "model"])
+    # The explained forest itself would pass; the procedure that found it is what counts.
+    bounds = {"log_loss_skill_low": [0.01, low, low], "log_loss_skill_high": 0.2}
+    metrics = metrics.assign(protocol="nested_cv", log_loss_skill=[0.09, 0.05, 0.05], **bounds)
     table = importance(fields, {"people": [0.3, 0.1]})
     text = explanations.doubt_explanations(table, metrics, "nested_cv", LABELS)
-    assert text.startswith("Each explained model clearly saves") is clear
-    assert ("forest on people only, 5.0%" in text) is not clear
+    assert text.startswith("On each set the procedure clearly saves log loss") is clear
+    assert ("people only, 5.0%" in text) is not clear
     assert "a part" not in text  # not explained
 
 
@@ -72,6 +74,13 @@ def test_stability_is_that_of_the_strongest_fields(fields):
     table = importance(fields, {"people": [0.4, 0.3, 0.2]})  # stable in 1, 1/2 and 1/3 of the folds
     text = explanations.tell_rank_stability(table, 2, LABELS)
     assert text.endswith("75% (people only).")
+
+
+def test_ranks_that_cannot_be_left_are_not_called_stable(fields):
+    table = importance(fields, {"people": [0.4, 0.3, 0.2], "part": [0.4, 0.3]})
+    text = explanations.tell_rank_stability(table, 1, LABELS)
+    assert text.endswith("in this share of the folds: 100% (people only).")
+    assert explanations.tell_rank_stability(table[table["information_set"] == "part"], 1, {}) == ""
 
 
 def permuted(fields: list[str], increases: list[float], low: list[float]) -> pd.DataFrame:
@@ -94,12 +103,20 @@ def test_two_opinions_are_correlated_by_rank(codebook, fields):
     assert text.endswith("By its interval, none of 4 fields alone is shown to help.")
 
 
-def test_a_single_field_has_no_correlation(codebook, fields):
+@pytest.mark.parametrize(("low", "told"), [(0.05, "is shown to help."), (-0.05, "is not shown")])
+def test_a_single_field_is_compared_with_no_other(codebook, fields, low, told):
     table = importance(fields[:1], {"people": [0.4]})
-    (text,) = explanations.compare_opinions(
-        table, permuted(fields[:1], [0.1], [0.05]), 8, codebook, LABELS
-    )
-    assert "cannot be correlated and share 1 of their 1 strongest" in text
+    same = permuted(fields[:1], [0.1], [low])
+    (text,) = explanations.compare_opinions(table, same, 8, codebook, {})
+    assert text.startswith(f"People: by its interval, its only field {told}")
+
+
+@pytest.mark.parametrize(("increases", "told"), [([2, 1], "agree on"), ([1, 2], "differ on")])
+def test_of_two_fields_the_strongest_is_compared(codebook, fields, increases, told):
+    table = importance(fields[:2], {"people": [0.4, 0.3]})
+    other = permuted(fields[:2], increases, [0.1, 0.1])
+    (text,) = explanations.compare_opinions(table, other, 8, codebook, LABELS)
+    assert f" and {told} the strongest. By its interval, 2 of 2 fields are shown" in text
 
 
 def test_the_strongest_group_is_the_sum_over_segments():

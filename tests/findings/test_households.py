@@ -86,5 +86,8 @@ def test_the_score_that_parts_most_is_named_for_each_segment():
     assert means.loc["A"].to_dict() == {"one": 2.0, "two": 0.5}
     text = households.tell_contributions(means, {"two": "Second score"})
     assert text.endswith(
-        "A by the one (2.00 of 2.50 in all) and B by the second score (2.00 of 1.00 in all)."
+        "A by the one (2.00; all scores together 2.50) and B by the second score (2.00; all scores "
+        "together 1.00). A score may also speak against the own segment, so one can add more than "
+        "all."
     )
+    assert households.tell_contributions(means.abs(), {}).endswith("together 3.00).")

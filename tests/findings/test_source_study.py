@@ -25,7 +25,7 @@ def test_the_published_claim_stands_beside_its_reproduction():
     table = typing_tables.source_study_reproduction()
     text = source_study.compare_with_published(table, "xgboost", 0.89, LABELS)
     assert text.startswith("Run again, XGBoost of the published protocol is right for 90.8% (87.8%")
-    assert "of the 120 households in its one test split (the study reports 89.0%), and" in text
+    assert "of the 120 households in its one test split (the study reports 89%), and" in text
     assert "cross-validation for 88.8% (85.8% to 91.8%) of 600 households" in text
     assert text.endswith("always naming its largest cluster is right for 51.7% of these.")
     without = source_study.compare_with_published(table, "xgboost", None, LABELS)
@@ -96,7 +96,9 @@ def test_a_surrogate_stands_beside_the_published_figures():
     (text,) = source_study.compare_surrogates(own, segments, {"A": 0.87}, 0.89, LABELS)
     assert text.startswith("Everything, XGBoost against the published claim: accuracy 95.0% (92.0%")
     assert "to 98.0%) against 89%; precision A 90.0% (86.0% to 94.0%) against 87% and B 90" in text
-    assert text.endswith("(86.0% to 94.0%).")
+    assert text.endswith("the figures can be compared in size, not in skill.")
+    others = {"A": 0.87, "Loyalists": 0.9}  # figures of segments that are not ours say nothing
+    assert source_study.compare_surrogates(own, segments, others, 0.89, LABELS) == []
     assert source_study.compare_surrogates(own.head(0), segments, {}, 0.89, LABELS) == []
 
 
@@ -134,3 +136,28 @@ def test_the_ladder_says_whether_accuracy_falls():
     assert "Study" not in steps["step"].tolist()
     assert source_study.title_ladder(steps).endswith("543\u00a0households")
     assert source_study.title_ladder(steps[::-1]).startswith("Accuracy does not fall")
+
+
+def test_a_ladder_within_one_claim_takes_nothing_away():
+    steps = ladder()
+    one = source_study.title_ladder(steps[steps["claim"] == "prediction"])
+    assert one.startswith("Demographics: accuracy 59.0% (prediction); always naming")
+    same = source_study.title_ladder(steps[steps["claim"] == "assignment"])
+    assert same.startswith(
+        "Accuracy from 100.0% (the segmenter itself) to 97.0% (panel_record), all assignment; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "model", "told"),
+    [
+        (True, "X", "The segmenter answers itself by definition; the study’s step is X by "),
+        (False, "X", "The study’s step is X by repeated cross-validation; all other steps are "),
+        (True, "", "The segmenter answers itself by definition; all other steps are the whole"),
+        (False, "", "Every step is the whole procedure by folds."),
+    ],
+)
+def test_only_steps_that_are_there_are_explained(segmenter, model, told):
+    text = source_study.explain_steps(segmenter=segmenter, study_model=model, protocol="folds")
+    assert text.startswith(told)
+    assert text.endswith("the whole procedure by folds.")

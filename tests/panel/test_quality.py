@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.quality import check_data_quality
 
 
@@ -69,6 +69,27 @@ def test_1_blank_records_are_mostly_thin(fact, features: pd.DataFrame) -> None:
     assert "47 of the 68 blank records are thin, against 10 of the other 532" in both["note"]
     assert fact("median transactions, blank records")["value"] == 7
     assert fact("median transactions, other records")["value"] == 30
+
+
+def test_without_blank_records_nothing_is_set_beside_them(
+    panel_rows, households, features, parameters
+) -> None:
+    codebook, processing = parameters.codebook, parameters.data_processing
+    stated = ~features[codebook.column(Role.BLANK_RECORD)]
+    for kept, number in ((stated, 532), (~stated, 68)):
+        table = check_data_quality(
+            panel_rows, households[kept], features[kept], codebook, processing
+        )
+        assert "thin and blank record" not in set(table["check"])
+        medians = table[table["check"].str.startswith("median transactions")]
+        assert medians["rows"].tolist() == [number]
+        assert medians["note"].str.startswith("The median household among all records made").all()
+        assert not table["note"].str.contains(r"\bnan\b|of the 0 ").any()
+    table = check_data_quality(
+        panel_rows, households[stated], features[stated], codebook, processing
+    )
+    outside = table.loc[table["check"] == "not stated outside blank records", "note"]
+    assert outside.str.endswith("of the 532 records.").all()
 
 
 def test_2_every_stratum_has_the_same_size(quality: pd.DataFrame) -> None:

@@ -43,6 +43,7 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
+        self.html = html
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text: list[str] = []
         self.hidden = 0
@@ -255,6 +256,13 @@ def render(data: Mapping[str, Any], parts: Mapping[str, Any]) -> Page:
     return Page(nodes.render_report(**{key: data[key] for key in PARAMETERS}, **content))
 
 
+def write_card(data: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    """The model card, from the sections that it quotes."""
+    return nodes.write_model_card(
+        **{key: data[key] for key in PARAMETERS}, **{name: parts[name] for name in CARD}
+    )
+
+
 def charts_of(parts: Mapping[str, Any]) -> dict[str, Chart]:
     """The charts of all sections, by the name of their figure."""
     sections = [part for part in parts.values() if isinstance(part, Section)]
@@ -305,8 +313,27 @@ def test_without_a_published_study_the_report_says_nothing_of_one(data):
     parts = write(without)
     assert parts["source_study"].sentences == {}
     assert len(parts["ladder"].tables["steps"]) == 1 + len(typing_tables.SETS)
-    assert "As published" not in render(without, parts).words
+    words = render(without, parts).words
+    assert "As published" not in words
+    assert "published claim" not in words.lower().replace("against the published claim", "")
+    assert "the study’s step" not in words
     draw(without, parts)
+
+
+def test_figures_of_other_segments_are_not_set_beside_the_published_ones(data, parts):
+    named = set(data["household_segments"]["segment"]) == set(tables.PERSONAS)
+    assert bool(parts["ladder"].lists["surrogates"]) is named
+
+
+def test_without_groups_of_fields_nothing_is_called_a_sum(data):
+    groups = data["shap_groups"]
+    single = groups[groups["group"] != "promotion"]
+    modelling = data["modelling"].model_copy(update={"field_groups": ()})
+    without = data | {"shap_groups": single, "modelling": modelling}
+    parts = write(without)
+    assert parts["explanations"].tables["groups"].empty
+    words = render(without, parts).words
+    assert "summed" not in words.partition("What moves the models")[2].partition("A second")[0]
 
 
 @pytest.mark.parametrize(
@@ -324,7 +351,20 @@ def test_any_kind_of_information_set_may_be_missing(parameters, sets):
     data = made_up(names, sets) | settings_for(parameters, names)
     data["model_comparisons"] = data["model_comparisons"].head(0)
     parts = write(data)
-    words = render(data, parts).words
+    page = render(data, parts)
+    words = page.words
+    assert re.search(r"<tbody>\s*</tbody>|<ul>\s*</ul>|<dd[^>]*>\s*</dd>", page.html) is None
+    said = {"assignment": "It copies a rule", "overlap": "It sees some", "prediction": "It sees no"}
+    assert [claim for claim in said if said[claim] in words] == sorted(sets.values())
+    is_uncertain = set(sets.values()) != {"assignment"}
+    assert {"uncertainty", "questions"} <= {part["id"] for part in page.all("section")} or (
+        not is_uncertain
+    )
+    targets = {attrs["href"].removeprefix("#") for attrs in page.all("a")}
+    assert targets == {attrs["id"] for attrs in page.all("section")}
+    card = write_card(data, parts)
+    assert re.findall(r"---\s*\|\n(?!\|)|:\n\n+(?=#)", card) == []
+    assert ("## Golden questions" in card) is is_uncertain
     assert re.findall(r"\bnan\b|\bNone\b|\{\{|\}\}|<NA>", words) == []
     assert ("Could it be chance?" in words) is ("prediction" in sets.values())
     charts = charts_of(parts)
@@ -351,9 +391,7 @@ def test_every_chart_has_numbers_a_title_with_n_and_its_figure(parts):
 
 
 def test_the_card_quotes_what_the_report_says(data, parts):
-    card = nodes.write_model_card(
-        **{key: data[key] for key in PARAMETERS}, **{name: parts[name] for name in CARD}
-    )
+    card = write_card(data, parts)
     said = [*parts["models"].lists["demographics"], *parts["uncertainty"].lists["sizes"]]
     said += [*parts["comparisons"].lists["answers"], parts["fairness"].sentences["chance"]]
     said += [*parts["campaign"].lists["gains"], *parts["questions"].lists["recommended"]]

@@ -53,7 +53,7 @@ def test_columns_that_no_classifier_may_use_are_refused(modelling, codebook, fie
 def test_two_sets_of_one_name_are_refused(modelling):
     raw = modelling.model_dump()
     raw["information_sets"] = [raw["information_sets"][0], *raw["information_sets"]]
-    with pytest.raises(ValidationError, match="'demographics' stands twice"):
+    with pytest.raises(ValidationError, match="'panel_record' stands twice"):
         ModellingParameters.model_validate(raw)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW = 0.23  # inches
+ROW = 0.23  # inches, at least
+LINE = 0.19  # inches of a label that takes several
 HEADINGS = 48  # characters above all panels of a row, in one line
 LABEL = 34  # characters in one line beside it
 LINES = 2  # of them; the table behind the figure has all
@@ -55,8 +57,7 @@ def plot_intervals(
     grid = panel_grid(len(panels))
     width = HEADINGS // grid["ncols"]
     lines = max(len(textwrap.wrap(name, width)) for name in panels)
-    folded = sum(_fold(name).count("\n") for name in names)
-    height = 0.6 + grid["nrows"] * (0.3 + 0.17 * lines + ROW * (len(names) + 0.4 * folded))
+    height = 0.7 + grid["nrows"] * (0.3 + 0.17 * lines + _row_height(names) * len(names))
     with canvas(title, height, reporting, **grid) as (figure, all_axes):
         hide_unused(all_axes, len(panels))
         for axes, heading in zip(all_axes, panels, strict=False):
@@ -72,6 +73,12 @@ def plot_intervals(
         all_axes[0].set_ylim(len(names) - 0.4, -0.6)
         claim_legend(figure, rows["claim"], reporting, axis=axis[0])
     return figure
+
+
+def _row_height(names: list[str]) -> float:
+    """Inches of a row, so that no two labels touch that stand one above the other."""
+    heights = [LINE * (1 + _fold(name).count("\n")) for name in names]
+    return max([ROW, *((above + below) / 2 for above, below in pairwise(heights))])
 
 
 def _fold(name: str) -> str:

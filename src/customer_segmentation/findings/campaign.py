@@ -112,7 +112,8 @@ def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:
     verdict = "more than at random" if is_real else "not told apart from mailing at random"
     return (
         f"{opening(row['information_set'], labels)}: of {whole(row['mailed'])} mailed households "
-        f"{one_decimal(row['hits'])} are {row['segment']}, against a base rate of "
+        f"{one_decimal(row['hits'])} "
+        f"({percent(row['hits'] / row['mailed'])}) are {row['segment']}, against a base rate of "
         f"{percent_1(row['base_rate'])}; lift {with_interval(row, 'lift', two_decimals)} of at "
         f"most {two_decimals(row['lift_max'])}, {verdict}. With thin records: "
         f"{one_decimal(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "

@@ -109,7 +109,8 @@ def doubt_explanations(
     ]
     return (
         "The procedure that chose the model is not clearly better than the bare segment shares: "
-        f"{'; '.join(parts)}. There the SHAP values show what the model does, not what makes a segment."
+        f"{'; '.join(parts)}. There the SHAP values show what the model does, not what makes a "
+        "segment."
     )
 
 

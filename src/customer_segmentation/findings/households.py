@@ -144,14 +144,15 @@ def tell_contributions(means: pd.DataFrame, labels: Mapping[str, str]) -> str:
         labels: Names of scores.
 
     Returns:
-        One sentence.
+        One or two sentences.
     """
     parts = []
     for segment, row in means.iterrows():
         scores = listing(inside(score, labels) for score in highest(row, two_decimals))
         largest, total = two_decimals(row.max()), two_decimals(row.sum())
         parts.append(f"{segment} by the {scores} ({largest}; all scores together {total})")
+    against = " A score may also speak against the own segment, so one can add more than all."
     return (
         "What parts households most from their second segment, by the mean difference of squared "
-        f"distances: {listing(parts)}."
+        f"distances: {listing(parts)}.{against if (means < 0).to_numpy().any() else ''}"
     )

@@ -101,6 +101,8 @@ def _count_not_stated(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]
         f"In {blank.sum()} households all {len(optional)} fields that can be left unstated are: "
         "one missing record, not many facts.",
     )
+    if blank.all():
+        return
     for field in optional:
         yield _count_outside_blank(panel[field.name], field, blank)
 
@@ -114,14 +116,13 @@ def _count_outside_blank(values: pd.Series, field: Field, blank: pd.Series) -> F
         )
         return Fact("probably genuine although it can mean not stated", field.name, zeros, note)
     missing = int(values[~blank].isna().sum())
-    note = f"{field.label}: not stated in {missing} of the {(~blank).sum()} other records."
+    others = f"{(~blank).sum()} {'other ' if blank.any() else ''}records"
+    note = f"{field.label}: not stated in {missing} of the {others}."
     return Fact("not stated outside blank records", field.name, missing, note)
 
 
 def _count_thin_records(panel: pd.DataFrame, codebook: Codebook, minimum: int) -> Iterator[Fact]:
     thin = panel[codebook.column(Role.THIN_RECORD)]
-    blank = panel[codebook.column(Role.BLANK_RECORD)]
-    counts = panel[codebook.column(Role.TRANSACTIONS)].astype("float64")
     yield Fact(
         "thin record",
         str(thin.name),
@@ -129,22 +130,33 @@ def _count_thin_records(panel: pd.DataFrame, codebook: Codebook, minimum: int) -
         f"{thin.sum()} households have fewer than {minimum} transactions, too few to show a "
         "buying style; their shares are noisy.",
     )
+    blank = panel[codebook.column(Role.BLANK_RECORD)]
+    if not blank.any() or blank.all():  # nothing to set side by side
+        yield _measure_transactions(panel, "all", codebook)
+        return
+    is_sign = thin[blank].mean() > thin[~blank].mean()
     yield Fact(
         "thin and blank record",
         f"{thin.name} / {blank.name}",
         int((thin & blank).sum()),
         f"{(thin & blank).sum()} of the {blank.sum()} blank records are thin, against "
-        f"{(thin & ~blank).sum()} of the other {(~blank).sum()}: a blank record is itself a sign.",
+        f"{(thin & ~blank).sum()} of the other {(~blank).sum()}"
+        f"{': a blank record is itself a sign' if is_sign else ''}.",
     )
-    for label, group in (("blank", blank), ("other", ~blank)):
-        median = float(counts[group].median())
-        yield Fact(
-            f"median transactions, {label} records",
-            str(counts.name),
-            int(group.sum()),
-            f"The median household among {label} records made {median:g} transactions.",
-            median,
-        )
+    yield _measure_transactions(panel[blank], "blank", codebook)
+    yield _measure_transactions(panel[~blank], "other", codebook)
+
+
+def _measure_transactions(group: pd.DataFrame, label: str, codebook: Codebook) -> Fact:
+    counts = group[codebook.column(Role.TRANSACTIONS)].astype("float64")
+    median = float(counts.median())
+    return Fact(
+        f"median transactions, {label} records",
+        str(counts.name),
+        len(group),
+        f"The median household among {label} records made {median:g} transactions.",
+        median,
+    )
 
 
 def _count_strata(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:

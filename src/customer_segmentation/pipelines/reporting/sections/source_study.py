@@ -86,16 +86,19 @@ def write_ladder(
         reporting: Names, the protocol and the published claim.
 
     Returns:
-        The section: where the accuracies come from, the surrogates beside the published claim, the chart accuracy_ladder and the
-        steps that it is drawn from.
+        The section: where the accuracies come from, the surrogates beside the published claim, the
+        chart accuracy_ladder and the steps that it is drawn from.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     headline = headline.assign(step=headline["information_set"].map(reporting.label))
     segmenter = claims.find_segmenter(classifier_metrics, reporting.protocol)
     study = _study_step(source_study_reproduction, codebook, modelling, reporting)
     steps = source_study.build_ladder(headline, segmenter, study)
-    model = reporting.label(reporting.model_in_question) if len(study) else ""
-    origin = source_study.explain_steps(bool(segmenter), model, reporting.label(reporting.protocol))
+    origin = source_study.explain_steps(
+        segmenter=bool(segmenter),
+        study_model=reporting.label(reporting.model_in_question) if len(study) else "",
+        protocol=reporting.label(reporting.protocol),
+    )
     headings = {"step": "What is seen", "claim": "Claim", "n": "Households"}
     headings |= {"accuracy": "Accuracy", "majority": "Always the largest segment"}
     merged = merge_intervals(steps, {"accuracy": percent_1})
