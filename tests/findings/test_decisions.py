@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -122,13 +125,19 @@ def test_a_lift_that_may_be_chance_is_not_called_more():
 
 
 def profit(cost: float, value: float, depth: float = 1.0) -> str:
-    row = {"segment": "A", "depth": 0.1, "profit": -1234.0, "mailed": 50, "base_rate": 0.1}
+    row: dict[Hashable, Any] = {
+        "segment": "A",
+        "depth": 0.1,
+        "profit": -1234.0,
+        "mailed": 50,
+        "base_rate": 0.1,
+    }
     row |= {"profit_low": -2000.0, "profit_high": 50.0}
     row |= {"extra_profit": -12.0, "extra_low": -80.0, "extra_high": 7.0}
     declared = Campaign(
         segment="A", information_set="people", contact_cost=cost, success_value=value, depths=(0.1,)
     )
-    deepest = {"depth": depth, "profit": -4321.0}
+    deepest: dict[Hashable, Any] = {"depth": depth, "profit": -4321.0}
     return campaign.tell_profit(row, deepest, declared, "people only")
 
 
@@ -136,8 +145,8 @@ def test_a_loss_keeps_its_sign():
     assert profit(10, 60) == (
         "If a contact costs 10 and each household of A reached is worth 60, mailing the likeliest "
         "10% by people only yields \u22121,234 (\u22122,000 to 50), \u221212 (\u221280 to 7) "
-        "more than as many households at random. Anybody pays from a base rate of 16.7% on; here "
-        "it is 10.0%. "
+        "more than as many households at random. Mailing at random pays if more than 16.7% "
+        "belong to the segment; here 10.0% do. "
         "Mailing 100% yields \u22124,321."
     )
 
@@ -147,7 +156,7 @@ def test_a_loss_keeps_its_sign():
     [
         (10, 5, "No contact pays: it costs more than a household of the segment is worth."),
         (0, 0, "Nothing is won or lost."),
-        (0, 5, "Anybody pays from a base rate of 0.0% on; here it is 10.0%."),
+        (0, 5, "Mailing at random pays if more than 0.0% belong to the segment; here 10.0% do."),
     ],
 )
 def test_whom_it_pays_to_mail_follows_cost_and_value(cost, value, told):
@@ -174,7 +183,7 @@ def test_clear_differences_stand_beside_what_chance_would_show(codebook):
     assert text.startswith("Intervals that exclude no difference: 2 of 4 (people only)")
     assert "about 5% of them would by chance, 0.2 per information set" in text
     # Less 0.02 they are 0.03, -0.06, 0 and -0.03: only the second lies more than 0.03 from 0.
-    assert text.endswith("the largest segment, 1 (people only) exclude none.")
+    assert text.endswith("the largest segment, 1 (people only) have an interval without 0.")
     title = fairness.title_slices(table, 543, codebook, LABELS)
     assert title.startswith("People only: 2 slices of 4 with a clear difference")
     assert "the largest is +4.9 points for socio-economic class, A" in title

@@ -12,7 +12,8 @@ from customer_segmentation.panel.codebook import Role
 def predictions(probabilities: dict[int, float], named: list[int]) -> pd.DataFrame:
     table = pd.DataFrame({"household_id": list(probabilities), "p_b": probabilities.values()})
     is_named = table["household_id"].isin(named)
-    return table.assign(predicted=is_named.map({True: "B", False: "A"}))
+    truth = table["household_id"].map(lambda number: "AB"[number % 2])
+    return table.assign(predicted=is_named.map({True: "B", False: "A"}), reference=truth)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ def test_the_household_is_the_median_of_those_typed_so(codebook, named, chosen, 
     assert row[0]["is_typical"] is is_typical
     told = households.explain_choice_of_household(pd.DataFrame(row), "B")
     assert ("median" in told) is is_typical
+    assert told.endswith(f"By its purchases it belongs to {row[0]['reference']}.")
+    own = table.set_index("household_id")["reference"]
+    assert row[0]["reference"] == own[chosen]
 
 
 def test_without_predictions_there_is_no_story(codebook):

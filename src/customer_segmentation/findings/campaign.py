@@ -104,7 +104,10 @@ def _judge_anybody(row: Row, declared: Campaign) -> str:
     if not declared.success_value:
         return "Nothing is won or lost."
     share = percent_1(declared.contact_cost / declared.success_value)
-    return f"Anybody pays from a base rate of {share} on; here it is {percent_1(row['base_rate'])}."
+    return (
+        f"Mailing at random pays if more than {share} belong to the segment; here "
+        f"{percent_1(row['base_rate'])} do."
+    )
 
 
 def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:

@@ -59,7 +59,7 @@ def count_differences(slices: pd.DataFrame, level: float, labels: Mapping[str, s
         f"{percent(1 - level)} of them would by chance, {(1 - level) * counts.mean():.1f} per "
         "information set. Accuracy also differs with the mix of segments in a slice; of the "
         "differences in what is gained over always naming the largest segment, "
-        f"{_count_gains(known, labels)} exclude none."
+        f"{_count_gains(known, labels)} have an interval without 0."
     )
 
 

@@ -31,8 +31,8 @@ def choose_household(predictions: pd.DataFrame, segment: str, codebook: Codebook
         codebook: Name of the identifier.
 
     Returns:
-        One row, none without predictions: the identifier, probability (of the segment) and
-        is_typical. It is the household with the median probability among those for whom the segment
+        One row, none without predictions: the identifier, probability (of the segment), reference
+        (the household's own segment) and is_typical. It is the household with the median probability among those for whom the segment
         is likeliest; where there is none, the one with the highest probability of all. Ties go to
         the smaller identifier.
     """
@@ -41,7 +41,8 @@ def choose_household(predictions: pd.DataFrame, segment: str, codebook: Codebook
     named = own[(ordered["predicted"] == segment).to_numpy()].sort_values(kind="stable")
     chosen = named.iloc[[(len(named) - 1) // 2]] if len(named) else own[own == own.max()].head(1)
     table = chosen.rename("probability").reset_index()
-    return table.assign(is_typical=len(named) > 0)
+    truth = ordered[[codebook.identifier, "reference"]]
+    return table.merge(truth).assign(is_typical=len(named) > 0)
 
 
 def tell_fields(values: pd.DataFrame, fields_shown: int, codebook: Codebook) -> pd.DataFrame:
@@ -110,14 +111,16 @@ def explain_choice_of_household(chosen: pd.DataFrame, segment: str) -> str:
     """Say by which rule the household was chosen whose story is told."""
     if chosen.empty:
         return ""
-    if chosen["is_typical"].iloc[0]:
+    row = chosen.iloc[0]
+    truth = f"By its purchases it belongs to {row['reference']}."
+    if row["is_typical"]:
         return (
             f"Shown is the household with the median probability of {segment} among those for whom "
-            "it is the likeliest segment."
+            f"it is the likeliest segment. {truth}"
         )
     return (
         f"For no household is {segment} the likeliest segment; shown is the one with the highest "
-        "probability of it."
+        f"probability of it. {truth}"
     )
 
 
