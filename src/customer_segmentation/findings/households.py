@@ -32,9 +32,9 @@ def choose_household(predictions: pd.DataFrame, segment: str, codebook: Codebook
 
     Returns:
         One row, none without predictions: the identifier, probability (of the segment), reference
-        (the household's own segment) and is_typical. It is the household with the median probability among those for whom the segment
-        is likeliest; where there is none, the one with the highest probability of all. Ties go to
-        the smaller identifier.
+        (the household's own segment) and is_typical. It is the household with the median
+        probability among those for whom the segment is likeliest; where there is none, the one with
+        the highest probability of all. Ties go to the smaller identifier.
     """
     ordered = predictions.sort_values(codebook.identifier)
     own = ordered.set_index(codebook.identifier)[probability_column(segment)]
