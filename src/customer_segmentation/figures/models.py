@@ -144,8 +144,10 @@ def _draw_segment_scores(axes: Axes, part: pd.DataFrame, colours: dict[str, str]
         rows = _bounded(ordered, measure)
         axes.hlines(places + side, rows["low"], rows["high"], color=hues, lw=2, zorder=2)
         label = measure.capitalize()
-        style = {"s": 48, "lw": 1.6, "zorder": 3, "clip_on": False}  # a mark at 0 stays whole
-        axes.scatter(rows["estimate"], places + side, c=fill, ec=hues, label=label, **style)
+        marks = axes.scatter(
+            rows["estimate"], places + side, s=48, c=fill, ec=hues, lw=1.6, label=label, zorder=3
+        )
+        marks.set_clip_on(False)  # a mark at 0 stays whole
     axes.set_yticks(places, [f"{name} (n = {n:.0f})" for name, n in ordered["support"].items()])
     axes.set_ylim(len(ordered) - 0.4, -0.6)
 
