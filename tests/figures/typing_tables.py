@@ -196,7 +196,8 @@ def classifier_predictions(households: pd.DataFrame, segments=PERSONAS) -> pd.Da
         part = pd.DataFrame(probabilities, columns=names)
         part["predicted"] = np.array(segments)[probabilities.argmax(axis=1)]
         part[["household_id", "thin_record"]] = households[["household_id", "thin_record"]]
-        parts.append(part.assign(repeat=repeat, fold=1, segment=households["segment"]))
+        part["segment"] = part["reference"] = households["segment"]
+        parts.append(part.assign(repeat=repeat, fold=1))
     place = {"information_set": "demographics", "model": "lr", "protocol": "nested_cv"}
     return pd.concat(parts, ignore_index=True).assign(**place)
 

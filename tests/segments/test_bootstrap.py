@@ -277,6 +277,11 @@ def test_seeds_are_told_by_purpose_and_number():
         "NULL": 3,
         "HALVES": 4,
         "DESCRIPTOR": 5,
+        "RESAMPLE": 6,
+        "PERFECT_CALIBRATION": 7,
+        "PERMUTATION": 8,
+        "IMPORTANCE": 9,
+        "AUDIT": 10,
     }
     seed = seed_for(2018, Purpose.PAIR, 3)
     first, again = child_of(seed, 2), child_of(seed, 2)

@@ -327,10 +327,10 @@ def test_the_rule_takes_the_humbler_word(
 
 
 def test_sets_are_listed_by_claim(audit):
-    assert sets_claiming(audit, Claim.OVERLAP) == ["demographics_and_basis", "source_study"]
+    assert sets_claiming(audit, Claim.OVERLAP) == ["source_study", "demographics_and_basis"]
     assert sets_claiming(audit, Claim.ASSIGNMENT, Claim.PREDICTION) == [
-        "demographics",
         "panel_record",
+        "demographics",
     ]
     assert sets_claiming(audit[audit["claim"] == "overlap"], Claim.PREDICTION) == []
 
