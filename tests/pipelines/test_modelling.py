@@ -7,7 +7,6 @@ import pytest
 from customer_segmentation.pipelines.modelling.nodes import (
     join_predictions,
     label_households,
-    list_answered,
 )
 from customer_segmentation.pipelines.modelling.pipeline import (
     create_model_pipeline,
@@ -15,7 +14,7 @@ from customer_segmentation.pipelines.modelling.pipeline import (
 )
 from customer_segmentation.scorer.storage import load_bundle
 from customer_segmentation.segments.segmenter import compute_scores, score_variables
-from customer_segmentation.typing_tool.audit import audit_information_sets
+from customer_segmentation.typing_tool.audit import audit_information_sets, list_answered
 from customer_segmentation.typing_tool.estimators import (
     BASELINES,
     CLASSIFIERS,

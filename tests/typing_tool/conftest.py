@@ -12,6 +12,7 @@ from customer_segmentation.segments.segmenter import fit_segmenter
 from customer_segmentation.segments.specification import Specification
 from customer_segmentation.typing_tool.folds import assign_folds, segment_folds
 from customer_segmentation.typing_tool.parameters import ModellingParameters
+from customer_segmentation.typing_tool.study_protocol import predict_study_clusters
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +96,17 @@ def _fold_segments(
 def fold_segments(_fold_segments: pd.DataFrame) -> pd.DataFrame:
     """What the segmentation of each fold of `small_modelling` calls every household; a copy."""
     return _fold_segments.copy()
+
+
+@pytest.fixture(scope="session")
+def quick(modelling: ModellingParameters) -> ModellingParameters:
+    """The published study with two folds in two repeats, few resamples, one process."""
+    validation = modelling.validation.model_copy(update={"folds": 2, "repeats": 2})
+    intervals = modelling.intervals.model_copy(update={"resamples": 50})
+    update = {"validation": validation, "intervals": intervals, "processes": 1}
+    return modelling.model_copy(update=update)
+
+
+@pytest.fixture(scope="session")
+def _answered(_households: pd.DataFrame, codebook: Codebook, quick: ModellingParameters):
+    return predict_study_clusters(_households, codebook, quick)

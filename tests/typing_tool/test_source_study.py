@@ -21,19 +21,6 @@ from customer_segmentation.typing_tool.study_protocol import (
 ONE_HOUSEHOLD = 1 / 120
 
 
-@pytest.fixture(scope="module")
-def quick(modelling):
-    validation = modelling.validation.model_copy(update={"folds": 2, "repeats": 2})
-    intervals = modelling.intervals.model_copy(update={"resamples": 50})
-    update = {"validation": validation, "intervals": intervals, "processes": 1}
-    return modelling.model_copy(update=update)
-
-
-@pytest.fixture(scope="module")
-def _answered(_households, codebook, quick):
-    return predict_study_clusters(_households, codebook, quick)
-
-
 @pytest.fixture
 def predictions(_answered):
     return _answered[0].copy()

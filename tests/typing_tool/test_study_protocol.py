@@ -22,17 +22,6 @@ from customer_segmentation.typing_tool.study_protocol import (
 MODELS = ["lr", "rf", "xgboost"]
 
 
-@pytest.fixture(scope="module")
-def quick(modelling):
-    validation = modelling.validation.model_copy(update={"folds": 2, "repeats": 2})
-    return modelling.model_copy(update={"validation": validation, "processes": 1})
-
-
-@pytest.fixture(scope="module")
-def _answered(_households, codebook, quick):
-    return predict_study_clusters(_households, codebook, quick)
-
-
 @pytest.fixture
 def predictions(_answered):
     return _answered[0].copy()

@@ -190,6 +190,11 @@ def sets_claiming(circularity_audit: pd.DataFrame, *claims: Claim) -> list[str]:
     return [str(name) for name in claiming.unique()]
 
 
+def list_answered(circularity_audit: pd.DataFrame) -> list[str]:
+    """List the information sets in which a model answers, because the segmenter cannot."""
+    return sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
+
+
 def add_claims(table: pd.DataFrame, audit: pd.DataFrame) -> pd.DataFrame:
     """Put the claim of its information set into every row, as the second column.
 

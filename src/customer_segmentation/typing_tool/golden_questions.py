@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.typing_tool.answers import empty_table
-from customer_segmentation.typing_tool.audit import Claim, add_claims, sets_claiming
+from customer_segmentation.typing_tool.audit import add_claims, list_answered
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.plain_regression import (
     Answers,
@@ -99,7 +99,7 @@ def find_golden_questions(
         Hastie, Tibshirani and Friedman (2009), The elements of statistical learning, 3.3 and
         7.10.2. Breiman et al. (1984), Classification and regression trees, 3.4.3.
     """
-    names = sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
+    names = list_answered(circularity_audit)
     splits = split_folds(labelled_households, fold_segments, modelling.golden_questions.repeats)
     values = {
         name: take_values(labelled_households, modelling.information_set(name), codebook)

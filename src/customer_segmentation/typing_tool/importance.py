@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.typing_tool.answers import empty_table
-from customer_segmentation.typing_tool.audit import Claim, sets_claiming
+from customer_segmentation.typing_tool.audit import list_answered
 from customer_segmentation.typing_tool.calibration import log_losses
 from customer_segmentation.typing_tool.explanation import Explanation, explain
 from customer_segmentation.typing_tool.folds import FINAL, NESTED_CV
@@ -99,7 +99,7 @@ def explain_champions(
     models = champions.set_index("information_set")["model"]
     values = {
         name: take_values(labelled_households, modelling.information_set(name), codebook)
-        for name in sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
+        for name in list_answered(circularity_audit)
     }
     folds = _list_first_repeat(labelled_households, fold_segments)
     explained = Parallel(n_jobs=modelling.processes)(

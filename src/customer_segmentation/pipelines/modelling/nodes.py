@@ -21,7 +21,7 @@ from customer_segmentation.typing_tool.audit import (
     Claim,
     add_claims,
     audit_information_sets,
-    sets_claiming,
+    list_answered,
 )
 from customer_segmentation.typing_tool.estimators import probability_column
 from customer_segmentation.typing_tool.folds import FINAL, ValidationError
@@ -328,11 +328,6 @@ def bundle_champions(
         for name in list_answered(circularity_audit)
     ]
     return pack_bundle(build_bundle(codebook, extract_segmenter(segmenter), stored))
-
-
-def list_answered(circularity_audit: pd.DataFrame) -> list[str]:
-    """List the information sets in which a model answers, because the segmenter cannot."""
-    return sets_claiming(circularity_audit, Claim.OVERLAP, Claim.PREDICTION)
 
 
 def _stack_models(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
