@@ -13,6 +13,7 @@ from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.contract import (
     DataProcessingParameters,
     Problem,
+    Sheet,
     describe_expected,
     expected_by_identity,
     find_problems,
@@ -21,6 +22,7 @@ from customer_segmentation.panel.contract import (
     validate_households,
 )
 from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.rules import Rules
 
 Change = Callable[[pd.DataFrame], object]
 
@@ -75,7 +77,7 @@ def test_codes_restored_and_typed_again_are_the_same_households(
     restored = restore_codes(households, codebook)
     assert not restored.isna().any(axis=None)
     assert restored.dtypes.equals(households.dtypes)
-    again = type_households(restored.astype("float64"), codebook)
+    again = type_households(restored.to_numpy("float64").T, Rules(codebook))
     pd.testing.assert_frame_equal(again, households)
 
 
@@ -291,23 +293,29 @@ def test_long_values_and_line_breaks_do_not_blow_up_the_message(
 # Records that are numbers already
 
 
+def as_sheet(households: pd.DataFrame, codebook: Codebook) -> Sheet:
+    """Typed households as numbers, called by their clean names."""
+    values = restore_codes(households, codebook).to_numpy("float64").T.copy()
+    return Sheet(values, list(households.index), list(households.columns))
+
+
 def test_records_pass_the_same_checks(households: pd.DataFrame, codebook: Codebook) -> None:
-    numbers = restore_codes(households, codebook).astype("float64")
-    assert find_problems(numbers, codebook) == []
-    numbers.loc[4, "total_volume"] = -1.0
-    assert find_problems(numbers, codebook) == [
-        Problem(4, "Total Volume", "-1", "expected a number of at least 1 and at most 1000000 (g)")
+    sheet, rules = as_sheet(households, codebook), Rules(codebook)
+    assert find_problems(sheet, rules) == []
+    sheet.values[rules.position["total_volume"], 4] = -1.0
+    assert find_problems(sheet, rules) == [
+        Problem(4, "total_volume", "-1", "expected a number of at least 1 and at most 1000000 (g)")
     ]
 
 
 def test_whole_numbers_must_be_exact(households: pd.DataFrame, codebook: Codebook) -> None:
-    numbers = restore_codes(households, codebook).astype("float64")
+    sheet = as_sheet(households, codebook)
     settings = codebook.model_dump()
     for field in settings["fields"]:
         field["maximum"] = None
-    unlimited = Codebook.model_validate(settings)  # a copy would keep what is cached
-    numbers.loc[0, "affluence_index"] = 2.0**60
-    assert [p.column for p in find_problems(numbers, unlimited)] == ["Affluence Index"]
+    unlimited = Rules(Codebook.model_validate(settings))  # a copy would keep what is cached
+    sheet.values[unlimited.position["affluence_index"], 0] = 2.0**60
+    assert [p.column for p in find_problems(sheet, unlimited)] == ["affluence_index"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 from customer_segmentation.panel import features as formulas
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.features import (
-    apply_formula,
     derive_features,
     flag_blank_records,
     flag_thin_records,
+    prepare_formula,
+    take_columns,
 )
 
 BRANDS = [
@@ -56,9 +57,8 @@ def test_repeat_rate_counts_purchases_that_repeat_a_brand(file: pd.DataFrame, fe
 )
 def test_repeat_rate_of_a_known_history(brands_in_order: str, rate: float) -> None:
     history = pd.Series(list(brands_in_order))
-    runs = pd.Series([int((history != history.shift()).sum())], dtype="Int64")
-    purchases = pd.Series([len(history)], dtype="Int64")
-    result = formulas.repeat_rate(purchases, runs).astype("float64")
+    runs = np.array([float((history != history.shift()).sum())])
+    result = formulas.repeat_rate(np.array([float(len(history))]), runs)
     assert result.tolist() == pytest.approx([rate], nan_ok=True)
 
 
@@ -84,7 +84,8 @@ def test_logarithms_and_counts(file: pd.DataFrame, features) -> None:
 def test_the_number_of_parts_in_use_counts_others_once(
     file: pd.DataFrame, households, codebook
 ) -> None:
-    counted = apply_formula("count_positive", {"parts": "brand_shares"}, households, codebook)
+    computation = prepare_formula("n", "count_positive", {"parts": "brand_shares"}, codebook)
+    counted = computation.compute(take_columns(households, computation.sources))
     by_hand = [sum(row[name] > 0 for name in [*BRANDS, "Others 999"]) for _, row in file.iterrows()]
     assert counted.tolist() == by_hand
 
@@ -118,7 +119,7 @@ def test_an_unknown_variable_or_formula_is_named(
     with pytest.raises(ValueError, match="no variable 'nobody'"):
         derive_features(households, codebook, ["nobody"])
     with pytest.raises(ValueError, match="unknown formula 'nobody'; known are"):
-        apply_formula("nobody", {}, households, codebook)
+        prepare_formula("n", "nobody", {}, codebook)
 
 
 def test_thin_records_have_fewer_transactions_than_the_parameter(

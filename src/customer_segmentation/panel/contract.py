@@ -7,11 +7,13 @@ into numbers, `find_problems` checks numbers, `type_households` gives them their
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field as dataclass_field
 from difflib import get_close_matches
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field as Setting
 
@@ -25,11 +27,11 @@ from customer_segmentation.panel.codebook import (
 )
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.errors import HouseholdDataError
-from customer_segmentation.panel.features import apply_formula, check_formulas
+from customer_segmentation.panel.features import check_formulas, prepare_formula, take_columns
+from customer_segmentation.panel.rules import Flags, Floats, Implied, Rules
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+ ?%?")
-LARGEST_WHOLE = 2.0**53  # beyond it, floating-point numbers skip whole numbers
 PROBLEMS_SHOWN = 10
 CHARACTERS_SHOWN = 60
 
@@ -103,56 +105,77 @@ def validate_households(raw: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
             is broken; the message names file, row, column and value of the first problems.
     """
     source = str(raw.attrs.get("source", "the panel"))
-    _refuse(source, list(_check_header(raw, codebook)))
-    texts = _select_columns(raw, codebook)
-    numbers = texts.apply(_read_numbers, codebook=codebook)
-    unreadable = list(_check_texts(texts, numbers, codebook))
-    _refuse(source, [*unreadable, *find_problems(numbers, codebook, texts)])
-    return type_households(numbers, codebook)
+    refuse(source, list(_check_header(raw, codebook)))
+    rules = Rules(codebook)
+    sheet = _read_sheet(_select_columns(raw, codebook), codebook)
+    unreadable = list(_check_texts(sheet, codebook))
+    refuse(source, [*unreadable, *find_problems(sheet, rules)])
+    return type_households(sheet.values, rules)
 
 
-def find_problems(
-    numbers: pd.DataFrame, codebook: Codebook, texts: pd.DataFrame | None = None
-) -> list[Problem]:
-    """Check records that are numbers already.
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Households as they came, and how to speak of them.
+
+    Attributes:
+        values: Fields x households, in codebook order: codes as the panel file has them, NaN for
+            what is not known or could not be read.
+        rows: What each household is called: the line of a file, or its number.
+        names: What each field is called.
+        texts: What was written for each household, by the position of the field; fields of which
+            numbers came are left out.
+    """
+
+    values: Floats
+    rows: Sequence[int]
+    names: Sequence[str]
+    texts: Mapping[int, npt.NDArray[np.object_]] = dataclass_field(default_factory=dict)
+
+    def quote(self, field: int, household: int) -> str:
+        """What was written for a field of a household; empty where nothing was."""
+        if field in self.texts:
+            return str(self.texts[field][household])
+        value = self.values[field, household]
+        return "" if np.isnan(value) else _show(value)
+
+
+def find_problems(sheet: Sheet, rules: Rules) -> list[Problem]:
+    """Say what is wrong with households that are numbers already.
 
     Args:
-        numbers: One row per household, one float64 column per field by clean name; the index names
-            the rows. A missing number passes: whoever read it has reported it.
-        codebook: What every column must hold.
-        texts: The same cells as the user wrote them, to quote; None quotes the numbers.
+        sheet: The households. A missing number passes: whoever read it has reported it, or it is
+            not known.
+        rules: What the codebook asks of every field.
 
     Returns:
         Every problem: values first, then repeated ids, sums and identities. Sums and identities are
         checked where every value is accepted by itself.
     """
-    shown = numbers.map(_show) if texts is None else texts
-    refused = numbers.apply(_is_refused, codebook=codebook)
-    accepted = numbers.mask(refused)
+    refused = rules.refuse_values(sheet.values)
+    accepted = np.where(refused, np.nan, sheet.values)
     return [
-        *_describe_refused(refused, shown, codebook),
-        *_check_ids(accepted, codebook),
-        *_check_sums(accepted, codebook),
-        *_check_identities(accepted, shown, codebook),
+        *_describe_refused(refused, sheet, rules.codebook),
+        *_check_ids(accepted, sheet, rules),
+        *_describe_sums(accepted, sheet, rules),
+        *_describe_identities(accepted, sheet, rules),
     ]
 
 
-def type_households(numbers: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+def type_households(values: Floats, rules: Rules) -> pd.DataFrame:
     """Give checked numbers their types and set what is not stated to missing.
 
     Args:
-        numbers: One row per household without problems, one float64 column per field.
-        codebook: Scales and not-stated codes.
+        values: Fields x households, without problems, all known.
+        rules: Scales and not-stated codes.
 
     Returns:
         As `validate_households`.
     """
-    blank = _is_blank_record(numbers, codebook)
-    columns = {}
-    for field in codebook.fields:
-        unstated = _is_not_stated(numbers[field.name], field, blank)
-        columns[field.name] = _type_column(numbers[field.name], field).mask(unstated)
-    return pd.DataFrame(columns).reset_index(drop=True)
+    erased = rules.erase_unstated(values)
+    fields = rules.codebook.fields
+    return pd.DataFrame(
+        {f.name: _type_column(pd.Series(row), f) for f, row in zip(fields, erased, strict=True)}
+    )
 
 
 def restore_codes(households: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
@@ -187,7 +210,16 @@ def _describe_with_unit(field: Field) -> str:
     return describe_expected(field) + (f" ({field.unit})" if field.unit else "")
 
 
-def _refuse(source: str, problems: Sequence[Problem]) -> None:
+def refuse(source: str, problems: Sequence[Problem]) -> None:
+    """Refuse households that have problems.
+
+    Args:
+        source: Where they come from, for the message.
+        problems: What is wrong; nothing happens without any.
+
+    Raises:
+        HouseholdDataError: There is a problem; the message shows the first ones.
+    """
     if not problems:
         return
     hidden = len(problems) - PROBLEMS_SHOWN
@@ -219,26 +251,37 @@ def _select_columns(raw: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _read_numbers(texts: pd.Series, codebook: Codebook) -> pd.Series:
-    is_share = codebook.field(str(texts.name)).scale == Scale.SHARE
-    return texts.map(lambda text: _read_number(text, is_share=is_share)).astype("float64")
+def _read_sheet(texts: pd.DataFrame, codebook: Codebook) -> Sheet:
+    values = [texts[field.name].map(partial(read_number, field=field)) for field in codebook.fields]
+    return Sheet(
+        np.array(values, dtype=np.float64),
+        texts.index.tolist(),
+        [field.raw_name for field in codebook.fields],
+        {at: texts[field.name].to_numpy(dtype=object) for at, field in enumerate(codebook.fields)},
+    )
 
 
-def _read_number(text: str, *, is_share: bool) -> float:
-    """The number a cell states; missing if it states none. A percent sign fits a share only."""
-    percent = is_share and text.endswith("%")
+def read_number(text: str, field: Field) -> float:
+    """Read the number that a cell states.
+
+    Args:
+        text: What is written, without spaces at its ends. A percent sign fits a share only.
+        field: The field.
+
+    Returns:
+        The number; NaN if the cell states none.
+    """
+    percent = field.scale == Scale.SHARE and text.endswith("%")
     digits = text.removesuffix("%").rstrip() if percent else text
     if not NUMBER.fullmatch(digits):
         return np.nan
     return float(digits) / 100 if percent else float(digits)
 
 
-def _check_texts(
-    texts: pd.DataFrame, numbers: pd.DataFrame, codebook: Codebook
-) -> Iterator[Problem]:
-    for row, name, text in _cells(numbers.isna(), texts):
-        field = codebook.field(name)
-        yield Problem(row, field.raw_name, text, _advise_on_text(text, field))
+def _check_texts(sheet: Sheet, codebook: Codebook) -> Iterator[Problem]:
+    for household, at in np.argwhere(np.isnan(sheet.values.T)):
+        field, text = codebook.fields[at], sheet.quote(at, household)
+        yield Problem(sheet.rows[household], sheet.names[at], text, _advise_on_text(text, field))
 
 
 def _advise_on_text(text: str, field: Field) -> str:
@@ -251,69 +294,58 @@ def _advise_on_text(text: str, field: Field) -> str:
     return f"is not a number; {expected}"
 
 
-def _describe_refused(
-    refused: pd.DataFrame, shown: pd.DataFrame, codebook: Codebook
-) -> Iterator[Problem]:
-    for row, name, value in _cells(refused, shown):
-        field = codebook.field(name)
-        advice = f"expected {_describe_with_unit(field)}"
-        yield Problem(row, field.raw_name, value, advice)
+def _describe_refused(refused: Flags, sheet: Sheet, codebook: Codebook) -> Iterator[Problem]:
+    for household, at in np.argwhere(refused.T):
+        advice = f"expected {_describe_with_unit(codebook.fields[at])}"
+        yield Problem(sheet.rows[household], sheet.names[at], sheet.quote(at, household), advice)
 
 
-def _is_refused(numbers: pd.Series, codebook: Codebook) -> pd.Series:
-    field = codebook.field(str(numbers.name))
-    if field.codes:
-        return ~numbers.isin(field.codes) & numbers.notna()
-    refused = numbers.abs() == np.inf
-    if field.is_whole:
-        refused |= (numbers % 1 > 0) | (numbers.abs() > LARGEST_WHOLE)
-    if field.minimum is not None:
-        refused |= numbers < field.minimum
-    if field.maximum is not None:
-        refused |= numbers > field.maximum
-    return refused
-
-
-def _check_ids(numbers: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
-    ids = numbers[codebook.identifier].dropna()
-    column = codebook.field(codebook.identifier).raw_name
+def _check_ids(accepted: Floats, sheet: Sheet, rules: Rules) -> Iterator[Problem]:
+    at = rules.position[rules.codebook.identifier]
     first_row: dict[float, int] = {}
-    for row, value in zip(ids.index, ids, strict=True):
+    for row, value in zip(sheet.rows, accepted[at].tolist(), strict=True):
         if value in first_row:
             advice = f"row {first_row[value]} has the same; give every household its own"
-            yield Problem(int(row), column, _show(value), advice)
-        first_row.setdefault(value, int(row))
+            yield Problem(row, sheet.names[at], _show(value), advice)
+        if not np.isnan(value):
+            first_row.setdefault(value, row)
 
 
-def _check_sums(numbers: pd.DataFrame, codebook: Codebook) -> Iterator[Problem]:
-    for group in codebook.compositions:
-        names = codebook.columns_of(group.name)
-        first, last = (codebook.field(names[at]).raw_name for at in (0, -1))
+def _describe_sums(accepted: Floats, sheet: Sheet, rules: Rules) -> Iterator[Problem]:
+    sums = rules.add_up(accepted)
+    for composition, household in np.argwhere(sums.off):
+        group = rules.codebook.compositions[composition]
+        parts = rules.codebook.columns_of(group.name)
+        first, last = (sheet.names[rules.position[parts[at]]] for at in (0, -1))
         target, tolerance = _show(group.sums_to), _show(group.tolerance)
-        advice = f"the {len(names)} shares must add up to {target} within {tolerance}"
-        sums = numbers[names].sum(axis=1, skipna=False)
-        wrong = sums[distance_from_total(sums, group) > group.tolerance]
-        for row, total in zip(wrong.index, wrong, strict=True):
-            yield Problem(int(row), f"{first} to {last}", _show(total), advice)
+        advice = f"the {len(parts)} shares must add up to {target} within {tolerance}"
+        total = _show(sums.totals[composition, household])
+        yield Problem(sheet.rows[household], f"{first} to {last}", total, advice)
 
 
-def _check_identities(
-    numbers: pd.DataFrame, shown: pd.DataFrame, codebook: Codebook
-) -> Iterator[Problem]:
-    for field in codebook.fields:
-        if field.identity is None or field.identity.exceptions:
-            continue
-        expected = expected_by_identity(numbers, field, codebook)
-        broken = (numbers[field.name] - expected).abs() > field.identity.tolerance
-        sources = _name_sources(field, codebook)
-        for row, value, right in zip(
-            numbers.index[broken], shown.loc[broken, field.name], expected[broken], strict=True
-        ):
-            advice = f"expected {_show(right)} from {sources}"
-            yield Problem(int(row), field.raw_name, str(value), advice)
+def _describe_identities(accepted: Floats, sheet: Sheet, rules: Rules) -> Iterator[Problem]:
+    for implied in rules.follow_identities(accepted):
+        at = rules.position[implied.field.name]
+        for household in np.flatnonzero(implied.off).tolist():
+            value = sheet.quote(at, household)
+            advice = _describe_implied(implied, household, sheet, rules)
+            yield Problem(sheet.rows[household], sheet.names[at], value, advice)
 
 
-def expected_by_identity(columns: pd.DataFrame, field: Field, codebook: Codebook) -> pd.Series:
+def _describe_implied(implied: Implied, household: int, sheet: Sheet, rules: Rules) -> str:
+    field, expected = implied.field, implied.expected[household]
+    sources = _name_sources(field, sheet, rules)
+    if implied.impossible[household]:
+        return f"{_show(expected)} follows from {sources}; expected {_describe_with_unit(field)}"
+    return f"expected {_show(expected)} from {sources}"
+
+
+def distance_from_total(sums: pd.Series, group: Group) -> pd.Series:
+    """How far the shares of a composition, added up per household, are from their total."""
+    return (sums - (group.sums_to or 0.0)).abs()
+
+
+def expected_by_identity(columns: pd.DataFrame, field: Field, codebook: Codebook) -> Floats:
     """Compute what a field should hold by its identity with other fields.
 
     Args:
@@ -322,55 +354,32 @@ def expected_by_identity(columns: pd.DataFrame, field: Field, codebook: Codebook
         codebook: The panel's codebook.
 
     Returns:
-        One float64 value per household, in the unit of the field.
+        One value per household, in the unit of the field.
 
     Raises:
         ValueError: The field declares no identity.
     """
     if field.identity is None:
         raise ValueError(f"field {field.name!r} declares no identity")
-    result = apply_formula(field.identity.formula, field.identity.of, columns, codebook)
-    return field.identity.factor * result
+    kept = field.identity
+    computation = prepare_formula(field.name, kept.formula, kept.of, codebook)
+    return kept.factor * computation.compute(take_columns(columns, computation.sources))
 
 
-def distance_from_total(sums: pd.Series, group: Group) -> pd.Series:
-    """How far the shares of a composition, added up per household, are from their total."""
-    return (sums - (group.sums_to or 0.0)).abs()
-
-
-def _name_sources(field: Field, codebook: Codebook) -> str:
+def _name_sources(field: Field, sheet: Sheet, rules: Rules) -> str:
     sources = field.identity.of.values() if field.identity else ()
     return " and ".join(
-        repr(codebook.field(name).raw_name) if name in codebook else codebook.group(name).label
+        repr(sheet.names[rules.position[name]])
+        if name in rules.position
+        else rules.codebook.group(name).label
         for name in sources
     )
-
-
-def _is_blank_record(numbers: pd.DataFrame, codebook: Codebook) -> pd.Series:
-    """Whether every field with a not-stated code of its own holds it."""
-    codes = {f.name: f.not_stated for f in codebook.fields if f.not_stated is not None}
-    return (numbers[list(codes)] == pd.Series(codes)).all(axis=1) & bool(codes)
-
-
-def _is_not_stated(numbers: pd.Series, field: Field, blank: pd.Series) -> pd.Series:
-    if field.not_stated is not None:
-        return numbers == field.not_stated
-    if field.not_stated_in_blank_record is not None:
-        return blank & (numbers == field.not_stated_in_blank_record)
-    return pd.Series(data=False, index=numbers.index)
 
 
 def _type_column(numbers: pd.Series, field: Field) -> pd.Series:
     if field.scale == Scale.IDENTIFIER:
         return numbers.astype("int64")
     return numbers.astype("Int64" if field.is_whole else "float64")
-
-
-def _cells(mask: pd.DataFrame, values: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
-    """Row label, column name and value of every cell that the mask marks, row by row."""
-    shown = values.to_numpy()
-    for row, column in np.argwhere(mask.to_numpy()):
-        yield int(mask.index[row]), str(mask.columns[column]), str(shown[row, column])
 
 
 def _show(number: float | None) -> str:

@@ -1,51 +1,60 @@
 """Variables derived from a household's record, as the codebook declares them.
 
-Each formula below takes columns and returns one column; the codebook says which columns it takes
-and what the result is called, so the same formulas serve every panel, in training and in scoring.
+Each formula below takes columns and returns one column, all float64 with NaN for what is missing;
+several columns come as rows of one array. The codebook says which columns a formula takes and what
+the result is called, so the same formulas serve every panel, in training and in scoring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from inspect import signature
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook, Role
 
+Floats = npt.NDArray[np.float64]
+Formula = Callable[..., Floats]
 
-def ratio(numerator: pd.Series, denominator: pd.Series) -> pd.Series:
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Divide two columns."""
     return numerator / denominator
 
 
-def count_positive(parts: pd.DataFrame) -> pd.Series:
+def count_positive(parts: Floats) -> Floats:
     """Count the parts a household uses at all."""
-    return (parts > 0).sum(axis=1)
+    counts: Floats = (parts > 0).sum(axis=0).astype(np.float64)
+    counts[np.isnan(parts).any(axis=0)] = np.nan
+    return counts
 
 
-def largest_share(parts: pd.DataFrame, unlisted: pd.Series) -> pd.Series:
+def largest_share(parts: Floats, unlisted: Floats) -> Floats:  # noqa: ARG001 - bought, not one part
     """Largest share of one listed part, in [0, 1]; the column of unlisted parts is not one part."""
-    return parts.drop(columns=str(unlisted.name)).max(axis=1)
+    shares: Floats = parts.max(axis=0)
+    return shares
 
 
-def largest(first: pd.Series, second: pd.Series) -> pd.Series:
+def largest(first: Floats, second: Floats) -> Floats:
     """The larger of two columns, household by household."""
-    return first.where(first >= second, second)
+    return np.maximum(first, second)
 
 
-def midpoint(first: pd.Series, second: pd.Series) -> pd.Series:
+def midpoint(first: Floats, second: Floats) -> Floats:
     """The middle of two columns."""
     return (first + second) / 2
 
 
-def one_less(counts: pd.Series) -> pd.Series:
+def one_less(counts: Floats) -> Floats:
     """The count without its first event."""
     return counts - 1
 
 
-def repeat_rate(transactions: pd.Series, runs: pd.Series) -> pd.Series:
+def repeat_rate(transactions: Floats, runs: Floats) -> Floats:
     """Share of purchases after the first that repeat the brand bought before.
 
     A run is an uninterrupted sequence of purchases of one brand, so `transactions - runs` purchases
@@ -56,20 +65,20 @@ def repeat_rate(transactions: pd.Series, runs: pd.Series) -> pd.Series:
         repeat.
     """
     chances = transactions - 1
-    return (transactions - runs) / chances.where(chances > 0)
+    return (transactions - runs) / np.where(chances > 0, chances, np.nan)
 
 
-def complement(share: pd.Series) -> pd.Series:
+def complement(share: Floats) -> Floats:
     """What is missing to a share of 1."""
     return 1 - share
 
 
-def logarithm(values: pd.Series) -> pd.Series:
+def logarithm(values: Floats) -> Floats:
     """Natural logarithm of positive values."""
-    return pd.Series(np.log(values.to_numpy(dtype=float)), index=values.index)
+    return np.log(values)
 
 
-FORMULAS: Mapping[str, Callable[..., pd.Series]] = {
+FORMULAS: Mapping[str, Formula] = {
     formula.__name__: formula
     for formula in (
         ratio,
@@ -117,35 +126,104 @@ def check_formulas(codebook: Codebook) -> None:
             )
 
 
-def _formula(name: str) -> Callable[..., pd.Series]:
+def _formula(name: str) -> Formula:
     if name not in FORMULAS:
         raise ValueError(f"unknown formula {name!r}; known are {', '.join(sorted(FORMULAS))}")
     return FORMULAS[name]
 
 
-def apply_formula(
-    name: str, of: Mapping[str, str], columns: pd.DataFrame, codebook: Codebook
-) -> pd.Series:
-    """Compute one formula on the columns or groups that the codebook gives to its arguments.
+class Computation(NamedTuple):
+    """One formula with the columns that it works on, ready to be computed again and again.
+
+    Attributes:
+        result: Clean name of the column that it gives.
+        formula: The formula.
+        arguments: For each argument the clean name of a column, or the names of several.
+    """
+
+    result: str
+    formula: Formula
+    arguments: Mapping[str, str | tuple[str, ...]]
+
+    @property
+    def sources(self) -> list[str]:
+        """Clean names of all columns that the formula works on."""
+        several = ((s,) if isinstance(s, str) else s for s in self.arguments.values())
+        return [name for names in several for name in names]
+
+    def compute(self, columns: Mapping[str, Floats]) -> Floats:
+        """Compute the column.
+
+        Args:
+            columns: One float64 value per household for each column that the formula works on,
+                missing ones allowed.
+
+        Returns:
+            One value per household; missing where one that it depends on is.
+        """
+        return self.formula(
+            **{
+                name: columns[source]
+                if isinstance(source, str)
+                else np.array([columns[each] for each in source])
+                for name, source in self.arguments.items()
+            }
+        )
+
+
+def prepare_formula(
+    result: str, name: str, of: Mapping[str, str], codebook: Codebook
+) -> Computation:
+    """Look up the formula and the columns that the codebook gives to its arguments.
 
     Args:
+        result: Clean name of the column that it gives.
         name: Name of a formula of this module.
-        of: For each argument a clean column name, or a group name where it takes several columns.
-        columns: One row per household with at least the named columns.
+        of: For each argument a clean column name, or a group name where it takes several columns:
+            those of the group that no other argument takes.
         codebook: The panel's codebook.
-
-    Returns:
-        One float64 value per household, in the order of `columns`.
 
     Raises:
         ValueError: The formula does not exist.
     """
-    formula = _formula(name)
+    single = {source for source in of.values() if source in codebook}
     arguments = {
-        argument: columns[source] if source in codebook else columns[codebook.columns_of(source)]
+        argument: source
+        if source in codebook
+        else tuple(each for each in codebook.columns_of(source) if each not in single)
         for argument, source in of.items()
     }
-    return formula(**arguments).astype("float64")
+    return Computation(result, _formula(name), arguments)
+
+
+def list_computations(
+    names: Iterable[str], codebook: Codebook, given: Collection[str] = ()
+) -> list[Computation]:
+    """List what must be computed to know some variables.
+
+    Args:
+        names: The variables wanted.
+        codebook: The panel's codebook.
+        given: Derived variables that are known already. Raw fields always are.
+
+    Returns:
+        The computations in an order in which each finds what it works on.
+
+    Raises:
+        ValueError: A name is not in the codebook.
+    """
+    wanted = [codebook[name].name for name in names]
+    missing = _find_missing(wanted, given, codebook)
+    return [
+        prepare_formula(variable.name, variable.formula, variable.of, codebook)
+        for variable in codebook.derived
+        if variable.name in missing
+    ]
+
+
+def take_columns(table: pd.DataFrame, names: Iterable[str]) -> dict[str, Floats]:
+    """Take columns out of a table as float64, NaN where a value is missing."""
+    return {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names}
 
 
 def derive_features(
@@ -157,25 +235,23 @@ def derive_features(
         households: One row per household with the variables themselves, or else the fields that
             they are computed from.
         codebook: The panel's codebook.
-        names: The derived variables wanted; None means all.
+        names: The derived variables wanted, fields among them as they are; None means all.
 
     Returns:
-        One row per household in the same order and index; one float64 column per derived variable,
-        missing only where the formula says so.
+        One row per household in the same order and index; one float64 column per variable, missing
+        where the formula says so or a value behind it is.
 
     Raises:
         ValueError: A name is not in the codebook.
     """
-    every = [variable.name for variable in codebook.derived]
-    wanted = every if names is None else [codebook[name].name for name in names]
-    known = households[[name for name in households.columns if name in codebook]]
-    missing = _find_missing(wanted, known.columns, codebook)
-    for variable in codebook.derived:
-        if variable.name not in missing:
-            continue
-        column = apply_formula(variable.formula, variable.of, known, codebook)
-        known = known.assign(**{variable.name: column})
-    return known[wanted].copy()
+    wanted = [variable.name for variable in codebook.derived] if names is None else list(names)
+    steps = list_computations(wanted, codebook, households.columns)
+    results = {step.result for step in steps}
+    needed = {*wanted, *(name for step in steps for name in step.sources)} - results
+    columns = take_columns(households, sorted(needed))
+    for step in steps:
+        columns[step.result] = step.compute(columns)
+    return pd.DataFrame({name: columns[name] for name in wanted}, index=households.index)
 
 
 def _find_missing(

@@ -41,7 +41,7 @@ def find_mismatches(
     naming = segmentation.naming
     if naming.when_unmatched == "number":
         return {}
-    signs = derive_features(eligible_households, codebook, naming.variables).astype("float64")
+    signs = derive_features(eligible_households, codebook, naming.variables)
     found = {
         solution: find_mismatch(signs, group["label"].to_numpy(np.intp), naming)
         for solution, group in group_by_solution(candidate_labels)

@@ -111,7 +111,7 @@ def take_values(
     Returns:
         One float64 column per variable; same rows and index.
     """
-    return derive_features(households, codebook, specification.variables).astype("float64")
+    return derive_features(households, codebook, specification.variables)
 
 
 def separate_candidates(

@@ -61,7 +61,7 @@ class HouseholdFeatures(TransformerMixin, BaseEstimator):
         Returns:
             One float64 column per variable, in order; same rows and index.
         """
-        return derive_features(X, self.codebook, self.variables).astype("float64")
+        return derive_features(X, self.codebook, self.variables)
 
 
 class NamedPartition(ClassifierMixin, BaseEstimator):

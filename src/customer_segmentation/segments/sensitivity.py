@@ -95,7 +95,7 @@ def _vary(setting: Setting, name: str, kind: str, base: Labels, other: Labels, n
     moved, ari = count_moved(base, other)
     naming = setting.segmentation.naming
     eligible = setting.households[setting.is_eligible]
-    signs = derive_features(eligible, setting.codebook, naming.variables).astype("float64")
+    signs = derive_features(eligible, setting.codebook, naming.variables)
     names = name_segments(signs, base, naming.model_copy(update={"when_unmatched": "number"}))
     k = setting.segments
     aligned = align(cross_tabulate(base, other, k, k))[other]

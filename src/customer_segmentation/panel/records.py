@@ -1,0 +1,238 @@
+"""Households to be scored, of which not everything need be known, from whatever tells them.
+
+A field may be called by its clean name or by its name in the panel file, and a code given as its
+number or as its label. A field that is not there is not known. An empty cell of a table means "not
+stated" in a field that has a code for that, and not known in any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from customer_segmentation.panel.codebook import Field, same_name
+from customer_segmentation.panel.contract import (
+    Problem,
+    Sheet,
+    describe_expected,
+    find_problems,
+    read_number,
+    refuse,
+)
+from customer_segmentation.panel.rules import LARGEST, Floats, Rules
+
+Record = Mapping[str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Households:
+    """Households whose values have passed the contract; not everything of them need be known.
+
+    Attributes:
+        rules: What they have passed, and the position of each field.
+        values: Fields x households, in codebook order: codes as the panel file has them, NaN for
+            what is not known.
+    """
+
+    rules: Rules
+    values: Floats
+
+    def __len__(self) -> int:
+        """The number of households."""
+        return int(self.values.shape[1])
+
+    @property
+    def ids(self) -> Floats:
+        """The identifier of each household, NaN where it has none."""
+        ids: Floats = self.values[self.rules.position[self.rules.codebook.identifier]]
+        return ids
+
+
+class Reading(NamedTuple):
+    """What records hold, those that are refused set aside.
+
+    Attributes:
+        households: The accepted ones, in order.
+        accepted: The number of each among the records, from 0.
+        refused: What is wrong with each other record, by its number.
+    """
+
+    households: Households
+    accepted: list[int]
+    refused: dict[int, list[Problem]]
+
+
+class RecordReader:
+    """Reads records and tables by a codebook, looked up once.
+
+    Args:
+        rules: What the codebook asks of every field.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        fields = rules.codebook.fields
+        self._names = [field.name for field in fields]
+        self._positions = {name: at for at, f in enumerate(fields) for name in (f.name, f.raw_name)}
+        self._labels = [{label.casefold(): code for code, label in f.codes.items()} for f in fields]
+
+    def read_records(self, records: Sequence[Record]) -> Reading:
+        """Read records of a program, each by itself.
+
+        Args:
+            records: For each household its fields. Numbers are numbers, not text; a code may be the
+                text of its label, in upper or lower case.
+
+        Returns:
+            The households that are accepted, and what is wrong with the others. A problem calls a
+            field by its clean name. An id may come twice: the records are not of one file.
+        """
+        rows = [[np.nan] * len(self._names) for _ in records]
+        refused = {
+            number: problems
+            for number, record in enumerate(records)
+            if (problems := list(self._fill(rows[number], number, record)))
+        }
+        values = np.array(rows).reshape(len(records), len(self._names))
+        kept = self.rules.accept(values.T)
+        for number in np.flatnonzero(~kept).tolist():
+            if number not in refused:
+                sheet = Sheet(values[[number]].T, [number], self._names)
+                refused[number] = find_problems(sheet, self.rules)
+        accepted = [number for number in range(len(records)) if number not in refused]
+        households = values[accepted] if refused else values
+        return Reading(
+            Households(self.rules, np.ascontiguousarray(households.T)), accepted, refused
+        )
+
+    def read_table(self, table: pd.DataFrame, source: str) -> Households:
+        """Read a table, or refuse it as a whole.
+
+        Args:
+            table: One row per household, any of the fields as columns: numbers, or text as in a
+                file, where a share may be written `37.7%`. The index names the rows.
+            source: Where it comes from, for messages.
+
+        Returns:
+            The households, in order.
+
+        Raises:
+            HouseholdDataError: A column is unknown, or a field has two; an id is repeated; or a
+                value is not what the codebook says. The message names source, row, column and value
+                of the first problems.
+        """
+        columns = self._find_columns(table.columns, source)
+        values = np.full((len(self._names), len(table)), np.nan)
+        texts = {}
+        for at, column in columns.items():
+            field = self.rules.codebook.fields[at]
+            values[at], written = _read_column(table[column], field, self._labels[at])
+            if written is not None:
+                texts[at] = written
+        self._state_blank_records(values, columns)
+        names = [columns.get(at, name) for at, name in enumerate(self._names)]
+        unreadable = [
+            (household, at)
+            for at, written in texts.items()
+            for household in np.flatnonzero(np.isnan(values[at]) & (written != "")).tolist()
+        ]
+        if unreadable or not self.rules.accept(values).all() or self._repeats_an_id(values):
+            sheet = Sheet(values, table.index.tolist(), names, texts)
+            said = [self._describe_unreadable(sheet, *place) for place in sorted(unreadable)]
+            refuse(source, [*said, *find_problems(sheet, self.rules)])
+        return Households(self.rules, values)
+
+    def _fill(self, row: list[float], number: int, record: Record) -> Iterator[Problem]:
+        for name, value in record.items():
+            at = self._positions.get(name)
+            if at is None:
+                at = self._positions.get(same_name(name))
+            if at is None:
+                if name not in self.rules.codebook.ignored_raw_names:
+                    yield Problem(number, name, "", self._advise_on_name(name))
+            elif row[at] == row[at]:  # not NaN: it has been told
+                yield Problem(number, self._names[at], "", _TWICE)
+            elif (read := _read_value(value, self._labels[at])) is None:
+                field = self.rules.codebook.fields[at]
+                yield Problem(number, field.name, "", f"expected {_describe_value(field)}")
+            else:
+                row[at] = read
+
+    def _find_columns(self, names: Iterable[object], source: str) -> dict[int, str]:
+        """The column of each field, by the field's position."""
+        found: dict[int, str] = {}
+        problems = []
+        for name in map(str, names):
+            at = self._positions.get(same_name(name))
+            if at in found:
+                problems.append(Problem(None, name, "", f"{_TWICE} (the other is {found[at]!r})"))
+            elif at is not None:
+                found[at] = name
+            elif same_name(name) not in self.rules.codebook.ignored_raw_names:
+                problems.append(Problem(None, name, "", self._advise_on_name(name)))
+        refuse(source, problems)
+        return found
+
+    def _advise_on_name(self, name: str) -> str:
+        near = get_close_matches(same_name(name), self._positions, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "leave it out"
+        return f"is no field of the codebook; {hint}"
+
+    def _describe_unreadable(self, sheet: Sheet, household: int, at: int) -> Problem:
+        advice = f"expected {_describe_value(self.rules.codebook.fields[at])}"
+        return Problem(sheet.rows[household], sheet.names[at], sheet.quote(at, household), advice)
+
+    def _state_blank_records(self, values: Floats, columns: Iterable[int]) -> None:
+        """Write out what an empty cell means in a record that was never filled in."""
+        blank = self.rules.find_blank(values)
+        for at in self.rules.blank_only & set(columns):
+            code = self.rules.codebook.fields[at].not_stated_in_blank_record
+            values[at, blank & np.isnan(values[at])] = code
+
+    def _repeats_an_id(self, values: Floats) -> bool:
+        ids = values[self.rules.position[self.rules.codebook.identifier]]
+        known = ids[~np.isnan(ids)]
+        return len(np.unique(known)) < len(known)
+
+
+_TWICE = "stands twice; give the field under one of its names"
+
+
+def _read_value(value: object, labels: Mapping[str, int]) -> float | None:
+    """The number that a value of a record is; None if it is none."""
+    if isinstance(value, str):
+        return labels.get(value.strip().casefold())
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    return float(value) if -LARGEST <= value <= LARGEST else None
+
+
+def _read_column(
+    column: pd.Series, field: Field, labels: Mapping[str, int]
+) -> tuple[Floats, npt.NDArray[np.object_] | None]:
+    """The numbers of a column, and what was written where text came."""
+    blank = np.nan if field.not_stated is None else float(field.not_stated)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isnan(numbers), blank, numbers), None
+    texts = column.astype("str").str.strip().fillna("").to_numpy(dtype=object)
+    kinds, written = pd.factorize(texts)
+    read = [_read_text(text, field, labels, blank) for text in written]
+    return np.array(read, dtype=np.float64)[kinds], texts
+
+
+def _read_text(text: str, field: Field, labels: Mapping[str, int], blank: float) -> float:
+    if not text:
+        return blank
+    return float(labels.get(text.casefold(), read_number(text, field)))
+
+
+def _describe_value(field: Field) -> str:
+    labels = f" or its label ({', '.join(field.codes.values())})" if field.codes else ""
+    return f"{describe_expected(field)}{labels}"

@@ -1,0 +1,202 @@
+"""The rules of a codebook in a form that checks one household or a million at the same pace.
+
+Households stand here as one array: a row per field in the order of the codebook, a column per
+household, codes as the panel file has them, NaN for what is not known. What is not known breaks no
+rule. `panel.contract` says to people what these rules find.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_segmentation.panel.codebook import Codebook, Field
+from customer_segmentation.panel.features import Computation, prepare_formula
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+LARGEST = np.finfo(np.float64).max
+LARGEST_WHOLE = 2.0**53  # beyond it, floating-point numbers skip whole numbers
+
+
+class Sums(NamedTuple):
+    """What the shares of each composition of each household add up to: compositions x households.
+
+    Attributes:
+        totals: Of the shares that are known.
+        off: Whether the total cannot be right: it exceeds the composition's, or no share is unknown
+            and it falls short.
+    """
+
+    totals: Floats
+    off: Flags
+
+
+class Implied(NamedTuple):
+    """What a field must be by its identity with other fields, household by household.
+
+    Attributes:
+        field: The field.
+        expected: What follows from the others; NaN where they are not known.
+        impossible: Whether it is out of the field's range.
+        off: Whether it is impossible, or the field differs from it.
+    """
+
+    field: Field
+    expected: Floats
+    impossible: Flags
+    off: Flags
+
+
+class Rules:
+    """What the codebook asks of numbers, looked up once.
+
+    Args:
+        codebook: The panel's codebook.
+    """
+
+    def __init__(self, codebook: Codebook) -> None:
+        self.codebook = codebook
+        fields = codebook.fields
+        self.position = {field.name: at for at, field in enumerate(fields)}
+        limits = np.array([_find_limits(field) for field in fields])
+        self._lowest, self._highest = limits.T[:, :, np.newaxis]
+        self._whole = np.array([[field.is_whole] for field in fields])
+        self._gapped = {at: field.codes for at, field in enumerate(fields) if _has_gaps(field)}
+        groups = [group.name for group in codebook.compositions]
+        self._parts = np.array(
+            [[field.group == group for field in fields] for group in groups], dtype=np.float64
+        ).reshape(len(groups), len(fields))
+        self._targets = np.array([[group.sums_to or 0.0] for group in codebook.compositions])
+        self._tolerances = np.array([[group.tolerance] for group in codebook.compositions])
+
+    def accept(self, values: Floats) -> Flags:
+        """Find the households that keep every rule.
+
+        Args:
+            values: Fields x households.
+
+        Returns:
+            One flag per household.
+        """
+        refused = self.refuse_values(values)
+        accepted = np.where(refused, np.nan, values)
+        off = [each.off for each in self.follow_identities(accepted)]
+        broken = np.concatenate([refused, self.add_up(accepted).off, *(each[None] for each in off)])
+        kept: Flags = np.logical_not(broken.any(axis=0))
+        return kept
+
+    def refuse_values(self, values: Floats) -> Flags:
+        """Find the values that are no code, no whole number, or out of range by themselves.
+
+        Args:
+            values: Fields x households.
+
+        Returns:
+            One flag per value.
+        """
+        refused: Flags = (values < self._lowest) | (values > self._highest)
+        refused |= self._whole & (np.floor(values) < values)
+        for at, codes in self._gapped.items():
+            refused[at] |= ~np.isin(values[at], list(codes)) & ~np.isnan(values[at])
+        return refused
+
+    def add_up(self, values: Floats) -> Sums:
+        """Add up the shares of every composition.
+
+        Args:
+            values: Fields x households.
+        """
+        known = ~np.isnan(values)
+        totals = self._parts @ np.where(known, values, 0.0)
+        complete = self._parts @ ~known == 0
+        excess = totals - self._targets
+        return Sums(totals, (excess > self._tolerances) | (complete & (excess < -self._tolerances)))
+
+    def follow_identities(self, values: Floats) -> list[Implied]:
+        """Work out every field that others imply, exceptions that are declared aside.
+
+        Args:
+            values: Fields x households.
+        """
+        return [
+            _compare(field, values[self.position[field.name]], factor * expected.compute(columns))
+            for field, factor, expected in self._identities
+            if (columns := {name: values[self.position[name]] for name in expected.sources})
+        ]
+
+    def erase_unstated(self, values: Floats) -> Floats:
+        """Set what is not stated to missing, as the tables of the project have it.
+
+        Args:
+            values: Fields x households.
+
+        Returns:
+            A copy. A value that means "not stated" only in a blank record is missing there only.
+        """
+        erased = np.where(values == self._unstated, np.nan, values)
+        for at in self.blank_only:
+            code = self.codebook.fields[at].not_stated_in_blank_record
+            erased[at, self.find_blank(values) & (values[at] == code)] = np.nan
+        return erased
+
+    def find_blank(self, values: Floats) -> Flags:
+        """Find the records that were never filled in: every field that can say so is not stated.
+
+        Args:
+            values: Fields x households.
+
+        Returns:
+            One flag per household; never true when the codebook has no such field.
+        """
+        optional = self._optional
+        blank: Flags = (values[optional] == self._unstated[optional]).all(axis=0)
+        return blank & bool(optional)
+
+    @cached_property
+    def _identities(self) -> list[tuple[Field, float, Computation]]:
+        return [
+            (field, kept.factor, prepare_formula(field.name, kept.formula, kept.of, self.codebook))
+            for field in self.codebook.fields
+            if (kept := field.identity) and not kept.exceptions
+        ]
+
+    @cached_property
+    def _unstated(self) -> Floats:
+        codes = [field.not_stated for field in self.codebook.fields]
+        return np.array([[np.nan if code is None else code] for code in codes])
+
+    @cached_property
+    def _optional(self) -> list[int]:
+        return [at for at, field in enumerate(self.codebook.fields) if field.not_stated is not None]
+
+    @cached_property
+    def blank_only(self) -> frozenset[int]:
+        """Positions of the fields with a value that means "not stated" in a blank record only."""
+        fields = enumerate(self.codebook.fields)
+        return frozenset(at for at, f in fields if f.not_stated_in_blank_record is not None)
+
+
+def _find_limits(field: Field) -> tuple[float, float]:
+    if field.codes:
+        return min(field.codes), max(field.codes)
+    largest = LARGEST_WHOLE if field.is_whole else LARGEST
+    low = -largest if field.minimum is None else field.minimum
+    high = largest if field.maximum is None else field.maximum
+    return low, high
+
+
+def _has_gaps(field: Field) -> bool:
+    return bool(field.codes) and len(field.codes) <= max(field.codes) - min(field.codes)
+
+
+def _compare(field: Field, values: Floats, expected: Floats) -> Implied:
+    low, high = _find_limits(field)
+    tolerance = field.identity.tolerance if field.identity else 0.0
+    differs = np.abs(values - expected) > tolerance
+    impossible = (expected < low) | (expected > high)
+    return Implied(field, expected, impossible, differs | impossible)
