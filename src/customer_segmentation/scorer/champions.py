@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +32,19 @@ from customer_segmentation.scorer.stored import (
 from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.calibration import COLDEST, HOTTEST, apply_temperature
 from customer_segmentation.typing_tool.conformal import find_thresholds
-from customer_segmentation.typing_tool.encoding import Levels, Number, encode, encoded_fields
+from customer_segmentation.typing_tool.encoding import (
+    Encoding,
+    Levels,
+    Number,
+    encoded_fields,
+)
+from customer_segmentation.typing_tool.estimators import MAJORITY, PROCEDURE
+from customer_segmentation.typing_tool.explanation import Explanation, calibrate_attribution
+from customer_segmentation.typing_tool.folds import NESTED_CV
 from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 Floats = npt.NDArray[np.float64]
+Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
 class StoredLevels(Configured):
@@ -57,6 +67,26 @@ class StoredNumber(Configured):
     blank: StrictBool
 
 
+class Evidence(Configured):
+    """How good the answers from an information set are: the procedure, by nested validation.
+
+    Attributes:
+        households: Number of households that were tested.
+        accuracy, accuracy_low, accuracy_high: Share that was named rightly, with its interval.
+        majority: The accuracy of always naming the largest segment.
+        coverage: Share of the households whose conformal set held their segment.
+        set_size: Mean number of segments in a set.
+    """
+
+    households: Annotated[int, Field(strict=True, ge=1)]
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    majority: Share
+    coverage: Share
+    set_size: Annotated[Finite, Field(ge=1)]
+
+
 class Champion(Configured):
     """The classifier that answers for an information set.
 
@@ -70,6 +100,7 @@ class Champion(Configured):
         temperature: What the evidence is divided by; see `calibration`.
         thresholds: For each segment the calibrated probability from which it belongs to the
             conformal set.
+        evidence: How good its answers are; None where that was not measured.
     """
 
     information_set: str = Field(min_length=1)
@@ -80,6 +111,7 @@ class Champion(Configured):
     shares: Shares
     temperature: Annotated[Finite, Field(ge=COLDEST, le=HOTTEST)]
     thresholds: Probabilities
+    evidence: Evidence | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -104,29 +136,50 @@ class Champion(Configured):
         """The fields and derived variables of the information set, in order."""
         return [entry.field for entry in self.encoding]
 
-    @cached_property
+    @property
     def entries(self) -> list[Levels | Number]:
-        """The encoding as `encoding.encode` takes it."""
+        """The encoding as `encoding.encoded_fields` takes it."""
         return [_restore(entry) for entry in self.encoding]
 
-    def predict_proba(self, values: pd.DataFrame) -> Floats:
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.entries)
+
+    @cached_property
+    def _shares(self) -> Floats:
+        return np.array(self.shares)
+
+    def predict_proba(self, columns: Mapping[str, Floats]) -> Floats:
         """Give every household a calibrated probability for each segment.
 
         Args:
-            values: One row per household, one float64 column per field, missing values allowed.
+            columns: One float64 value per household for each field, missing ones allowed.
 
         Returns:
             One row per household, one column per segment; rows sum to 1.
         """
-        if values.empty:  # which XGBoost answers without saying how many segments there are
-            return np.empty((0, len(self.segments)))
-        columns = {name: values[name].to_numpy(dtype=np.float64) for name in self.fields}
-        raw = self.estimator.predict_proba(encode(columns, self.entries))
-        return apply_temperature(raw, np.array(self.shares), self.temperature)
+        raw = self.estimator.predict_proba(self._encoding.encode(columns))
+        return apply_temperature(raw, self._shares, self.temperature)
+
+    def explain(self, columns: Mapping[str, Floats]) -> Explanation:
+        """Tell how the fields of every household add up to its calibrated probabilities.
+
+        Args:
+            columns: As for `predict_proba`.
+        """
+        attribution = self.estimator.attribute(self._encoding.encode(columns))
+        fields = encoded_fields(self.entries)
+        return calibrate_attribution(
+            attribution, fields, self.segments, self._shares, self.temperature
+        )
 
 
 def extract_champion(
-    information_set: str, claim: Claim, classifier: TunedClassifier, error_rate: float
+    information_set: str,
+    claim: Claim,
+    classifier: TunedClassifier,
+    error_rate: float,
+    evidence: Evidence | None = None,
 ) -> Champion:
     """Take from a tuned classifier all that is needed to score with it.
 
@@ -135,6 +188,7 @@ def extract_champion(
         claim: What its accuracy is evidence of.
         classifier: The champion, fitted on all eligible households.
         error_rate: Share of the households of a segment whose conformal set may miss it.
+        evidence: How good its answers are, if that was measured.
     """
     numbers = classifier.numbers
     of_training = classifier.out_of_fold[np.arange(len(numbers)), numbers]
@@ -148,6 +202,35 @@ def extract_champion(
         shares=to_row(classifier.shares),
         temperature=classifier.temperature,
         thresholds=to_row(thresholds),
+        evidence=evidence,
+    )
+
+
+def collect_evidence(
+    information_set: str, classifier_metrics: pd.DataFrame, conformal_summary: pd.DataFrame
+) -> Evidence:
+    """Take from the tables of the modelling what is said of an information set.
+
+    Args:
+        information_set: Name of the set.
+        classifier_metrics: One row per information set x model x protocol.
+        conformal_summary: One row per information set x group of households.
+    """
+    of_set = classifier_metrics["information_set"] == information_set
+    nested = classifier_metrics[of_set & (classifier_metrics["protocol"] == NESTED_CV)]
+    by_model = nested.set_index("model")
+    procedure: Any = by_model.loc[PROCEDURE]
+    majority: Any = by_model.loc[MAJORITY]
+    of_all = conformal_summary["group_by"] == "all"
+    sets = conformal_summary[of_all & (conformal_summary["information_set"] == information_set)]
+    return Evidence(
+        households=int(procedure["n"]),
+        accuracy=float(procedure["accuracy"]),
+        accuracy_low=float(procedure["accuracy_low"]),
+        accuracy_high=float(procedure["accuracy_high"]),
+        majority=float(majority["accuracy"]),
+        coverage=float(sets["coverage"].iloc[0]),
+        set_size=float(sets["mean_set_size"].iloc[0]),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 from sklearn.pipeline import Pipeline
 
-from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.scorer.stored import (
     Finite,
@@ -25,13 +25,7 @@ from customer_segmentation.scorer.stored import (
 from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.partition import Partition
 from customer_segmentation.segments.scores import ConstructScores, Learnt, Standard
-from customer_segmentation.segments.segmenter import (
-    FEATURES,
-    SCORES,
-    SEGMENTS,
-    HouseholdFeatures,
-    NamedPartition,
-)
+from customer_segmentation.segments.segmenter import FEATURES, SCORES, SEGMENTS
 
 
 class StoredIndicator(Configured):
@@ -68,6 +62,7 @@ class StoredSegmenter(Configured):
         centres, variances: One row per segment, one number per score; see `partition.Partition`.
         shares: One per segment.
         names: One per segment.
+        minimum_transactions: A household with fewer has a thin record.
     """
 
     variables: Names
@@ -78,6 +73,7 @@ class StoredSegmenter(Configured):
     variances: PositiveTable
     shares: Shares
     names: Annotated[Names, Field(min_length=2)]
+    minimum_transactions: Annotated[int, Field(strict=True, ge=1)]
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -101,15 +97,9 @@ class StoredSegmenter(Configured):
                 raise ValueError(f"{each.variable} is shrunk and needs a pooled rate")
         return self
 
-    def restore(self, codebook: Codebook) -> Pipeline:
-        """Make the fitted segmenter again.
-
-        Args:
-            codebook: The codebook that it was fitted with.
-
-        Returns:
-            A Pipeline that gives the same answers to the last bit; see `segmenter.fit_segmenter`.
-        """
+    @cached_property
+    def scorer(self) -> ConstructScores:
+        """What turns variables into scores, as it was fitted."""
         scorer = ConstructScores(self.scores)
         scorer.indicators_ = {
             name: Learnt(**each.model_dump()) for name, each in self.indicators.items()
@@ -117,17 +107,20 @@ class StoredSegmenter(Configured):
         scorer.scores_ = {
             name: Standard(**each.model_dump()) for name, each in self.standards.items()
         }
-        parts = map(np.array, (self.centres, self.variances, self.shares))
-        features = HouseholdFeatures(codebook, self.variables)
-        named = NamedPartition(Partition(*parts), self.names)
-        return Pipeline([(FEATURES, features), (SCORES, scorer), (SEGMENTS, named)])
+        return scorer
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The segments in the space of the scores."""
+        return Partition(*map(np.array, (self.centres, self.variances, self.shares)))
 
 
-def extract_segmenter(segmenter: Pipeline) -> StoredSegmenter:
+def extract_segmenter(segmenter: Pipeline, minimum_transactions: int) -> StoredSegmenter:
     """Take from a fitted segmenter all that it knows.
 
     Args:
         segmenter: As `segmenter.fit_segmenter` makes it.
+        minimum_transactions: A household with fewer was set aside as thin.
     """
     features, scorer, named = (segmenter[step] for step in (FEATURES, SCORES, SEGMENTS))
     return StoredSegmenter(
@@ -141,4 +134,5 @@ def extract_segmenter(segmenter: Pipeline) -> StoredSegmenter:
         variances=to_table(named.partition.variances),
         shares=to_row(named.partition.shares),
         names=tuple(named.names),
+        minimum_transactions=minimum_transactions,
     )

@@ -23,16 +23,17 @@ from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.estimators import BoostedTrees
+from customer_segmentation.scorer.examples import Example
 from customer_segmentation.scorer.segmenter import StoredSegmenter
 from customer_segmentation.scorer.stored import read_json, write_json
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 1  # goes up with every change of the files that other code would misread
+SCHEMA_VERSION = 2  # goes up with every change of the files that other code would misread
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Model = TypeVar("Model", bound=BaseModel)
 
-_CODEBOOK, _SEGMENTER, _CHAMPION = "codebook", "segmenter", "champion"
+_CODEBOOK, _SEGMENTER, _CHAMPION, _EXAMPLES = "codebook", "segmenter", "champion", "examples"
 _SEALED = re.compile(rb'(\{.+),"version":"([0-9a-f]{64})"\}\n', re.DOTALL)
 _WRITE_AGAIN = "write the bundle again: `kedro run --pipelines modelling`."
 
@@ -59,7 +60,7 @@ class Manifest(Configured):
     Attributes:
         schema_version: Which form the files have.
         libraries: Version of each library that the bundle was made with, by its name.
-        codebook, segmenter: SHA-256 of these files.
+        codebook, segmenter, examples: SHA-256 of these files.
         champions: Files of the champions, in the order in which they are asked.
         version: SHA-256 of all the above as it is written.
     """
@@ -69,11 +70,16 @@ class Manifest(Configured):
     codebook: Digest
     segmenter: Digest
     champions: tuple[ChampionFiles, ...]
+    examples: Digest
     version: Digest
 
 
 class _Schema(BaseModel):
     schema_version: StrictInt
+
+
+class _Examples(Configured):
+    examples: tuple[Example, ...]
 
 
 def pack_bundle(bundle: ScoringBundle) -> dict[str, bytes]:
@@ -104,6 +110,7 @@ def pack_bundle(bundle: ScoringBundle) -> dict[str, bytes]:
         "codebook": keep(_CODEBOOK, _write(bundle.codebook)),
         "segmenter": keep(_SEGMENTER, _write(bundle.segmenter)),
         "champions": [keep_champion(*each) for each in enumerate(bundle.champions, start=1)],
+        "examples": keep(_EXAMPLES, _write(_Examples(examples=bundle.examples))),
     }
     return {**files, MANIFEST: _seal(write_json(manifest))}
 
@@ -162,8 +169,11 @@ def unpack_bundle(files: Mapping[str, bytes], folder: Path) -> ScoringBundle:
         checked.read_champion(f"{_CHAMPION}_{number}", each)
         for number, each in enumerate(manifest.champions, start=1)
     )
+    examples = checked.read(_Examples, _EXAMPLES, manifest.examples).examples
     try:
-        return ScoringBundle(codebook, segmenter, champions, manifest.libraries, manifest.version)
+        return ScoringBundle(
+            codebook, segmenter, champions, examples, manifest.libraries, manifest.version
+        )
     except ValueError as error:
         raise _unknown(folder / MANIFEST, str(error)) from error
 
@@ -225,6 +235,7 @@ def _list_names(manifest: Manifest) -> list[str]:
     return [
         _name_file(_CODEBOOK, manifest.codebook, "json"),
         _name_file(_SEGMENTER, manifest.segmenter, "json"),
+        _name_file(_EXAMPLES, manifest.examples, "json"),
         *(_name_file(what, each.numbers, "json") for what, each in numbered),
         *(_name_file(what, each.trees, "ubj") for what, each in numbered if each.trees),
     ]

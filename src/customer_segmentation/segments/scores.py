@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
@@ -102,11 +103,11 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         names = [score.name for score in self.scores]
         return pd.DataFrame(self.compute(X), index=X.index, columns=names)
 
-    def compute(self, X: pd.DataFrame) -> Values:
+    def compute(self, X: pd.DataFrame | Mapping[str, Values]) -> Values:
         """Compute the weighted scores as a matrix.
 
         Args:
-            X: As in `transform`.
+            X: As in `transform`, or the columns of such a table.
 
         Returns:
             One row per household, one column per score.
@@ -114,22 +115,23 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         Raises:
             SegmentationError: A variable is missing for a household (a rate without events aside).
         """
-        columns = _columns(X)
-        values = np.column_stack([self._compute(columns, score) for score in self.scores])
+        columns = _columns(X) if isinstance(X, pd.DataFrame) else X
+        by_score = np.array([self._compute(columns, score) for score in self.scores])
+        values = np.ascontiguousarray(by_score.T)
         if np.isnan(values).any():
             _refuse_missing(values, self.scores)
         return values
 
     def _compute(self, columns: Mapping[str, Values], score: Score) -> Values:
         mean, sd = self.scores_[score.name]
-        scores: Values = (self._average(columns, score) - mean) / sd * np.sqrt(score.weight)
+        scores: Values = (self._average(columns, score) - mean) / sd * math.sqrt(score.weight)
         return scores
 
     def _average(self, columns: Mapping[str, Values], score: Score) -> Values:
         z_scores = [
             _standardise(columns, i, self.indicators_[i.variable]) for i in score.indicators
         ]
-        average: Values = np.mean(z_scores, axis=0)
+        average: Values = sum(z_scores[1:], start=z_scores[0]) / len(z_scores)
         return average
 
 
@@ -213,5 +215,7 @@ def _prepare(columns: Mapping[str, Values], indicator: Indicator, pooled: float)
 
 
 def _standardise(columns: Mapping[str, Values], indicator: Indicator, learnt: Learnt) -> Values:
-    values = np.clip(_prepare(columns, indicator, learnt.pooled), learnt.lower, learnt.upper)
-    return (values - learnt.mean) / learnt.sd
+    values = _prepare(columns, indicator, learnt.pooled)
+    # Faster than np.clip for a single household, and the same.
+    capped = np.minimum(np.maximum(values, learnt.lower), learnt.upper)
+    return (capped - learnt.mean) / learnt.sd

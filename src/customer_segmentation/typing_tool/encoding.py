@@ -6,7 +6,7 @@ the batch and the service, and can be stored without its code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -97,7 +97,7 @@ class FieldEncoder(TransformerMixin, BaseEstimator):
             One row per household, one column per name of `encoded_fields`.
         """
         columns = {name: X[name].to_numpy(dtype=np.float64) for name in self.fields}
-        return encode(columns, self.entries_)
+        return Encoding(self.entries_).encode(columns)
 
     def _learn(self, name: str, values: Floats) -> Levels | Number:
         known = values[~np.isnan(values)]
@@ -112,18 +112,34 @@ class FieldEncoder(TransformerMixin, BaseEstimator):
         return Number(name, fill, float(filled.mean()), spread if spread > 0 else 1.0, blank)
 
 
-def encode(columns: dict[str, Floats], entries: Sequence[Levels | Number]) -> Floats:
-    """Encode households by what an encoder has learnt.
+class Encoding:
+    """What an encoder has learnt, laid out so that it encodes one household or a million.
 
     Args:
-        columns: One float64 value per household for each field, missing ones allowed.
-        entries: What was learnt.
-
-    Returns:
-        One row per household, one column per name of `encoded_fields`.
+        entries: What was learnt, one entry per field.
     """
-    blocks = [block for entry in entries for block in _encode_field(columns[entry.field], entry)]
-    return np.column_stack(blocks)
+
+    def __init__(self, entries: Sequence[Levels | Number]) -> None:
+        self.fields = [entry.field for entry in entries]
+        columns = [row for at, entry in enumerate(entries) for row in _list_columns(at, entry)]
+        sources, kinds, constants, means, scales = zip(*columns, strict=True)
+        self._places = np.array(sources), np.array(kinds)
+        self._numbers = np.array(constants), np.array(means), np.array(scales)
+
+    def encode(self, columns: Mapping[str, Floats]) -> Floats:
+        """Encode households.
+
+        Args:
+            columns: One float64 value per household for each field, missing ones allowed.
+
+        Returns:
+            One row per household, one column per name of `encoded_fields`.
+        """
+        from customer_segmentation.typing_tool.kernels import encode_columns
+
+        values = np.array([columns[name] for name in self.fields])
+        encoded: Floats = encode_columns(values, *self._places, *self._numbers)
+        return encoded
 
 
 def encoded_fields(entries: Sequence[Levels | Number]) -> list[str]:
@@ -135,9 +151,11 @@ def encoded_fields(entries: Sequence[Levels | Number]) -> list[str]:
     return [entry.field for entry, width in zip(entries, widths, strict=True) for _ in range(width)]
 
 
-def _encode_field(values: Floats, entry: Levels | Number) -> list[Floats]:
-    missing = np.isnan(values)
-    blank = [missing.astype(np.float64)] if entry.blank else []
+def _list_columns(at: int, entry: Levels | Number) -> list[tuple[int, int, float, float, float]]:
+    """The encoded columns of a field, as `kernels.encode_columns` takes them."""
+    from customer_segmentation.typing_tool.kernels import BLANK, LEVEL, NUMBER
+
+    blank = [(at, BLANK, 0.0, 0.0, 1.0)] if entry.blank else []
     if isinstance(entry, Levels):
-        return [*((values == code).astype(np.float64) for code in entry.codes), *blank]
-    return [(np.where(missing, entry.fill, values) - entry.mean) / entry.scale, *blank]
+        return [*((at, LEVEL, code, 0.0, 1.0) for code in entry.codes), *blank]
+    return [(at, NUMBER, entry.fill, entry.mean, entry.scale), *blank]

@@ -209,20 +209,44 @@ def explain_distances(segmenter: Pipeline, labelled_households: pd.DataFrame) ->
     """
     scores = compute_scores(segmenter, labelled_households)
     named = segmenter[SEGMENTS]
-    order = np.argsort(-named.partition.affinities(scores.to_numpy()), axis=1, kind="stable")
-    own, second = order[:, 0], order[:, 1]
-    distances = _measure_distances(named.partition, scores.to_numpy())
-    row = np.arange(len(scores))
+    compared = compare_distances(named.partition, scores.to_numpy())
     count = scores.shape[1]
     return pd.DataFrame(
         {
             "household_id": np.repeat(labelled_households["household_id"].to_numpy(), count),
-            "segment": np.repeat(named.classes_[own], count),
-            "second_segment": np.repeat(named.classes_[second], count),
+            "segment": np.repeat(named.classes_[compared.own], count),
+            "second_segment": np.repeat(named.classes_[compared.second], count),
             "score": np.tile(scores.columns.to_numpy(), len(scores)),
-            "contribution": (distances[row, second] - distances[row, own]).ravel(),
+            "contribution": compared.contributions.ravel(),
         }
     )
+
+
+class Compared(NamedTuple):
+    """Households between their own segment and the second.
+
+    Attributes:
+        own, second: Number of the segment that each household belongs to most, and after it.
+        contributions: Households x scores, as the column of `explain_distances`.
+    """
+
+    own: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    contributions: Floats
+
+
+def compare_distances(partition: Partition, scores: Floats) -> Compared:
+    """Compare how far households are from the two segments they belong to most.
+
+    Args:
+        partition: The segments.
+        scores: One row per household, one column per score.
+    """
+    order = np.argsort(-partition.affinities(scores), axis=1, kind="stable")
+    own, second = order[:, 0], order[:, 1]
+    distances = _measure_distances(partition, scores)
+    row = np.arange(len(scores))
+    return Compared(own, second, distances[row, second] - distances[row, own])
 
 
 def _attribute(tuned: TunedClassifier, encoded: Floats) -> Attribution:

@@ -8,8 +8,14 @@ import pandas as pd
 from sklearn.pipeline import Pipeline as Segmenter
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.scorer.bundle import build_bundle
-from customer_segmentation.scorer.champions import extract_champion
+from customer_segmentation.scorer.champions import (
+    Champion,
+    collect_evidence,
+    extract_champion,
+)
+from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.scorer.segmenter import extract_segmenter
 from customer_segmentation.scorer.storage import pack_bundle
 from customer_segmentation.segments.choice import find_chosen
@@ -302,32 +308,63 @@ def predict_champions(
     return pd.concat(tables, ignore_index=True)
 
 
-def bundle_champions(
+def extract_champions(
     champions: Mapping[str, TunedClassifier],
-    segmenter: Segmenter,
     circularity_audit: pd.DataFrame,
-    codebook: Codebook,
+    classifier_metrics: pd.DataFrame,
+    conformal_summary: pd.DataFrame,
     modelling: ModellingParameters,
+) -> list[Champion]:
+    """Take from the champions all that is needed to score with them.
+
+    Args:
+        champions: As `typing_tool.procedure.fit_champions`.
+        circularity_audit: As `audit_claims`.
+        classifier_metrics: As `measure_models`.
+        conformal_summary: As `typing_tool.coverage.summarise_coverage`.
+        modelling: The error rate of the conformal sets.
+
+    Returns:
+        One per overlap or prediction set, in the order of the parameters, with what was measured.
+    """
+    claims = circularity_audit.groupby("information_set")["claim"].first()
+    return [
+        extract_champion(
+            name,
+            Claim(claims[name]),
+            champions[name],
+            modelling.conformal.error_rate,
+            collect_evidence(name, classifier_metrics, conformal_summary),
+        )
+        for name in list_answered(circularity_audit)
+    ]
+
+
+def bundle_champions(
+    stored_champions: list[Champion],
+    segmenter: Segmenter,
+    labelled_households: pd.DataFrame,
+    codebook: Codebook,
+    data_processing: DataProcessingParameters,
 ) -> dict[str, bytes]:
     """Put together all that is needed to score a household.
 
     Args:
-        champions: As `typing_tool.procedure.fit_champions`.
+        stored_champions: As `extract_champions`.
         segmenter: The fitted segmenter.
-        circularity_audit: As `audit_claims`.
+        labelled_households: As `label_households`, for the typical household of each segment.
         codebook: The panel's codebook.
-        modelling: The information sets, in the order in which they are asked, and the error rate of
-            the conformal sets.
+        data_processing: How many transactions make a record thick enough.
 
     Returns:
         The files of the bundle, as `scorer.storage.pack_bundle`.
     """
-    claims = circularity_audit.groupby("information_set")["claim"].first()
-    stored = [
-        extract_champion(name, Claim(claims[name]), champions[name], modelling.conformal.error_rate)
-        for name in list_answered(circularity_audit)
-    ]
-    return pack_bundle(build_bundle(codebook, extract_segmenter(segmenter), stored))
+    numbers = extract_segmenter(segmenter, data_processing.minimum_transactions)
+    bundle = build_bundle(codebook, numbers, stored_champions)
+    eligible = labelled_households[~labelled_households["thin_record"]]
+    fields = [field.name for field in codebook.fields]
+    households = bundle.reader.read_table(eligible[fields], "labelled_households")
+    return pack_bundle(add_examples(bundle, households, eligible["segment"].tolist()))
 
 
 def _stack_models(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -25,7 +25,9 @@ from customer_segmentation.typing_tool import (
 )
 from customer_segmentation.typing_tool.estimators import CLASSIFIERS, PROCEDURE
 
-PARAMETERS = {name: f"params:{name}" for name in ("codebook", "segmentation", "modelling")}
+PARAMETERS = {
+    name: f"params:{name}" for name in ("codebook", "data_processing", "segmentation", "modelling")
+}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
@@ -149,6 +151,7 @@ def _store() -> Pipeline:
     steps = [
         _step(procedure.fit_champions, "champions"),
         _step(nodes.predict_champions, "champion_probabilities"),
+        _step(nodes.extract_champions, "stored_champions"),
         _step(nodes.bundle_champions, "scoring_bundle"),
     ]
     return _name("storage", steps)

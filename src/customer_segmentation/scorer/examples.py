@@ -1,0 +1,100 @@
+"""Typical households: aggregates to start from in a form, and to test a copy of a bundle by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field as Setting
+
+from customer_segmentation.panel.codebook import Codebook, Field
+from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.features import prepare_formula
+from customer_segmentation.panel.rules import Rules
+from customer_segmentation.scorer.stored import Finite, Probabilities
+
+Floats = npt.NDArray[np.float64]
+
+DECIMALS = 3  # of shares
+
+
+class Example(Configured):
+    """A household that nobody is: the typical one of a segment.
+
+    Attributes:
+        segment: The segment.
+        values: Every field but the identifier, by clean name, codes as the panel file has them.
+        answers: For each information set the probabilities that its route gives the household, in
+            the bundle's order of segments.
+    """
+
+    segment: str
+    values: dict[str, Finite] = Setting(min_length=1)
+    answers: dict[str, Probabilities] = Setting(min_length=1)
+
+    def check(self, codebook: Codebook, segments: int, information_sets: Sequence[str]) -> None:
+        """Refuse an example that does not fit a bundle.
+
+        Args:
+            codebook: The bundle's codebook.
+            segments: Number of its segments.
+            information_sets: What its routes are called.
+
+        Raises:
+            ValueError: A field is unknown, a set is unknown, or the probabilities are not one per
+                segment.
+        """
+        for name in self.values:
+            codebook.field(name)
+        if set(self.answers) != set(information_sets):
+            raise ValueError(f"the example of {self.segment!r} answers other information sets")
+        if any(len(answer) != segments for answer in self.answers.values()):
+            raise ValueError(f"the example of {self.segment!r} has not one answer per segment")
+
+
+def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
+    """Make up the household that is typical of some: no single one of them shows through.
+
+    Codes are the most frequent ones that are stated, the smallest on ties. Other values are
+    medians, whole where they count. Shares of a composition are means, so that they still add up.
+    What follows from others by an identity is computed.
+
+    Args:
+        values: Fields x households, at least one; codes as the panel file has them.
+        rules: What the codebook asks of every field.
+
+    Returns:
+        A value for every field but the identifier, by clean name.
+    """
+    codebook = rules.codebook
+    typical = {
+        field.name: _summarise(values[rules.position[field.name]], field)
+        for field in codebook.fields
+        if field.name != codebook.identifier
+    }
+    for group in codebook.compositions:
+        names = codebook.columns_of(group.name)
+        means = values[[rules.position[name] for name in names]].mean(axis=1)
+        typical |= dict(zip(names, np.round(means, DECIMALS).tolist(), strict=True))
+    columns = {name: np.array([value]) for name, value in typical.items()}
+    return typical | _keep_identities(columns, codebook)
+
+
+def _summarise(values: Floats, field: Field) -> float:
+    if field.codes:
+        stated = values[values != field.not_stated] if field.not_stated is not None else values
+        codes, counts = np.unique(stated if len(stated) else values, return_counts=True)
+        return float(codes[counts.argmax()])
+    middle = float(np.median(values))
+    return float(round(middle)) if field.is_whole else round(middle, DECIMALS)
+
+
+def _keep_identities(columns: Mapping[str, Floats], codebook: Codebook) -> dict[str, float]:
+    implied = {}
+    for field in codebook.fields:
+        if (kept := field.identity) and not kept.exceptions:
+            computation = prepare_formula(field.name, kept.formula, kept.of, codebook)
+            expected = kept.factor * float(computation.compute(columns)[0])
+            implied[field.name] = round(expected, DECIMALS)
+    return implied

@@ -1,0 +1,204 @@
+"""Scoring: the one way from what is known about households to their segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from customer_segmentation.panel.codebook import Role
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.records import Households, Record
+from customer_segmentation.scorer.bundle import ScoringBundle
+from customer_segmentation.scorer.examples import Example, describe_typical
+from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons
+from customer_segmentation.typing_tool.estimators import probability_column
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.intp]
+
+NOBODY = -1
+TOLERANCE = 1e-6  # between machines: single precision and other processors
+
+
+class ScoringError(ReadableError):
+    """A bundle that must not score, or a household that it cannot score."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The answers about households, in their order.
+
+    Attributes:
+        bundle: What answered.
+        households: The households.
+        routes: For each household the number of the bundle's route that answered; `NOBODY` where
+            too little is known for any.
+        probabilities: Households x segments in the bundle's order; rows sum to 1, and are NaN where
+            nobody answered.
+    """
+
+    bundle: ScoringBundle
+    households: Households
+    routes: Numbers
+    probabilities: Floats
+
+    @cached_property
+    def segments(self) -> Numbers:
+        """The number of the likeliest segment of each household, the first on ties."""
+        numbers: Numbers = self.probabilities.argmax(axis=1)
+        return numbers
+
+    @cached_property
+    def thin_records(self) -> Floats:
+        """1 where a household has too few transactions, 0 where enough, NaN if it is not known."""
+        at = self.bundle.rules.position[self.bundle.codebook.column(Role.TRANSACTIONS)]
+        transactions = self.households.values[at]
+        few = transactions < self.bundle.segmenter.minimum_transactions
+        flags: Floats = np.where(np.isnan(transactions), np.nan, few)
+        return flags
+
+    def form_sets(self) -> Flags:
+        """Tell which segments cannot be ruled out: households x segments.
+
+        The conformal set of a guess; the segment alone of an assignment; empty where nobody
+        answered.
+        """
+        sets = np.zeros(self.probabilities.shape, dtype=bool)
+        for number, route in enumerate(self.bundle.routes):
+            rows = self.routes == number
+            if rows.any():
+                sets[rows] = route.form_sets(self.probabilities[rows])
+        return sets
+
+    def explain(self) -> list[Reasons | None]:
+        """Tell why each household got its segment; None where nobody answered."""
+        values = self.bundle.rules.erase_unstated(self.households.values)
+        reasons: list[Reasons | None] = [None] * len(self.households)
+        for number, route in enumerate(self.bundle.routes):
+            rows = np.flatnonzero(self.routes == number)
+            if len(rows):
+                explained = route.explain(values[:, rows], self.segments[rows])
+                for row, reason in zip(rows.tolist(), explained, strict=True):
+                    reasons[row] = reason
+        return reasons
+
+    def tabulate(self) -> pd.DataFrame:
+        """Put the answers into a table.
+
+        Returns:
+            One row per household: the identifier (int64), segment, claim, information_set, the flag
+            of a thin record (boolean, missing if it is not known) and a probability per segment.
+            Every household must have an identifier and an answer.
+        """
+        codebook, routes = self.bundle.codebook, self.bundle.routes
+        names = [probability_column(name) for name in self.bundle.segments]
+        thin = pd.Series(self.thin_records).astype("boolean")
+        return pd.DataFrame(
+            {
+                codebook.identifier: self.households.ids.astype(np.int64),
+                "segment": _spell(self.segments, self.bundle.segments),
+                "claim": _spell(self.routes, [route.claim for route in routes]),
+                "information_set": _spell(self.routes, [route.information_set for route in routes]),
+                codebook.column(Role.THIN_RECORD): thin,
+                **dict(zip(names, self.probabilities.T, strict=True)),
+            }
+        )
+
+
+def score_households(bundle: ScoringBundle, households: Households) -> Scores:
+    """Name the segment of every household, from what is known of it.
+
+    A household of which everything is known that forms the segments is assigned by the segmenter,
+    with probability 1. Any other is guessed by the champion of the first information set whose
+    fields are all known; the bundle has them in the order of the parameters.
+
+    Args:
+        bundle: A scoring bundle.
+        households: What is known, by the bundle's codebook.
+
+    Returns:
+        The answers.
+    """
+    values = bundle.rules.erase_unstated(households.values)
+    known, stated = ~np.isnan(households.values), ~np.isnan(values)
+    routes = np.full(len(households), NOBODY)
+    probabilities = np.full((len(households), len(bundle.segments)), np.nan)
+    for number, route in enumerate(bundle.routes):
+        able = route.find_able(known, stated) & (routes == NOBODY)
+        if able.all():  # nothing needs to be copied
+            routes[:], probabilities = number, route.score(values)
+        elif able.any():
+            routes[able], probabilities[able] = number, route.score(values[:, able])
+        if (routes != NOBODY).all():
+            break
+    return Scores(bundle, households, routes, probabilities)
+
+
+def add_examples(
+    bundle: ScoringBundle, households: Households, segments: Sequence[str]
+) -> ScoringBundle:
+    """Let a bundle carry the typical household of each segment with its answers.
+
+    Args:
+        bundle: The bundle.
+        households: Households of which everything is known.
+        segments: The segment of each.
+
+    Returns:
+        The bundle with an example for each segment whose typical household keeps the codebook's
+        rules and is assigned to the segment.
+    """
+    own = np.array(segments)
+    typical = {
+        name: describe_typical(households.values[:, own == name], bundle.rules)
+        for name in bundle.segments
+        if (own == name).any()
+    }
+    answered = {name: _answer(bundle, values) for name, values in typical.items()}
+    examples = [
+        Example(segment=name, values=typical[name], answers=answers)
+        for name, answers in answered.items()
+        if answers and answers[SEGMENTER_INPUTS][bundle.segments.index(name)] == 1
+    ]
+    return replace(bundle, examples=tuple(examples))
+
+
+def check_examples(bundle: ScoringBundle) -> None:
+    """Score the examples of a bundle and compare the answers with those stored.
+
+    Args:
+        bundle: A bundle that was loaded.
+
+    Raises:
+        ScoringError: An answer differs, so that the bundle does not score here as it did where it
+            was made.
+    """
+    for example in bundle.examples:
+        answers = _answer(bundle, example.values)
+        for name, expected in example.answers.items():
+            if name not in answers or not np.allclose(answers[name], expected, 0, TOLERANCE):
+                raise ScoringError(
+                    f"The model {bundle.version[:12]} gives the typical household of "
+                    f"{example.segment!r} from {name!r} other probabilities than where it was made:"
+                    f" {answers.get(name)}, not {expected}. Do not use it; write it again with "
+                    "`kedro run --pipelines modelling`."
+                )
+
+
+def _answer(bundle: ScoringBundle, record: Record) -> dict[str, tuple[float, ...]]:
+    """What each route says of a record; empty if the record is refused."""
+    reading = bundle.reader.read_records([record])
+    if reading.refused:
+        return {}
+    values = bundle.rules.erase_unstated(reading.households.values)
+    return {r.information_set: tuple(r.score(values)[0].tolist()) for r in bundle.routes}
+
+
+def _spell(numbers: Numbers, words: Sequence[str]) -> pd.Series:
+    return pd.Series(np.array(words, dtype=object)[numbers], dtype="str")
