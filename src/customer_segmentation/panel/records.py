@@ -25,7 +25,7 @@ from customer_segmentation.panel.contract import (
     read_number,
     refuse,
 )
-from customer_segmentation.panel.rules import LARGEST, Floats, Rules
+from customer_segmentation.panel.rules import LARGEST, Flags, Floats, Rules
 
 Record = Mapping[str, object]
 
@@ -36,12 +36,13 @@ class Households:
 
     Attributes:
         rules: What they have passed, and the position of each field.
-        values: Fields x households, in codebook order: codes as the panel file has them, NaN for
-            what is not known.
+        values: Fields x households, in codebook order; NaN for what is not stated or not known.
+        known: The same: whether anything is known, be it that a value was not stated.
     """
 
     rules: Rules
     values: Floats
+    known: Flags
 
     def __len__(self) -> int:
         """The number of households."""
@@ -106,10 +107,8 @@ class RecordReader:
                 sheet = Sheet(values[[number]].T, [number], self._names)
                 refused[number] = find_problems(sheet, self.rules)
         accepted = [number for number in range(len(records)) if number not in refused]
-        households = values[accepted] if refused else values
-        return Reading(
-            Households(self.rules, np.ascontiguousarray(households.T)), accepted, refused
-        )
+        told = np.ascontiguousarray((values[accepted] if refused else values).T)
+        return Reading(self._set_aside_unstated(told), accepted, refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:
         """Read a table, or refuse it as a whole.
@@ -135,7 +134,6 @@ class RecordReader:
             values[at], written = _read_column(table[column], field, self._labels[at])
             if written is not None:
                 texts[at] = written
-        self._state_blank_records(values, columns)
         names = [columns.get(at, name) for at, name in enumerate(self._names)]
         unreadable = [
             (household, at)
@@ -146,7 +144,14 @@ class RecordReader:
             sheet = Sheet(values, table.index.tolist(), names, texts)
             said = [self._describe_unreadable(sheet, *place) for place in sorted(unreadable)]
             refuse(source, [*said, *find_problems(sheet, self.rules)])
-        return Households(self.rules, values)
+        households = self._set_aside_unstated(values)
+        for at in columns:
+            if self.rules.codebook.fields[at].blank_code is not None:
+                households.known[at] = True
+        return households
+
+    def _set_aside_unstated(self, values: Floats) -> Households:
+        return Households(self.rules, self.rules.erase_unstated(values), ~np.isnan(values))
 
     def _fill(self, row: list[float], number: int, record: Record) -> Iterator[Problem]:
         for name, value in record.items():
@@ -187,13 +192,6 @@ class RecordReader:
     def _describe_unreadable(self, sheet: Sheet, household: int, at: int) -> Problem:
         advice = f"expected {_describe_value(self.rules.codebook.fields[at])}"
         return Problem(sheet.rows[household], sheet.names[at], sheet.quote(at, household), advice)
-
-    def _state_blank_records(self, values: Floats, columns: Iterable[int]) -> None:
-        """Write out what an empty cell means in a record that was never filled in."""
-        blank = self.rules.find_blank(values)
-        for at in self.rules.blank_only & set(columns):
-            code = self.rules.codebook.fields[at].not_stated_in_blank_record
-            values[at, blank & np.isnan(values[at])] = code
 
     def _repeats_an_id(self, values: Floats) -> bool:
         ids = values[self.rules.position[self.rules.codebook.identifier]]

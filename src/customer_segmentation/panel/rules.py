@@ -138,24 +138,12 @@ class Rules:
         Returns:
             A copy. A value that means "not stated" only in a blank record is missing there only.
         """
-        erased = np.where(values == self._unstated, np.nan, values)
-        for at in self.blank_only:
-            code = self.codebook.fields[at].not_stated_in_blank_record
-            erased[at, self.find_blank(values) & (values[at] == code)] = np.nan
+        unstated = values == self._unstated
+        erased = np.where(unstated, np.nan, values)
+        for at, code in self._blank_only.items():
+            if (holds := values[at] == code).any():
+                erased[at, holds & unstated[self._optional].all(axis=0)] = np.nan
         return erased
-
-    def find_blank(self, values: Floats) -> Flags:
-        """Find the records that were never filled in: every field that can say so is not stated.
-
-        Args:
-            values: Fields x households.
-
-        Returns:
-            One flag per household; never true when the codebook has no such field.
-        """
-        optional = self._optional
-        blank: Flags = (values[optional] == self._unstated[optional]).all(axis=0)
-        return blank & bool(optional)
 
     @cached_property
     def _identities(self) -> list[tuple[Field, float, Computation]]:
@@ -175,10 +163,12 @@ class Rules:
         return [at for at, field in enumerate(self.codebook.fields) if field.not_stated is not None]
 
     @cached_property
-    def blank_only(self) -> frozenset[int]:
-        """Positions of the fields with a value that means "not stated" in a blank record only."""
-        fields = enumerate(self.codebook.fields)
-        return frozenset(at for at, f in fields if f.not_stated_in_blank_record is not None)
+    def _blank_only(self) -> dict[int, int]:
+        return {
+            at: code
+            for at, field in enumerate(self.codebook.fields)
+            if self._optional and (code := field.not_stated_in_blank_record) is not None
+        }
 
 
 def _find_limits(field: Field) -> tuple[float, float]:

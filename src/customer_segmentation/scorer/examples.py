@@ -57,8 +57,10 @@ def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
     """Make up the household that is typical of some: no single one of them shows through.
 
     Codes are the most frequent ones that are stated, the smallest on ties. Other values are
-    medians, whole where they count. Shares of a composition are means, so that they still add up.
-    What follows from others by an identity is computed.
+    medians, whole where they count. The shares of a composition are the mean largest share, the
+    mean second largest, and so on, given to its parts in the order of their own means: so they
+    still add up, and are as concentrated as those of the households. What follows from others by an
+    identity is computed.
 
     Args:
         values: Fields x households, at least one; codes as the panel file has them.
@@ -75,8 +77,10 @@ def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
     }
     for group in codebook.compositions:
         names = codebook.columns_of(group.name)
-        means = values[[rules.position[name] for name in names]].mean(axis=1)
-        typical |= dict(zip(names, np.round(means, DECIMALS).tolist(), strict=True))
+        shares = values[[rules.position[name] for name in names]]
+        by_size = np.round(np.sort(shares, axis=0).mean(axis=1), DECIMALS).tolist()
+        order = shares.mean(axis=1).argsort(kind="stable")
+        typical |= {names[at]: share for at, share in zip(order, by_size, strict=True)}
     columns = {name: np.array([value]) for name, value in typical.items()}
     return typical | _keep_identities(columns, codebook)
 

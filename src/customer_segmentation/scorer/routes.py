@@ -112,17 +112,18 @@ class Assignment:
         certain: Floats = np.eye(len(self.segments))[self._order]
         return certain
 
-    def find_able(self, known: Flags, stated: Flags) -> Flags:  # noqa: ARG002 - the form of a route
+    def find_able(self, values: Floats, known: Flags) -> Flags:  # noqa: ARG002 - the form of a route
         """Find the households of which every field behind the segmenter's variables is stated.
 
         Args:
-            known: Fields x households: whether anything is known, be it "not stated".
-            stated: The same: whether a value is known.
+            values: Fields x households, NaN for what is not stated or not known.
+            known: The same: whether anything is known, be it "not stated".
 
         Returns:
             One flag per household.
         """
-        return np.logical_and.reduce(stated[self.inputs.positions])
+        able: Flags = np.logical_not(np.isnan(values[self.inputs.positions]).any(axis=0))
+        return able
 
     def score(self, values: Floats) -> Floats:
         """Give probability 1 to the segment that each household belongs to most.
@@ -209,17 +210,18 @@ class Guess:
     def _thresholds(self) -> Floats:
         return np.array(self.champion.thresholds)[self._order]
 
-    def find_able(self, known: Flags, stated: Flags) -> Flags:  # noqa: ARG002 - the form of a route
+    def find_able(self, values: Floats, known: Flags) -> Flags:  # noqa: ARG002 - the form of a route
         """Find the households of which every field behind the set is known, be it "not stated".
 
         Args:
-            known: Fields x households: whether anything is known, be it "not stated".
-            stated: The same: whether a value is known.
+            values: Fields x households, NaN for what is not stated or not known.
+            known: The same: whether anything is known, be it "not stated".
 
         Returns:
             One flag per household.
         """
-        return np.logical_and.reduce(known[self.inputs.positions])
+        able: Flags = known[self.inputs.positions].all(axis=0)
+        return able
 
     def score(self, values: Floats) -> Floats:
         """Give each segment the champion's calibrated probability.

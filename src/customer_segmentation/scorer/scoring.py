@@ -78,15 +78,32 @@ class Scores:
 
     def explain(self) -> list[Reasons | None]:
         """Tell why each household got its segment; None where nobody answered."""
-        values = self.bundle.rules.erase_unstated(self.households.values)
         reasons: list[Reasons | None] = [None] * len(self.households)
         for number, route in enumerate(self.bundle.routes):
             rows = np.flatnonzero(self.routes == number)
             if len(rows):
-                explained = route.explain(values[:, rows], self.segments[rows])
+                explained = route.explain(self.households.values[:, rows], self.segments[rows])
                 for row, reason in zip(rows.tolist(), explained, strict=True):
                     reasons[row] = reason
         return reasons
+
+    def describe_lack(self, household: int) -> str:
+        """Say which fields are missing to an answer by the route that lacks the fewest.
+
+        Args:
+            household: Number of a household that nobody answered.
+        """
+        known = self.households.known[:, household]
+        fields = self.bundle.codebook.fields
+        lacks = {
+            route.information_set: [
+                fields[at].name for at in route.inputs.positions if not known[at]
+            ]
+            for route in self.bundle.routes
+        }
+        nearest = min(lacks, key=lambda name: len(lacks[name]))
+        missing = ", ".join(lacks[nearest])
+        return f"too little is known for any answer; the nearest, {nearest!r}, also needs {missing}"
 
     def tabulate(self) -> pd.DataFrame:
         """Put the answers into a table.
@@ -94,8 +111,14 @@ class Scores:
         Returns:
             One row per household: the identifier (int64), segment, claim, information_set, the flag
             of a thin record (boolean, missing if it is not known) and a probability per segment.
-            Every household must have an identifier and an answer.
+
+        Raises:
+            ScoringError: A household has no identifier, or no answer.
         """
+        if np.isnan(self.households.ids).any():
+            raise ScoringError("A table of answers needs the identifier of every household.")
+        if (nobody := np.flatnonzero(self.routes == NOBODY)).size:
+            raise ScoringError(self.describe_lack(int(nobody[0])))
         codebook, routes = self.bundle.codebook, self.bundle.routes
         names = [probability_column(name) for name in self.bundle.segments]
         thin = pd.Series(self.thin_records).astype("boolean")
@@ -125,12 +148,11 @@ def score_households(bundle: ScoringBundle, households: Households) -> Scores:
     Returns:
         The answers.
     """
-    values = bundle.rules.erase_unstated(households.values)
-    known, stated = ~np.isnan(households.values), ~np.isnan(values)
+    values, known = households.values, households.known
     routes = np.full(len(households), NOBODY)
     probabilities = np.full((len(households), len(bundle.segments)), np.nan)
     for number, route in enumerate(bundle.routes):
-        able = route.find_able(known, stated) & (routes == NOBODY)
+        able = route.find_able(values, known) & (routes == NOBODY)
         if able.all():  # nothing needs to be copied
             routes[:], probabilities = number, route.score(values)
         elif able.any():
@@ -140,14 +162,12 @@ def score_households(bundle: ScoringBundle, households: Households) -> Scores:
     return Scores(bundle, households, routes, probabilities)
 
 
-def add_examples(
-    bundle: ScoringBundle, households: Households, segments: Sequence[str]
-) -> ScoringBundle:
+def add_examples(bundle: ScoringBundle, values: Floats, segments: Sequence[str]) -> ScoringBundle:
     """Let a bundle carry the typical household of each segment with its answers.
 
     Args:
         bundle: The bundle.
-        households: Households of which everything is known.
+        values: Fields x households, codes as the panel file has them.
         segments: The segment of each.
 
     Returns:
@@ -156,7 +176,7 @@ def add_examples(
     """
     own = np.array(segments)
     typical = {
-        name: describe_typical(households.values[:, own == name], bundle.rules)
+        name: describe_typical(values[:, own == name], bundle.rules)
         for name in bundle.segments
         if (own == name).any()
     }
@@ -196,7 +216,7 @@ def _answer(bundle: ScoringBundle, record: Record) -> dict[str, tuple[float, ...
     reading = bundle.reader.read_records([record])
     if reading.refused:
         return {}
-    values = bundle.rules.erase_unstated(reading.households.values)
+    values = reading.households.values
     return {r.information_set: tuple(r.score(values)[0].tolist()) for r in bundle.routes}
 
 

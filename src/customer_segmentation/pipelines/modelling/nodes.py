@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline as Segmenter
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.contract import DataProcessingParameters
+from customer_segmentation.panel.contract import DataProcessingParameters, restore_codes
 from customer_segmentation.scorer.bundle import build_bundle
 from customer_segmentation.scorer.champions import (
     Champion,
@@ -362,9 +362,9 @@ def bundle_champions(
     numbers = extract_segmenter(segmenter, data_processing.minimum_transactions)
     bundle = build_bundle(codebook, numbers, stored_champions)
     eligible = labelled_households[~labelled_households["thin_record"]]
-    fields = [field.name for field in codebook.fields]
-    households = bundle.reader.read_table(eligible[fields], "labelled_households")
-    return pack_bundle(add_examples(bundle, households, eligible["segment"].tolist()))
+    coded = restore_codes(eligible[[field.name for field in codebook.fields]], codebook)
+    values = coded.to_numpy(dtype="float64").T
+    return pack_bundle(add_examples(bundle, values, eligible["segment"].tolist()))
 
 
 def _stack_models(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
