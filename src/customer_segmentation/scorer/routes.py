@@ -40,7 +40,7 @@ class Inputs:
     def __init__(self, names: Iterable[str], rules: Rules) -> None:
         variables = list(names)
         self.fields = sorted(set().union(*map(rules.codebook.sources_of, variables)))
-        self.positions = [rules.position[name] for name in self.fields]
+        self.positions = np.array([rules.position[name] for name in self.fields])
         self._computations = list_computations(variables, rules.codebook)
 
     def derive(self, values: Floats) -> dict[str, Floats]:
@@ -52,7 +52,7 @@ class Inputs:
         Returns:
             One value per household for each field behind the variables and each variable.
         """
-        columns = {name: values[at] for name, at in zip(self.fields, self.positions, strict=True)}
+        columns = dict(zip(self.fields, values[self.positions], strict=True))
         for computation in self._computations:
             columns[computation.result] = computation.compute(columns)
         return columns
@@ -122,7 +122,8 @@ class Assignment:
         Returns:
             One flag per household.
         """
-        able: Flags = np.logical_not(np.isnan(values[self.inputs.positions]).any(axis=0))
+        sums = values[self.inputs.positions].sum(axis=0)  # NaN where any of them is
+        able: Flags = np.logical_not(np.isnan(sums))
         return able
 
     def score(self, values: Floats) -> Floats:
@@ -164,7 +165,7 @@ class Assignment:
         ]
 
     def _place(self, values: Floats) -> Floats:
-        return self.segmenter.scorer.compute(self.inputs.derive(values))
+        return self.segmenter.learnt_scores.compute(self.inputs.derive(values))
 
 
 @dataclass(frozen=True, eq=False)

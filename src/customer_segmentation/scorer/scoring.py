@@ -149,17 +149,27 @@ def score_households(bundle: ScoringBundle, households: Households) -> Scores:
         The answers.
     """
     values, known = households.values, households.known
-    routes = np.full(len(households), NOBODY)
-    probabilities = np.full((len(households), len(bundle.segments)), np.nan)
-    for number, route in enumerate(bundle.routes):
-        able = route.find_able(values, known) & (routes == NOBODY)
-        if able.all():  # nothing needs to be copied
-            routes[:], probabilities = number, route.score(values)
-        elif able.any():
-            routes[able], probabilities[able] = number, route.score(values[:, able])
-        if (routes != NOBODY).all():
-            break
-    return Scores(bundle, households, routes, probabilities)
+    return Scores(bundle, households, *_ask(bundle, values, known, first=0))
+
+
+def _ask(bundle: ScoringBundle, values: Floats, known: Flags, first: int) -> tuple[Numbers, Floats]:
+    """Ask a route and, for those households that it cannot answer, the routes that follow."""
+    count = values.shape[1]
+    if first == len(bundle.routes):
+        return np.full(count, NOBODY), np.full((count, len(bundle.segments)), np.nan)
+    route = bundle.routes[first]
+    able = route.find_able(values, known)
+    if able.all():
+        return np.full(count, first), route.score(values)
+    if not able.any():
+        return _ask(bundle, values, known, first + 1)
+    routes, probabilities = np.full(count, first), np.empty((count, len(bundle.segments)))
+    probabilities[able] = route.score(values[:, able])
+    others = np.logical_not(able)
+    routes[others], probabilities[others] = _ask(
+        bundle, values[:, others], known[:, others], first + 1
+    )
+    return routes, probabilities
 
 
 def add_examples(bundle: ScoringBundle, values: Floats, segments: Sequence[str]) -> ScoringBundle:

@@ -24,7 +24,7 @@ from customer_segmentation.scorer.stored import (
 )
 from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.partition import Partition
-from customer_segmentation.segments.scores import ConstructScores, Learnt, Standard
+from customer_segmentation.segments.scores import Learnt, LearntScores, Standard
 from customer_segmentation.segments.segmenter import FEATURES, SCORES, SEGMENTS
 
 
@@ -98,16 +98,11 @@ class StoredSegmenter(Configured):
         return self
 
     @cached_property
-    def scorer(self) -> ConstructScores:
+    def learnt_scores(self) -> LearntScores:
         """What turns variables into scores, as it was fitted."""
-        scorer = ConstructScores(self.scores)
-        scorer.indicators_ = {
-            name: Learnt(**each.model_dump()) for name, each in self.indicators.items()
-        }
-        scorer.scores_ = {
-            name: Standard(**each.model_dump()) for name, each in self.standards.items()
-        }
-        return scorer
+        indicators = {name: Learnt(**each.model_dump()) for name, each in self.indicators.items()}
+        standards = {name: Standard(**each.model_dump()) for name, each in self.standards.items()}
+        return LearntScores(self.scores, indicators, standards)
 
     @cached_property
     def partition(self) -> Partition:

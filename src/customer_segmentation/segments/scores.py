@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
@@ -82,8 +81,9 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         self.indicators_: dict[str, Learnt] = {
             i.variable: _learn(columns, i) for score in self.scores for i in score.indicators
         }
+        averages = _Averages(self.scores, self.indicators_).compute(columns)
         self.scores_: dict[str, Standard] = {
-            score.name: _standard(self._average(columns, score)) for score in self.scores
+            score.name: _standard(row) for score, row in zip(self.scores, averages, strict=True)
         }
         return self
 
@@ -103,11 +103,11 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         names = [score.name for score in self.scores]
         return pd.DataFrame(self.compute(X), index=X.index, columns=names)
 
-    def compute(self, X: pd.DataFrame | Mapping[str, Values]) -> Values:
+    def compute(self, X: pd.DataFrame) -> Values:
         """Compute the weighted scores as a matrix.
 
         Args:
-            X: As in `transform`, or the columns of such a table.
+            X: As in `transform`.
 
         Returns:
             One row per household, one column per score.
@@ -115,24 +115,68 @@ class ConstructScores(TransformerMixin, BaseEstimator):
         Raises:
             SegmentationError: A variable is missing for a household (a rate without events aside).
         """
-        columns = _columns(X) if isinstance(X, pd.DataFrame) else X
-        by_score = np.array([self._compute(columns, score) for score in self.scores])
-        values = np.ascontiguousarray(by_score.T)
-        if np.isnan(values).any():
-            _refuse_missing(values, self.scores)
-        return values
+        return LearntScores(self.scores, self.indicators_, self.scores_).compute(_columns(X))
 
-    def _compute(self, columns: Mapping[str, Values], score: Score) -> Values:
-        mean, sd = self.scores_[score.name]
-        scores: Values = (self._average(columns, score) - mean) / sd * math.sqrt(score.weight)
-        return scores
 
-    def _average(self, columns: Mapping[str, Values], score: Score) -> Values:
-        z_scores = [
-            _standardise(columns, i, self.indicators_[i.variable]) for i in score.indicators
-        ]
-        average: Values = sum(z_scores[1:], start=z_scores[0]) / len(z_scores)
-        return average
+class LearntScores:
+    """Scores as they were learnt, laid out to place one household or a million.
+
+    Args:
+        scores: The scores of a specification.
+        indicators: What was learnt for each indicator, by its variable.
+        standards: What was learnt for each score, by its name.
+    """
+
+    def __init__(
+        self,
+        scores: Sequence[Score],
+        indicators: Mapping[str, Learnt],
+        standards: Mapping[str, Standard],
+    ) -> None:
+        self._scores = scores
+        self._averages = _Averages(scores, indicators)
+        learnt = np.array([standards[score.name] for score in scores])
+        self._means, self._sds = learnt.T[:, :, np.newaxis]
+        self._roots = np.sqrt([[score.weight] for score in scores])
+
+    def compute(self, columns: Mapping[str, Values]) -> Values:
+        """Compute the weighted scores.
+
+        Args:
+            columns: One value per household for each variable of the scores.
+
+        Returns:
+            One row per household, one column per score.
+
+        Raises:
+            SegmentationError: A variable is missing for a household (a rate without events aside).
+        """
+        by_score = (self._averages.compute(columns) - self._means) / self._sds * self._roots
+        if np.isnan(by_score).any():
+            _refuse_missing(by_score.T, self._scores)
+        return np.ascontiguousarray(by_score.T)
+
+
+class _Averages:
+    """Each score's mean of its indicators' z-scores."""
+
+    def __init__(self, scores: Sequence[Score], indicators: Mapping[str, Learnt]) -> None:
+        used = [indicator for score in scores for indicator in score.indicators]
+        self._prepared = [(each, indicators[each.variable].pooled) for each in used]
+        learnt = np.array([indicators[each.variable] for each in used])
+        _, self._lower, self._upper, self._means, self._sds = learnt.T[:, :, np.newaxis]
+        counts = [len(score.indicators) for score in scores]
+        self._starts = np.cumsum([0, *counts[:-1]])
+        self._counts = np.array([[count] for count in counts])
+
+    def compute(self, columns: Mapping[str, Values]) -> Values:
+        """One row per score, one column per household."""
+        values = np.array([_prepare(columns, *each) for each in self._prepared])
+        # Faster than np.clip for a single household, and the same.
+        capped = np.minimum(np.maximum(values, self._lower), self._upper)
+        z_scores = (capped - self._means) / self._sds
+        averages: Values = np.add.reduceat(z_scores, self._starts) / self._counts
+        return averages
 
 
 def refuse_constants(values: pd.DataFrame, scores: Sequence[Score]) -> None:
@@ -212,10 +256,3 @@ def _prepare(columns: Mapping[str, Values], indicator: Indicator, pooled: float)
     if indicator.transform == "arcsine":
         values = np.arcsin(np.sqrt(np.clip(values, 0, 1)))
     return values
-
-
-def _standardise(columns: Mapping[str, Values], indicator: Indicator, learnt: Learnt) -> Values:
-    values = _prepare(columns, indicator, learnt.pooled)
-    # Faster than np.clip for a single household, and the same.
-    capped = np.minimum(np.maximum(values, learnt.lower), learnt.upper)
-    return (capped - learnt.mean) / learnt.sd
