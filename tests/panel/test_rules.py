@@ -157,6 +157,17 @@ def test_what_is_not_told_breaks_no_rule(rules):
     assert accepts(rules)
 
 
+def test_a_codebook_may_have_no_composition(codebook):
+    values = codebook.model_dump()
+    for group in values["groups"]:
+        group["sums_to"] = None
+    loose = Rules(Codebook.model_validate(values))
+    assert loose.add_up(to_arrays([{}, {}, {}], loose)).totals.shape == (0, 3)
+    for households in range(3):
+        told = [{"share_lux": 0.9, "share_pears": 0.9}] * households
+        assert loose.accept(to_arrays(told, loose)).tolist() == [True] * households
+
+
 # Values by themselves
 
 

@@ -71,8 +71,8 @@ class Rules:
         self._parts = np.array(
             [[field.group == group for field in fields] for group in groups], dtype=np.float64
         ).reshape(len(groups), len(fields))
-        self._targets = np.array([[group.sums_to or 0.0] for group in codebook.compositions])
-        self._tolerances = np.array([[group.tolerance] for group in codebook.compositions])
+        sums = [(group.sums_to or 0.0, group.tolerance) for group in codebook.compositions]
+        self._targets, self._tolerances = np.array(sums).reshape(-1, 2).T[:, :, np.newaxis]
 
     def accept(self, values: Floats) -> Flags:
         """Find the households that keep every rule.
