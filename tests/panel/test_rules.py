@@ -211,6 +211,17 @@ def test_a_field_without_limits_takes_every_number_that_is_one(codebook, name, w
         assert not accepts(rules, **{name: value})
 
 
+@pytest.mark.parametrize("limit", [1e300, math.inf])
+def test_limits_beyond_what_numbers_can_tell_apart_do_not_count(codebook, limit):
+    wide = {"minimum": -limit, "maximum": limit}
+    rules = Rules(change_codebook(codebook, {"household_id": wide, "total_volume": wide}))
+    assert accepts(rules, household_id=2.0**53, total_volume=1e299)
+    for value in (2.0**53 + 2, -(2.0**53) - 2, 1e299):
+        assert not accepts(rules, household_id=value)
+    for value in (math.inf, -math.inf):
+        assert not accepts(rules, total_volume=value)
+
+
 def test_the_largest_whole_number_is_the_last_that_differs_from_its_neighbour():
     assert LARGEST_WHOLE - 1 != LARGEST_WHOLE == LARGEST_WHOLE + 1
 
@@ -352,7 +363,7 @@ def erase(rules: Rules, **told: float) -> dict[str, float]:
     """What stays of a household once that is erased which is not stated."""
     (stays,) = rules.erase_unstated(to_arrays([told], rules)).T
     names = [field.name for field in rules.codebook.fields]
-    return {name: each for name, each in zip(names, stays.tolist(), strict=True) if each == each}
+    return {name: each for name, each in zip(names, stays.tolist(), strict=True) if not math.isnan(each)}
 
 
 def test_the_affluence_of_a_blank_record_is_unknown_only_where_it_is_0(rules):

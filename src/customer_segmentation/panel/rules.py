@@ -175,8 +175,8 @@ def _find_limits(field: Field) -> tuple[float, float]:
     if field.codes:
         return min(field.codes), max(field.codes)
     largest = LARGEST_WHOLE if field.is_whole else LARGEST
-    low = -largest if field.minimum is None else field.minimum
-    high = largest if field.maximum is None else field.maximum
+    low = -largest if field.minimum is None else max(field.minimum, -largest)
+    high = largest if field.maximum is None else min(field.maximum, largest)
     return low, high
 
 
