@@ -22,6 +22,10 @@ Flags = npt.NDArray[np.bool_]
 LARGEST = np.finfo(np.float64).max
 LARGEST_WHOLE = 2.0**53  # beyond it, floating-point numbers skip whole numbers
 
+# By so much of itself a result may be off that is exact on paper, and differently in other company:
+# a household at the very limit is accepted alone and among others.
+ROUNDING = 1e-12
+
 
 class Sums(NamedTuple):
     """What the shares of each composition of each household add up to: compositions x households.
@@ -71,8 +75,9 @@ class Rules:
         self._parts = np.array(
             [[field.group == group for field in fields] for group in groups], dtype=np.float64
         ).reshape(len(groups), len(fields))
-        sums = [(group.sums_to or 0.0, group.tolerance) for group in codebook.compositions]
-        self._targets, self._tolerances = np.array(sums).reshape(-1, 2).T[:, :, np.newaxis]
+        totals = [(group.sums_to or 0.0, group.tolerance) for group in codebook.compositions]
+        self._targets, tolerances = np.array(totals).reshape(-1, 2).T[:, :, np.newaxis]
+        self._tolerances = tolerances + ROUNDING * np.abs(self._targets)
 
     def accept(self, values: Floats) -> Flags:
         """Find the households that keep every rule.
@@ -187,6 +192,7 @@ def _has_gaps(field: Field) -> bool:
 def _compare(field: Field, values: Floats, expected: Floats) -> Implied:
     low, high = _find_limits(field)
     tolerance = field.identity.tolerance if field.identity else 0.0
-    differs = np.abs(values - expected) > tolerance
-    impossible = (expected < low) | (expected > high)
+    rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
+    differs = np.abs(values - expected) > tolerance + rounding
+    impossible = (expected < low - rounding) | (expected > high + rounding)
     return Implied(field, expected, impossible, differs | impossible)
