@@ -1,0 +1,68 @@
+"""Records, files and tables of households are read alike; what cannot be read is named."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import PROBLEMS_SHOWN, Problem, restore_codes
+from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.records import Households, RecordReader
+from customer_segmentation.panel.rules import Rules
+from tests.panel.test_rules import BLANK, change_codebook
+
+NAN = math.nan
+
+
+@pytest.fixture(scope="module")
+def reader(codebook: Codebook) -> RecordReader:
+    return RecordReader(Rules(codebook))
+
+
+def list_told(households: Households) -> list[dict[str, float]]:
+    """What is stated of each household, by clean name."""
+    names = households.rules.position
+    return [
+        {name: float(row[at]) for name, at in names.items() if not math.isnan(row[at])}
+        for row in households.values.T
+    ]
+
+
+def read(reader: RecordReader, **record: Any) -> dict[str, float]:
+    """What is read of one record that is accepted."""
+    reading = reader.read_records([record])
+    assert reading.refused == {}
+    (told,) = list_told(reading.households)
+    return told
+
+
+def refuse(reader: RecordReader, record: dict[str, Any]) -> list[Problem]:
+    """What is wrong with one record."""
+    reading = reader.read_records([record])
+    assert len(reading.households) == 0
+    return reading.refused[0]
+
+
+# Numbers and labels in records
+
+
+NO_NUMBERS: list[Any] = [
+    10**400,
+    -(10**400),
+    math.inf,
+    -math.inf,
+    NAN,
+]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize("name", ["total_volume", "transactions", "food_habits", "share_lux"])
+def test_what_is_no_number_is_refused_with_the_field(reader, name, value):
+    (problem,) = refuse(reader, {name: value})
+    assert problem.column == name
+    assert problem.advice.startswith("expected ")
