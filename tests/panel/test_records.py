@@ -66,3 +66,25 @@ def test_what_is_no_number_is_refused_with_the_field(reader, name, value):
     (problem,) = refuse(reader, {name: value})
     assert problem.column == name
     assert problem.advice.startswith("expected ")
+
+
+# Tables
+
+
+def read_column(reader: RecordReader, column: Any, name: str = "food_habits") -> list[float]:
+    """What is read of one column of a table, NaN for what is not stated or not known."""
+    households = reader.read_table(pd.DataFrame({name: column}), "a table")
+    values: list[float] = households.values[reader.rules.position[name]].tolist()
+    return values
+
+
+def test_text_that_is_a_code_and_another_code_s_label_is_the_code_as_in_the_file(codebook):
+    codes = {0: "not stated", 1: "2", 2: "1", 3: "7", 4: "none"}
+    confusing = change_codebook(codebook, {"food_habits": {"codes": codes}})
+    reader = RecordReader(Rules(confusing))
+    assert read_column(reader, ["1", "2", " 3 ", "2.0", "7", "None"]) == [1, 2, 3, 2, 3, 4]
+    assert read_column(reader, [1, 2, 3, 2.0]) == [1, 2, 3, 2]
+    # In a record a number is no text, so text can only be a label.
+    assert read(reader, food_habits="1") == {"food_habits": 2}
+    assert read(reader, food_habits=1) == {"food_habits": 1}
+    assert refuse(reader, {"food_habits": "3"})

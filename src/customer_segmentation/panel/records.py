@@ -228,7 +228,8 @@ def _read_column(
 def _read_text(text: str, field: Field, labels: Mapping[str, int], blank: float) -> float:
     if not text:
         return blank
-    return float(labels.get(text.casefold(), read_number(text, field)))
+    number = read_number(text, field)
+    return number if number in field.codes else float(labels.get(text.casefold(), number))
 
 
 def _describe_value(field: Field) -> str:
