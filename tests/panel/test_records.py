@@ -68,6 +68,16 @@ def test_what_is_no_number_is_refused_with_the_field(reader, name, value):
     assert problem.advice.startswith("expected ")
 
 
+# Names
+
+
+@pytest.mark.parametrize("name", ["maxBrCd", " maxBrCd  "])
+def test_a_name_that_the_codebook_ignores_is_passed_over_unread(reader, name):
+    assert read(reader, **{name: "whatever", "transactions": 3}) == {"transactions": 3}
+    table = pd.DataFrame([["whatever", 3]], columns=[name, "transactions"])
+    assert list_told(reader.read_table(table, "a table")) == [{"transactions": 3}]
+
+
 # Tables
 
 

@@ -159,7 +159,7 @@ class RecordReader:
             if at is None:
                 at = self._positions.get(same_name(name))
             if at is None:
-                if name not in self.rules.codebook.ignored_raw_names:
+                if same_name(name) not in self.rules.codebook.ignored_raw_names:
                     yield Problem(number, name, "", self._advise_on_name(name))
             elif row[at] == row[at]:  # not NaN: it has been told
                 yield Problem(number, self._names[at], "", _TWICE)
