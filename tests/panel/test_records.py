@@ -98,3 +98,30 @@ def test_text_that_is_a_code_and_another_code_s_label_is_the_code_as_in_the_file
     assert read(reader, food_habits="1") == {"food_habits": 2}
     assert read(reader, food_habits=1) == {"food_habits": 1}
     assert refuse(reader, {"food_habits": "3"})
+
+
+NO_COLUMNS: dict[str, Any] = {
+    "complex numbers": [1 + 0j],
+    "truth values": [True],
+    "truth values of pandas": pd.array([True], dtype="boolean"),
+    "truth values as objects": np.array([True], dtype=object),
+    "truth values as categories": pd.Categorical([True]),
+    "times": pd.to_datetime(["1970-01-01"]),
+    "durations": pd.to_timedelta([1]),
+    "days": pd.period_range("1970", periods=1),
+    "lists": [[1]],
+    "a complex number among objects": np.array([1j], dtype=object),
+    "a number too long": np.array([10**400], dtype=object),
+    "infinity": [math.inf],
+    **{
+        f"text {text}": [text]
+        for text in ("many", "nan", "NA", "None", "inf", "1%", "1,0", "0x1", "1_0", "١", "4", "1e9")
+    },
+}
+
+
+@pytest.mark.parametrize("kind", NO_COLUMNS)
+def test_what_is_no_code_and_no_label_is_refused_in_whatever_type_it_comes(reader, kind):
+    table = pd.DataFrame({"food_habits": NO_COLUMNS[kind]}, index=[7])
+    with pytest.raises(HouseholdDataError, match="^a table is refused.*\n  row 7, .*food_habits"):
+        reader.read_table(table, "a table")

@@ -216,7 +216,7 @@ def _read_column(
 ) -> tuple[Floats, npt.NDArray[np.object_] | None]:
     """The numbers of a column, and what was written where text came."""
     blank = np.nan if field.not_stated is None else float(field.not_stated)
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    if column.dtype.kind in "iuf":  # whole numbers or not; complex ones and truth values are none
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isnan(numbers), blank, numbers), None
     texts = column.astype("str").str.strip().fillna("").to_numpy(dtype=object)
