@@ -78,6 +78,38 @@ def test_a_name_that_the_codebook_ignores_is_passed_over_unread(reader, name):
     assert list_told(reader.read_table(table, "a table")) == [{"transactions": 3}]
 
 
+def test_the_first_of_many_strange_names_are_told(reader):
+    problems = refuse(reader, {f"name {number}": 1 for number in range(100_000)})
+    assert [each.column for each in problems] == [f"name {at}" for at in range(PROBLEMS_SHOWN)]
+
+
+# Which records are refused, and why
+
+
+def test_everything_is_told_that_is_wrong_with_a_record_in_the_order_of_the_records(reader):
+    reading = reader.read_records(
+        [
+            {"transactions": 0},
+            {"transactions": 3},
+            {"color": 1, "transactions": 0, "food_habits": "meat", "share_lux": 0.9, "AGE": 1},
+            {"transactions": 2, "brand_runs": 3, "share_lux": 0.9, "share_pears": 0.9},
+            {},
+            {"color": 1},
+        ]
+    )
+    columns = {at: [each.column for each in told] for at, told in reading.refused.items()}
+    expected = {
+        0: ["transactions"],
+        2: ["color", "food_habits", "transactions"],
+        3: ["share_lux to share_other_brands", "transactions_per_run"],
+        5: ["color"],
+    }
+    assert list(columns.items()) == list(expected.items())
+    assert {each.row for told in reading.refused.values() for each in told} == set(expected)
+    assert reading.accepted == [1, 4]
+    assert list_told(reading.households) == [{"transactions": 3}, {}]
+
+
 # Tables
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 
 from customer_segmentation.panel.codebook import Field, same_name
 from customer_segmentation.panel.contract import (
+    PROBLEMS_SHOWN,
     Problem,
     Sheet,
     describe_expected,
@@ -61,7 +63,7 @@ class Reading(NamedTuple):
     Attributes:
         households: The accepted ones, in order.
         accepted: The number of each among the records, from 0.
-        refused: What is wrong with each other record, by its number.
+        refused: What is wrong with each other record, by its number, in order.
     """
 
     households: Households
@@ -91,24 +93,26 @@ class RecordReader:
                 text of its label, in upper or lower case.
 
         Returns:
-            The households that are accepted, and what is wrong with the others. A problem calls a
-            field by its clean name. An id may come twice: the records are not of one file.
+            The households that are accepted, and what is wrong with the others: first what cannot
+            be read, up to a limit, then which rules the rest breaks. A problem calls a field by its
+            clean name. An id may come twice: the records are not of one file.
         """
         rows = [[np.nan] * len(self._names) for _ in records]
-        refused = {
+        unread = {
             number: problems
             for number, record in enumerate(records)
-            if (problems := list(self._fill(rows[number], number, record)))
+            # A record may hold names without end, and it takes long to guess what each could mean.
+            if (problems := list(islice(self._fill(rows[number], number, record), PROBLEMS_SHOWN)))
         }
         values = np.array(rows).reshape(len(records), len(self._names))
         kept = self.rules.accept(values.T)
+        kept[list(unread)] = False
+        refused = {}
         for number in np.flatnonzero(~kept).tolist():
-            if number not in refused:
-                sheet = Sheet(values[[number]].T, [number], self._names)
-                refused[number] = find_problems(sheet, self.rules)
-        accepted = [number for number in range(len(records)) if number not in refused]
-        told = np.ascontiguousarray((values[accepted] if refused else values).T)
-        return Reading(self._set_aside_unstated(told), accepted, refused)
+            broken = find_problems(Sheet(values[[number]].T, [number], self._names), self.rules)
+            refused[number] = [*unread.get(number, []), *broken]
+        told = np.ascontiguousarray((values[kept] if refused else values).T)
+        return Reading(self._set_aside_unstated(told), np.flatnonzero(kept).tolist(), refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:
         """Read a table, or refuse it as a whole.
