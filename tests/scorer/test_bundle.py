@@ -69,7 +69,8 @@ def test_probabilities_stand_beside_their_households(
         assert list(answers.columns) == [probability_column(each) for each in original.segments]
         pd.testing.assert_index_equal(answers.index, shuffled.index)
         expected = original.predict_proba(values.loc[order])
-        np.testing.assert_allclose(answers.to_numpy(), expected, rtol=0, atol=1e-9)
+        tolerance = 1e-6 if model == "xgboost" else 1e-9  # it adds up in single precision
+        np.testing.assert_allclose(answers.to_numpy(), expected, rtol=0, atol=tolerance)
 
 
 def test_derived_variables_are_taken_where_they_are_there(bundle, complete, households):

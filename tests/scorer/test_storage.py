@@ -80,7 +80,8 @@ def test_a_stored_bundle_answers_as_the_classifiers_did(fit, folder, households,
         model, segments = name.split()
         expected = fit(model, int(segments)).predict_proba(values)
         given = back.predict(name, households).to_numpy()
-        np.testing.assert_allclose(given, expected, rtol=0, atol=1e-9)
+        tolerance = 1e-6 if model == "xgboost" else 1e-9  # it adds up in single precision
+        np.testing.assert_allclose(given, expected, rtol=0, atol=tolerance)
 
 
 def test_the_codebook_comes_back_with_its_codes_in_order(folder, codebook):
