@@ -61,6 +61,12 @@ def test_an_information_set_has_one_champion(bundle):
     refuse("'lr 3' stands twice", bundle, champions=(*bundle.champions, bundle.champions[0]))
 
 
+def test_no_information_set_has_the_name_of_the_segmenter_s(bundle):
+    first, *others = bundle.champions
+    taken = first.model_copy(update={"information_set": "segmenter_inputs"})
+    refuse("'segmenter_inputs' stands twice", bundle, champions=(taken, *others), examples=())
+
+
 def change_first_field(bundle: ScoringBundle, name: str) -> dict[str, Any]:
     first, *others = bundle.champions
     entry, *entries = first.encoding
@@ -91,8 +97,11 @@ def drop(values: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 EXAMPLES: list[tuple[Callable[[Any], dict[str, Any]], str]] = [
-    (lambda old: {"values": {**old.values, "nope": 1.0}}, "no variable 'nope'"),
-    (lambda old: {"values": {**old.values, "promo_share": 1.0}}, "'promo_share' is derived"),
+    (lambda old: {"segment": "Somebody"}, "of 'Somebody', which is no segment"),
+    (lambda old: {"values": {**old.values, "nope": 1.0}}, "holds other fields"),
+    (lambda old: {"values": {**old.values, "promo_share": 1.0}}, "holds other fields"),
+    (lambda old: {"values": {**old.values, "household_id": 1e6}}, "holds other fields"),
+    (lambda old: {"values": drop(old.values, "television")}, "holds other fields"),
     (lambda old: {"answers": drop(old.answers, "lr 3")}, "answers other information sets"),
     (lambda old: {"answers": {**old.answers, "tea": (1.0,)}}, "answers other information sets"),
     (lambda old: {"answers": {**old.answers, "lr 3": (1.0,)}}, "not one answer per segment"),
@@ -102,6 +111,10 @@ EXAMPLES: list[tuple[Callable[[Any], dict[str, Any]], str]] = [
 @pytest.mark.parametrize(("change", "why"), EXAMPLES)
 def test_an_example_fits_the_bundle(bundle, change, why):
     refuse(why, bundle, **change_example(bundle, **change(bundle.examples[0])))
+
+
+def test_a_segment_has_one_example(bundle):
+    refuse(f"'{bundle.examples[0].segment}' stands twice", bundle, examples=bundle.examples[:1] * 2)
 
 
 # What is sent to another process

@@ -33,23 +33,27 @@ class Example(Configured):
     values: dict[str, Finite] = Setting(min_length=1)
     answers: dict[str, Probabilities] = Setting(min_length=1)
 
-    def check(self, codebook: Codebook, segments: int, information_sets: Sequence[str]) -> None:
+    def check(
+        self, codebook: Codebook, segments: Sequence[str], information_sets: Sequence[str]
+    ) -> None:
         """Refuse an example that does not fit a bundle.
 
         Args:
             codebook: The bundle's codebook.
-            segments: Number of its segments.
+            segments: Its segments.
             information_sets: What its routes are called.
 
         Raises:
-            ValueError: A field is unknown, a set is unknown, or the probabilities are not one per
-                segment.
+            ValueError: The segment is unknown, the values are not those of every field but the
+                identifier, the sets are others, or the probabilities are not one per segment.
         """
-        for name in self.values:
-            codebook.field(name)
+        if self.segment not in segments:
+            raise ValueError(f"an example is of {self.segment!r}, which is no segment")
+        if set(self.values) != {field.name for field in codebook.fields} - {codebook.identifier}:
+            raise ValueError(f"the example of {self.segment!r} holds other fields than the codebook")
         if set(self.answers) != set(information_sets):
             raise ValueError(f"the example of {self.segment!r} answers other information sets")
-        if any(len(answer) != segments for answer in self.answers.values()):
+        if any(len(answer) != len(segments) for answer in self.answers.values()):
             raise ValueError(f"the example of {self.segment!r} has not one answer per segment")
 
 
