@@ -76,6 +76,7 @@ def change_first_field(bundle: ScoringBundle, name: str) -> dict[str, Any]:
 
 def test_every_variable_is_in_the_codebook(bundle):
     refuse("no variable 'nope'", bundle, **change_first_field(bundle, "nope"))
+    refuse("'thin_record' is derived", bundle, **change_first_field(bundle, "thin_record"))
     variables = (*bundle.segmenter.variables, "nope")
     segmenter = bundle.segmenter.model_copy(update={"variables": variables})
     refuse("no variable 'nope'", bundle, segmenter=segmenter)

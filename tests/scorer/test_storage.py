@@ -450,9 +450,23 @@ def test_an_information_set_has_one_champion(files):
     refuse(forged, match=f"{MANIFEST}, 'lr 3' stands twice")
 
 
+def test_examples_that_do_not_fit_are_refused(files):
+    for change, why in (
+        (lambda first: first.update(segment="Nobody"), "'Nobody', which is no segment"),
+        (lambda first: first["values"].popitem(), "holds other fields than the codebook"),
+        (lambda first: first["answers"].popitem(), "answers other information sets"),
+        (lambda first: first["answers"]["lr 3"].pop(), "not one answer per segment"),
+    ):
+        forged = forge(files, "examples", lambda values, change=change: change(values["examples"][0]))
+        refuse(forged, match=f"{MANIFEST}, .*{why}")
+
+
 def test_fields_that_the_codebook_does_not_know_are_refused(files):
     forged = forge(files, "champion_1", lambda values: values["encoding"][0].update(field="nope"))
     refuse(forged, match=f"{MANIFEST}, .*no variable 'nope'")
+    flag = "thin_record"  # in the codebook, but nothing that a household tells
+    forged = forge(files, "champion_1", lambda values: values["encoding"][0].update(field=flag))
+    refuse(forged, match=f"{MANIFEST}, .*'{flag}' is derived, not a field")
 
 
 def test_a_formula_that_is_not_known_is_refused(files):
