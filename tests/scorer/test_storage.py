@@ -457,7 +457,9 @@ def test_examples_that_do_not_fit_are_refused(files):
         (lambda first: first["answers"].popitem(), "answers other information sets"),
         (lambda first: first["answers"]["lr 3"].pop(), "not one answer per segment"),
     ):
-        forged = forge(files, "examples", lambda values, change=change: change(values["examples"][0]))
+        forged = forge(
+            files, "examples", lambda values, change=change: change(values["examples"][0])
+        )
         refuse(forged, match=f"{MANIFEST}, .*{why}")
 
 
