@@ -32,7 +32,7 @@ from customer_segmentation.typing_tool.calibration import SMALLEST
 from customer_segmentation.typing_tool.conformal import measure_conformity
 from customer_segmentation.typing_tool.estimators import probability_column
 from customer_segmentation.typing_tool.explanation import Attribution, attribute_linear
-from tests.panel.test_rules import BLANK
+from tests.panel.test_rules import BLANK, change_codebook
 from tests.scorer.conftest import ERROR_RATE, FIELDS, Fit, Floats
 
 Record = dict[str, float]
@@ -512,6 +512,19 @@ def test_what_is_missing_to_an_answer_is_told_by_the_route_that_lacks_least(sets
     for at, name in enumerate(lacks, start=1):
         assert scores.describe_lack(at).endswith(f"'{name}', also needs {missing[name]}")
     assert "'purchases', also needs average_price, brand_runs" in scores.describe_lack(0)
+
+
+def test_an_input_of_the_segmenter_that_is_not_stated_is_missing_to_it(sets, records):
+    may_be_unstated = {"minimum": 0, "not_stated": 0}
+    changes = {"brand_runs": may_be_unstated, "transactions_per_run": {"identity": None}}
+    codebook = change_codebook(sets.codebook, changes)
+    alone = build_bundle(codebook, sets.segmenter, [])
+    scores = score(alone, [records[0], records[0] | {"brand_runs": 0}])
+    assert scores.routes.tolist() == [0, NOBODY]
+    assert scores.describe_lack(1).endswith("'segmenter_inputs', also needs brand_runs")
+    # For a guess, that it is not stated is something.
+    both = build_bundle(codebook, sets.segmenter, sets.champions)
+    assert score(both, [records[0] | {"brand_runs": 0}]).routes.tolist() == [1]
 
 
 # What goes in stays

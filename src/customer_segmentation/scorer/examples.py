@@ -50,7 +50,9 @@ class Example(Configured):
         if self.segment not in segments:
             raise ValueError(f"an example is of {self.segment!r}, which is no segment")
         if set(self.values) != {field.name for field in codebook.fields} - {codebook.identifier}:
-            raise ValueError(f"the example of {self.segment!r} holds other fields than the codebook")
+            raise ValueError(
+                f"the example of {self.segment!r} holds other fields than the codebook"
+            )
         if set(self.answers) != set(information_sets):
             raise ValueError(f"the example of {self.segment!r} answers other information sets")
         if any(len(answer) != len(segments) for answer in self.answers.values()):
