@@ -1,26 +1,31 @@
-"""A bundle answers for every household, and only what it can answer."""
+"""A bundle holds only parts that belong together, and is the same wherever it is sent."""
 
 from __future__ import annotations
 
 import pickle
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from customer_segmentation.panel.codebook import Role
-from customer_segmentation.scorer.bundle import ScoringError, build_bundle, list_libraries
-from customer_segmentation.typing_tool.estimators import probability_column
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle, list_libraries
+from customer_segmentation.scorer.scoring import score_households
+
+SETS = ["segmenter_inputs", "lr 3", "xgboost 3", "rf 3"]
 
 
-def test_every_household_whose_purchases_are_known_is_assigned(bundle, households, segmenter):
-    answers = bundle.assign(households)
-    assert answers.name == "segment"
-    pd.testing.assert_index_equal(answers.index, households.index)
-    np.testing.assert_array_equal(answers.to_numpy(), segmenter.predict(households))
+def test_the_segmenter_is_asked_first_and_champions_in_their_order(bundle):
+    assert [route.information_set for route in bundle.routes] == SETS
+    turned = replace(bundle, champions=bundle.champions[::-1])
+    assert [route.information_set for route in turned.routes] == [SETS[0], *SETS[:0:-1]]
 
 
+<<<<<<< HEAD
 def test_a_household_that_lacks_an_input_is_not_assigned(bundle, households, codebook):
     for role in (Role.TRANSACTIONS, Role.BRAND_RUNS, Role.VOLUME, Role.OTHER_BRANDS_SHARE):
         column = codebook.column(role)
@@ -166,9 +171,130 @@ def test_households_stay_as_they_are(bundle, households):
     bundle.assign(households)
     bundle.predict("rf 3", households)
     pd.testing.assert_frame_equal(households, before)
+=======
+def test_the_order_of_all_answers_is_that_of_the_alphabet(bundle):
+    assert list(bundle.segments) == sorted(bundle.segmenter.names)
+    for route in bundle.routes:
+        assert route.segments == bundle.segments
+>>>>>>> coretests
 
 
 def test_the_libraries_are_those_that_models_come_from(bundle):
     assert set(bundle.libraries) == {"customer_segmentation", "numpy", "sklearn", "xgboost"}
     assert bundle.libraries == list_libraries()
     assert all(version[0].isdigit() for version in bundle.libraries.values())
+
+
+def test_a_bundle_that_was_never_stored_has_no_version(bundle, codebook):
+    assert bundle.version == ""
+    assert build_bundle(codebook, bundle.segmenter, []).champions == ()
+
+
+# What does not belong together
+
+
+def refuse(match: str, bundle: ScoringBundle, **changes: Any) -> None:
+    with pytest.raises(ValueError, match=match):
+        replace(bundle, **changes)
+
+
+def test_champions_tell_the_segments_of_the_segmenter(bundle):
+    first, *others = bundle.champions
+    names = ("Somebody", *first.segments[1:])
+    stranger = first.model_copy(update={"segments": names})
+    refuse("'lr 3' tells other segments", bundle, champions=(stranger, *others))
+
+
+def test_an_information_set_has_one_champion(bundle):
+    refuse("'lr 3' stands twice", bundle, champions=(*bundle.champions, bundle.champions[0]))
+
+
+def test_no_information_set_has_the_name_of_the_segmenter_s(bundle):
+    first, *others = bundle.champions
+    taken = first.model_copy(update={"information_set": "segmenter_inputs"})
+    refuse("'segmenter_inputs' stands twice", bundle, champions=(taken, *others), examples=())
+
+
+def change_first_field(bundle: ScoringBundle, name: str) -> dict[str, Any]:
+    first, *others = bundle.champions
+    entry, *entries = first.encoding
+    renamed = (entry.model_copy(update={"field": name}), *entries)
+    return {"champions": (first.model_copy(update={"encoding": renamed}), *others)}
+
+
+def test_every_variable_is_in_the_codebook(bundle):
+    refuse("no variable 'nope'", bundle, **change_first_field(bundle, "nope"))
+    refuse("'thin_record' is derived", bundle, **change_first_field(bundle, "thin_record"))
+    variables = (*bundle.segmenter.variables, "nope")
+    segmenter = bundle.segmenter.model_copy(update={"variables": variables})
+    refuse("no variable 'nope'", bundle, segmenter=segmenter)
+
+
+def test_every_formula_is_known(bundle):
+    values = bundle.codebook.model_dump()
+    values["derived"][0]["formula"] = "magic"
+    refuse("unknown formula 'magic'", bundle, codebook=Codebook.model_validate(values))
+
+
+def change_example(bundle: ScoringBundle, **changes: Any) -> dict[str, Any]:
+    first, *others = bundle.examples
+    return {"examples": (first.model_copy(update=changes), *others)}
+
+
+def drop(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+EXAMPLES: list[tuple[Callable[[Any], dict[str, Any]], str]] = [
+    (lambda old: {"segment": "Somebody"}, "of 'Somebody', which is no segment"),
+    (lambda old: {"values": {**old.values, "nope": 1.0}}, "holds other fields"),
+    (lambda old: {"values": {**old.values, "promo_share": 1.0}}, "holds other fields"),
+    (lambda old: {"values": {**old.values, "household_id": 1e6}}, "holds other fields"),
+    (lambda old: {"values": drop(old.values, "television")}, "holds other fields"),
+    (lambda old: {"answers": drop(old.answers, "lr 3")}, "answers other information sets"),
+    (lambda old: {"answers": {**old.answers, "tea": (1.0,)}}, "answers other information sets"),
+    (lambda old: {"answers": {**old.answers, "lr 3": (1.0,)}}, "not one answer per segment"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), EXAMPLES)
+def test_an_example_fits_the_bundle(bundle, change, why):
+    refuse(why, bundle, **change_example(bundle, **change(bundle.examples[0])))
+
+
+def test_a_segment_has_one_example(bundle):
+    refuse(f"'{bundle.examples[0].segment}' stands twice", bundle, examples=bundle.examples[:1] * 2)
+
+
+# What is sent to another process
+
+
+def test_a_copy_holds_together_as_the_original_does(bundle):
+    for sent in (pickle.loads(pickle.dumps(bundle)), pickle.loads(pickle.dumps(fresh(bundle)))):
+        assert sent.segments == bundle.segments
+        assert [route.champion for route in sent.routes[1:]] == list(sent.champions)
+        assert all(route.rules is sent.rules for route in sent.routes)
+        assert sent.reader.rules is sent.rules
+        assert sent.examples == bundle.examples
+
+
+def fresh(bundle: ScoringBundle) -> ScoringBundle:
+    """The bundle before anything of it has been used."""
+    return replace(bundle)
+
+
+def answer(bundle: ScoringBundle, records: list[dict[str, float]]) -> tuple[Any, ...]:
+    scores = score_households(bundle, bundle.reader.read_records(records).households)
+    return scores.routes, scores.probabilities, scores.form_sets()
+
+
+def test_a_worker_process_answers_the_same(bundle, records):
+    volume = {"total_volume", "volume_per_transaction", "average_price"}
+    brands = {"share_lux"}
+    mixed = [drop(each, *(set(), volume, brands)[at % 3]) for at, each in enumerate(records)]
+    expected = answer(bundle, mixed)
+    assert set(expected[0]) == {-1, 0, 1}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:
+        answers = workers.submit(answer, bundle, mixed).result()
+    for one, other in zip(answers, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
