@@ -143,6 +143,13 @@ def test_an_identity_with_declared_exceptions_is_not_refused(
     assert households.loc[broken, "household_id"].tolist() == [1037940, 1060230]
 
 
+def test_without_an_identity_nothing_is_expected(
+    households: pd.DataFrame, codebook: Codebook
+) -> None:
+    with pytest.raises(ValueError, match="'transactions' declares no identity"):
+        expected_by_identity(households, codebook.field("transactions"), codebook)
+
+
 def test_the_rows_given_are_not_changed(panel_rows: pd.DataFrame, codebook: Codebook) -> None:
     before = panel_rows.copy(deep=True)
     validate_households(panel_rows, codebook)

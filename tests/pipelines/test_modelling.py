@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_segmentation.panel.records import Households
 from customer_segmentation.pipelines.modelling.nodes import (
     join_predictions,
     label_households,
@@ -12,6 +13,8 @@ from customer_segmentation.pipelines.modelling.pipeline import (
     create_model_pipeline,
     create_pipeline,
 )
+from customer_segmentation.scorer.bundle import ScoringBundle
+from customer_segmentation.scorer.scoring import check_examples, score_households
 from customer_segmentation.scorer.storage import load_bundle
 from customer_segmentation.segments.segmenter import compute_scores, score_variables
 from customer_segmentation.typing_tool.audit import audit_information_sets, list_answered
@@ -182,17 +185,53 @@ def test_champions_are_marked_and_stored_where_a_model_answers(metrics, choices,
     assert set(project_run.load("shap_importance")["model"]) == set(final)
 
 
-def test_the_stored_bundle_gives_the_stored_probabilities(project_run):
-    bundle = load_bundle(project_run.data_root / "07_model_output" / "scoring_bundle")
-    labelled = project_run.load("labelled_households")
+@pytest.fixture(scope="module")
+def bundle(project_run: ProjectRun) -> ScoringBundle:
+    return load_bundle(project_run.data_root / "07_model_output" / "scoring_bundle")
+
+
+@pytest.fixture(scope="module")
+def panel(bundle: ScoringBundle, project_run: ProjectRun) -> Households:
+    return bundle.reader.read_table(project_run.load("households"), "households")
+
+
+def test_the_stored_bundle_gives_the_stored_probabilities(project_run, bundle, panel):
     stored = project_run.load("champion_probabilities")
-    for name, rows in stored.groupby("information_set"):
-        answers = bundle.predict(name, labelled)
-        columns = list(rows.filter(regex="^p_"))
-        np.testing.assert_allclose(
-            answers[columns].to_numpy(), rows[columns].to_numpy(), rtol=0, atol=1e-9
-        )
-    assert bundle.assign(labelled).tolist() == labelled["segment"].tolist()
+    names = [probability_column(name) for name in bundle.segments]
+    assert [route.information_set for route in bundle.routes] == ["segmenter_inputs", *SETS[1:]]
+    for route in bundle.routes[1:]:
+        rows = stored[stored["information_set"] == route.information_set]
+        assert rows["household_id"].tolist() == panel.ids.tolist()
+        np.testing.assert_allclose(route.score(panel.values), rows[names], rtol=0, atol=1e-6)
+        assert route.claim == EXPECTED_CLAIMS[route.information_set]
+
+
+def test_the_stored_bundle_assigns_every_household_to_its_segment(project_run, bundle, panel):
+    table = score_households(bundle, panel).tabulate()
+    labelled = project_run.load("labelled_households")
+    for name in ("household_id", "segment", "thin_record"):
+        assert table[name].tolist() == labelled[name].tolist()
+    assert table["claim"].unique().tolist() == ["assignment"]
+
+
+def test_the_stored_bundle_tells_how_good_its_guesses_are(project_run, bundle, metrics):
+    summary = project_run.load("conformal_summary")
+    of_all = summary[summary["group_by"] == "all"].set_index("information_set")
+    nested = metrics[metrics["protocol"] == "nested_cv"].set_index(["information_set", "model"])
+    for champion in bundle.champions:
+        procedure = nested.loc[(champion.information_set, PROCEDURE)]
+        assert champion.evidence.model_dump() == {
+            "households": procedure["n"],
+            **procedure[["accuracy", "accuracy_low", "accuracy_high"]],
+            "majority": nested.loc[(champion.information_set, "majority"), "accuracy"],
+            "coverage": of_all.loc[champion.information_set, "coverage"],
+            "set_size": of_all.loc[champion.information_set, "mean_set_size"],
+        }
+
+
+def test_the_stored_bundle_carries_an_example_of_each_segment(bundle):
+    assert [example.segment for example in bundle.examples] == list(bundle.segments)
+    check_examples(bundle)
 
 
 def test_the_targeting_list_names_every_household_once(project_run, predictions):

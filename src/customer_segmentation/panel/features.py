@@ -22,7 +22,11 @@ Formula = Callable[..., Floats]
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide two columns; a number by 0 is infinite, 0 by 0 is missing."""
+    """Divide two columns.
+
+    Returns:
+        Infinite for a number by 0, missing for 0 by 0.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return numerator / denominator
 
