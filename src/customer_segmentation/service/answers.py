@@ -1,0 +1,177 @@
+"""Scores in the words of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from customer_segmentation.panel.codebook import Role
+from customer_segmentation.panel.contract import Problem
+from customer_segmentation.panel.records import Households
+from customer_segmentation.scorer.bundle import ScoringBundle
+from customer_segmentation.scorer.routes import Assignment, Reasons, Route
+from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
+
+NAME_SHOWN = 60  # characters of a field's name, which may be anything in a request
+
+Object = dict[str, Any]  # of JSON
+
+NO_RECORD = {"field": None, "problem": "expected an object with a value for each field"}
+OF_LOG_ODDS = (
+    "centred log-odds: what the field adds to the log of the segment's probability, less the mean "
+    "of that over all segments"
+)
+OF_DISTANCES = (
+    "squared units of the scores: by how much the household is nearer to the segment's centre than "
+    "to the centre of the segment it is compared with"
+)
+
+
+class Outcome(NamedTuple):
+    """What is said of some records.
+
+    Attributes:
+        answers: The answers, each with the `index` of its record.
+        refused: What is wrong with each other record, by its index.
+    """
+
+    answers: list[Object]
+    refused: dict[int, list[Object]]
+
+
+class Terms(NamedTuple):
+    """What the reasons of a route are about.
+
+    Attributes:
+        names: Of the terms, in the route's order.
+        labels: The same for people.
+        unit: What a contribution is measured in.
+    """
+
+    names: tuple[str, ...]
+    labels: list[str]
+    unit: str
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A scoring bundle, and what is looked up once to answer from it.
+
+    Attributes:
+        bundle: A bundle that was loaded and checked.
+    """
+
+    bundle: ScoringBundle
+
+    @property
+    def version(self) -> str:
+        """What the model is called."""
+        return self.bundle.version
+
+    def answer(self, records: Sequence[object], *, explained: bool) -> Outcome:
+        """Score records, each by itself.
+
+        Args:
+            records: What was sent for each household.
+            explained: Whether reasons are wanted.
+
+        Returns:
+            An answer for each record, or what is wrong with it.
+        """
+        told = [at for at, record in enumerate(records) if isinstance(record, dict)]
+        refused = {at: [NO_RECORD] for at in set(range(len(records))).difference(told)}
+        reading = self.bundle.reader.read_records([records[at] for at in told])  # type: ignore[misc]
+        refused |= {told[at]: list(map(_show, found)) for at, found in reading.refused.items()}
+        scores = score_households(self.bundle, reading.households)
+        answers = []
+        for row, answer in enumerate(self._tell(scores, explained=explained)):
+            index = told[reading.accepted[row]]
+            if answer is None:
+                refused[index] = [{"field": None, "problem": scores.describe_lack(row)}]
+            else:
+                answers.append({"index": index, **answer})
+        return Outcome(answers, dict(sorted(refused.items())))
+
+    def _tell(self, scores: Scores, *, explained: bool) -> Iterator[Object | None]:
+        """The answer of each household; None where nobody has one."""
+        names = self.bundle.segments
+        reasons: Iterable[Reasons | None] = scores.explain() if explained else repeat(None)
+        for route, segment, shares, held, known, why in zip(
+            scores.routes.tolist(),
+            scores.segments.tolist(),
+            scores.probabilities.tolist(),
+            scores.form_sets().tolist(),
+            self._tell_known(scores.households, scores),
+            reasons,
+            strict=False,
+        ):
+            if route == NOBODY:
+                yield None
+                continue
+            answer = {
+                **known,
+                "segment": names[segment],
+                **self._sources[route],
+                "probabilities": dict(zip(names, shares, strict=True)),
+                "conformal_set": [name for name, is_in in zip(names, held, strict=True) if is_in],
+            }
+            if why is not None:
+                answer["reasons"] = self._give_reasons(why, self._terms[route], names[segment])
+            yield answer
+
+    def _tell_known(self, households: Households, scores: Scores) -> Iterator[Object]:
+        identifier = self.bundle.codebook.identifier
+        thin_record = self.bundle.codebook.column(Role.THIN_RECORD)
+        for number, thin in zip(households.ids.tolist(), scores.thin_records.tolist(), strict=True):
+            flag = {thin_record: None if thin != thin else bool(thin)}  # noqa: PLR0124 - NaN
+            yield flag if number != number else {identifier: int(number), **flag}  # noqa: PLR0124
+
+    def _give_reasons(self, reasons: Reasons, terms: Terms, segment: str) -> Object:
+        by_size = sorted(
+            zip(terms.names, terms.labels, reasons.contributions.tolist(), strict=True),
+            key=lambda term: -abs(term[2]),
+        )
+        told: Object = {"segment": segment, "unit": terms.unit}
+        if reasons.second is not None:
+            names = self.bundle.segments
+            told["compared_with"] = names[reasons.second]
+            told["distances"] = dict(zip(names, reasons.distances, strict=True))
+        told["contributions"] = [
+            {"name": name, "label": label, "contribution": contribution}
+            for name, label, contribution in by_size
+        ]
+        return told
+
+    @cached_property
+    def _sources(self) -> list[Object]:
+        return [
+            {"claim": route.claim.value, "information_set": route.information_set}
+            for route in self.bundle.routes
+        ]
+
+    @cached_property
+    def _terms(self) -> list[Terms]:
+        return [
+            Terms(route.terms, self._label(route), _unit_of(route)) for route in self.bundle.routes
+        ]
+
+    def _label(self, route: Route) -> list[str]:
+        codebook = self.bundle.codebook
+        return [
+            codebook[name].label if name in codebook else name.replace("_", " ").capitalize()
+            for name in route.terms
+        ]
+
+
+def _unit_of(route: Route) -> str:
+    return OF_DISTANCES if isinstance(route, Assignment) else OF_LOG_ODDS
+
+
+def _show(problem: Problem) -> Object:
+    """What is wrong, without the value; the name of a field may be the sender's own."""
+    name = problem.column.encode(errors="replace").decode()
+    shown = name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "..."
+    return {"field": shown, "problem": problem.advice}
