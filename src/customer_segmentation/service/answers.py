@@ -34,11 +34,11 @@ class Outcome(NamedTuple):
     """What is said of some records.
 
     Attributes:
-        answers: The answers, each with the `index` of its record.
+        answers: The answer to each record that has one, by its index.
         refused: What is wrong with each other record, by its index.
     """
 
-    answers: list[Object]
+    answers: dict[int, Object]
     refused: dict[int, list[Object]]
 
 
@@ -86,13 +86,13 @@ class Model:
         reading = self.bundle.reader.read_records([records[at] for at in told])  # type: ignore[misc]
         refused |= {told[at]: list(map(_show, found)) for at, found in reading.refused.items()}
         scores = score_households(self.bundle, reading.households)
-        answers = []
+        answers = {}
         for row, answer in enumerate(self._tell(scores, explained=explained)):
             index = told[reading.accepted[row]]
             if answer is None:
                 refused[index] = [{"field": None, "problem": scores.describe_lack(row)}]
             else:
-                answers.append({"index": index, **answer})
+                answers[index] = answer
         return Outcome(answers, dict(sorted(refused.items())))
 
     def _tell(self, scores: Scores, *, explained: bool) -> Iterator[Object | None]:

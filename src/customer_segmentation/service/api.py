@@ -1,33 +1,121 @@
-"""The API: scoring, and what there is to know about the model."""
+"""The API: scoring, and what there is to know about the model and the service."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import BadRequest, UnprocessableEntity
 
-from customer_segmentation.scorer.stored import read_json
-from customer_segmentation.service.context import require_model
+from customer_segmentation.service.answers import Model, Outcome
+from customer_segmentation.service.context import count_scores, current_service, require_model
+from customer_segmentation.service.description import describe_model
+from customer_segmentation.service.metrics import CONTENT_TYPE
+from customer_segmentation.service.openapi import describe_api
+from customer_segmentation.service.replies import reply, reply_error
+from customer_segmentation.service.strict_json import read_body
+
+HOUSEHOLDS = "households"
+REASONS = "reasons"
+TRUTHS = {"true": True, "false": False}
 
 
 def create_blueprint() -> Blueprint:
     """The routes of the API."""
     blueprint = Blueprint("api", __name__)
-    blueprint.add_url_rule("/segments", view_func=score, methods=["POST"])
+    blueprint.post("/segments")(score)
+    blueprint.get("/model")(show_model)
+    blueprint.get("/openapi.json")(show_api)
+    blueprint.get("/health/live")(show_life)
+    blueprint.get("/health/ready")(show_readiness)
+    blueprint.get("/metrics")(show_metrics)
     return blueprint
 
 
 def score() -> Response:
-    """Score one household or several."""
+    """Score one household, or several of which each is judged by itself."""
     model = require_model()
-    body = read_json(request.get_data(cache=False))
-    is_batch = isinstance(body, dict) and "households" in body
-    outcome = model.answer(body["households"] if is_batch else [body], explained=True)
-    content: dict[str, Any] = {"model_version": model.version, "request_id": g.get("request_id")}
-    if is_batch:
-        refused = [{"index": at, "problems": told} for at, told in outcome.refused.items()]
-        content |= {"answers": outcome.answers, "refused": refused}
-    else:
-        content |= outcome.answers[0]
-    return Response(json.dumps(content), mimetype="application/json")
+    explained = _read_wish()
+    body = read_body(request)
+    if isinstance(body, dict) and HOUSEHOLDS in body:
+        return _score_batch(model, _open_batch(body), explained=explained)
+    return _score_one(model, body, explained=explained)
+
+
+def _read_wish() -> bool:
+    """Whether reasons are wanted, by the one thing that may stand in the query."""
+    wishes = request.args.getlist(REASONS) or ["true"]
+    if len(wishes) > 1 or wishes[0] not in TRUTHS or set(request.args) - {REASONS}:
+        raise BadRequest("The query may hold reasons=true or reasons=false, and nothing else.")
+    return TRUTHS[wishes[0]]
+
+
+def _open_batch(body: dict[str, Any]) -> list[object]:
+    records, limit = body[HOUSEHOLDS], current_service().parameters.batch_limit
+    if len(body) > 1 or not isinstance(records, list) or not 1 <= len(records) <= limit:
+        raise UnprocessableEntity(
+            f"A batch holds {HOUSEHOLDS!r}, a list of 1 to {limit} records, and nothing else."
+        )
+    return records
+
+
+def _score_one(model: Model, record: object, *, explained: bool) -> Response:
+    outcome = model.answer([record], explained=explained)
+    _count(outcome)
+    if outcome.refused:
+        message = "The record cannot be scored; the problems say why."
+        problems = outcome.refused[0]
+        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, problems=problems)
+    return reply({**outcome.answers[0], **_sign(model)})
+
+
+def _score_batch(model: Model, records: list[object], *, explained: bool) -> Response:
+    outcome = model.answer(records, explained=explained)
+    _count(outcome)
+    refused = [{"index": at, "problems": told} for at, told in outcome.refused.items()]
+    if not outcome.answers:
+        message = "None of the records can be scored; the problems of each say why."
+        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, refused=refused)
+    answers = [{"index": at, **answer} for at, answer in outcome.answers.items()]
+    return reply({"answers": answers, "refused": refused, **_sign(model)})
+
+
+def _count(outcome: Outcome) -> None:
+    given = Counter(
+        (each["segment"], each["claim"], each["information_set"])
+        for each in outcome.answers.values()
+    )
+    count_scores(given, len(outcome.refused))
+
+
+def _sign(model: Model) -> dict[str, str]:
+    return {"model_version": model.version, "request_id": g.request_id}
+
+
+def show_model() -> Response:
+    """Describe the model: what it can be told, and what its answers are worth."""
+    return reply({**describe_model(require_model().bundle), "request_id": g.request_id})
+
+
+def show_api() -> Response:
+    """Describe the API, in the words of OpenAPI."""
+    service = current_service()
+    return reply(describe_api(require_model().bundle, service.parameters, service.access))
+
+
+def show_life() -> Response:
+    """Say that the process answers."""
+    return reply({"status": "live"})
+
+
+def show_readiness() -> Response:
+    """Say whether a verified model serves."""
+    model = require_model()
+    return reply({"status": "ready", "model_version": model.version})
+
+
+def show_metrics() -> Response:
+    """Tell Prometheus what was counted."""
+    return Response(current_service().metrics.write(), content_type=CONTENT_TYPE)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from time import perf_counter
 
-from customer_segmentation.service import api
-from customer_segmentation.service.context import NAME, Service
+from flask import Flask, Response, g, request
+
+from customer_segmentation.service import api, try_it
+from customer_segmentation.service.context import NAME, Service, current_service
+from customer_segmentation.service.logs import ID_HEADER, identify, log_request
+from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
-from customer_segmentation.service.security import Access
+from customer_segmentation.service.replies import tell_errors
+from customer_segmentation.service.security import Access, protect
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+OTHER = "other"
 
 
 def create_app(parameters: ServiceParameters, models: Models, access: Access) -> Flask:
@@ -20,7 +28,32 @@ def create_app(parameters: ServiceParameters, models: Models, access: Access) ->
         access: Who may ask it.
     """
     app = Flask(__name__)
-    app.extensions[NAME] = Service(parameters, models)
-    app.config["MAX_CONTENT_LENGTH"] = parameters.body_bytes
+    app.extensions[NAME] = Service(parameters, models, access, Metrics(models))
+    app.config.update(
+        DEBUG=False,  # whatever the environment says
+        MAX_CONTENT_LENGTH=parameters.body_bytes,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False  # a path is right or unknown; nobody is sent elsewhere
+    app.before_request(_receive)
+    app.after_request(_finish)
+    tell_errors(app)
     app.register_blueprint(api.create_blueprint())
+    app.register_blueprint(try_it.create_blueprint())
     return app
+
+
+def _receive() -> None:
+    g.started, g.request_id = perf_counter(), identify(request)
+    current_service().access.check(request)
+
+
+def _finish(response: Response) -> Response:
+    protect(response)
+    response.headers[ID_HEADER] = g.request_id
+    seconds = perf_counter() - g.started
+    method = request.method if request.method in METHODS else OTHER
+    route = request.url_rule.rule if request.url_rule else OTHER
+    current_service().metrics.count_request(method, route, response.status_code, seconds)
+    log_request(method, route, response, seconds)
+    return response

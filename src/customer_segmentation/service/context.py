@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from flask import current_app, g
 from werkzeug.exceptions import ServiceUnavailable
 
 from customer_segmentation.service.answers import Model
+from customer_segmentation.service.metrics import Given, Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
+from customer_segmentation.service.security import Access
 
 NAME = "customer_segmentation"
 NOT_READY = "No model has been loaded and verified yet. Try again in a moment."
@@ -22,10 +25,14 @@ class Service:
     Attributes:
         parameters: Its limits.
         models: Where its model comes from.
+        access: Who may ask it.
+        metrics: What it counts.
     """
 
     parameters: ServiceParameters
     models: Models
+    access: Access
+    metrics: Metrics
 
 
 def current_service() -> Service:
@@ -35,7 +42,7 @@ def current_service() -> Service:
 
 
 def require_model() -> Model:
-    """The model that answers the request; whatever happens meanwhile, it stays the same.
+    """The model for the whole of the request, whatever is loaded meanwhile.
 
     Raises:
         ServiceUnavailable: There is none yet.
@@ -45,3 +52,14 @@ def require_model() -> Model:
         raise ServiceUnavailable(NOT_READY, retry_after=1)
     g.model_version = model.version
     return model
+
+
+def count_scores(given: Counter[Given], refused: int) -> None:
+    """Count the households of the request, in its log line and in the metrics.
+
+    Args:
+        given: How often each segment was given, by claim and information set.
+        refused: Number of households without an answer.
+    """
+    g.counts = {"answered": given.total(), "refused": refused}
+    current_service().metrics.count_scores(given, refused)

@@ -1,0 +1,57 @@
+"""Responses in JSON, errors among them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+logger = logging.getLogger(__name__)
+
+SORRY = "The service could not answer. The fault is its own, and it has been logged."
+
+
+def reply(content: Any, status: int = 200) -> Response:
+    """A response in JSON.
+
+    Args:
+        content: Of dictionaries, lists, texts, finite numbers, truth values and None.
+        status: Its status.
+    """
+    body = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    return Response(body, status, mimetype="application/json")
+
+
+def reply_error(status: int, message: str, **more: Any) -> Response:
+    """A response that says what is wrong.
+
+    Args:
+        status: From 400.
+        message: For a person; holds nothing of the request.
+        more: What there is to add to the error.
+    """
+    error = {"status": status, "title": HTTPStatus(status).phrase, "message": message, **more}
+    return reply({"error": error, "request_id": g.request_id}, status)
+
+
+def tell_errors(app: Flask) -> None:
+    """Let every error of an app be told in JSON."""
+    app.register_error_handler(HTTPException, _tell_refusal)
+    app.register_error_handler(Exception, _tell_fault)
+
+
+def _tell_refusal(error: HTTPException) -> Response:
+    response = reply_error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or "")
+    for name, value in error.get_headers():
+        if name != "Content-Type":
+            response.headers.add(name, value)
+    return response
+
+
+def _tell_fault(error: Exception) -> Response:
+    logger.error("a request met a fault", exc_info=error)
+    return reply_error(HTTPStatus.INTERNAL_SERVER_ERROR, SORRY)

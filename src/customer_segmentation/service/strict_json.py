@@ -1,0 +1,47 @@
+"""The bodies of requests: JSON in UTF-8, and nothing that readers of JSON take differently."""
+
+from __future__ import annotations
+
+from json import JSONDecodeError
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from customer_segmentation.scorer.stored import read_json
+
+CHARACTERS_SHOWN = 80
+
+
+def read_body(request: Request) -> Any:
+    """Read the body of a request.
+
+    Args:
+        request: A request that must be JSON; a web page of another origin cannot send that unasked.
+
+    Returns:
+        Dictionaries, lists, texts, numbers, truth values and None.
+
+    Raises:
+        UnsupportedMediaType: It says that it is something else, is compressed, or says nothing.
+        RequestEntityTooLarge: It is larger than the app allows.
+        BadRequest: It is not what it says; or the causes of `read_json`.
+    """
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if request.mimetype != "application/json" or charset.lower() != "utf-8":
+        raise UnsupportedMediaType("Send JSON in UTF-8, with Content-Type: application/json.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body uncompressed.")
+    content = request.get_data(cache=False)
+    try:
+        return read_json(content)
+    except ValueError as error:
+        raise BadRequest(f"The body is no strict JSON: {_say_why(error)}.") from error
+
+
+def _say_why(error: ValueError) -> str:
+    if isinstance(error, JSONDecodeError):
+        return f"{error.msg}, line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return str(error)[:CHARACTERS_SHOWN]
