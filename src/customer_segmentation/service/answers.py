@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import product, repeat
 from typing import Any, NamedTuple
 
 from customer_segmentation.panel.codebook import Role
@@ -94,6 +94,12 @@ class Model:
             else:
                 answers[index] = answer
         return Outcome(answers, dict(sorted(refused.items())))
+
+    def rehearse(self) -> None:
+        """Answer once by every route, so that no client waits for what is prepared only once."""
+        for example, route in product(self.bundle.examples[:1], self.bundle.routes):
+            record = {name: example.values[name] for name in route.inputs.fields}
+            self.answer([record], explained=True)
 
     def _tell(self, scores: Scores, *, explained: bool) -> Iterator[Object | None]:
         """The answer of each household; None where nobody has one."""

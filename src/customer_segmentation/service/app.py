@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 
 from customer_segmentation.service import api, try_it
 from customer_segmentation.service.context import NAME, Service, current_service
-from customer_segmentation.service.logs import ID_HEADER, identify, log_request
+from customer_segmentation.service.logs import ID_HEADER, access_logger, identify
 from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
@@ -51,9 +51,19 @@ def _receive() -> None:
 def _finish(response: Response) -> Response:
     protect(response)
     response.headers[ID_HEADER] = g.request_id
-    seconds = perf_counter() - g.started
     method = request.method if request.method in METHODS else OTHER
     route = request.url_rule.rule if request.url_rule else OTHER
-    current_service().metrics.count_request(method, route, response.status_code, seconds)
-    log_request(method, route, response, seconds)
+    status, seconds = response.status_code, perf_counter() - g.started
+    current_service().metrics.count_request(method, route, status, seconds)
+    fields = {
+        "request_id": g.request_id,
+        "method": method,
+        "route": route,
+        "status": status,
+        "milliseconds": round(1000 * seconds, 3),
+        "bytes": response.content_length,
+        "model_version": g.get("model_version"),
+        **g.get("counts", {}),
+    }
+    access_logger.info("request", extra={"fields": fields})
     return response

@@ -12,7 +12,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Any, TextIO
 
-from flask import Request, Response, g
+from flask import Request
 
 access_logger = logging.getLogger(f"{__name__}.access")
 
@@ -61,29 +61,12 @@ def configure_logging(stream: TextIO = sys.stdout) -> None:
     logging.getLogger("waitress").setLevel(logging.ERROR)
 
 
+def new_id() -> str:
+    """An id for a request."""
+    return token_hex(8)
+
+
 def identify(request: Request) -> str:
     """The id of a request: the one it brings if that is a short plain word, or a new one."""
     brought = request.headers.get(ID_HEADER, "")
-    return brought if _SAFE_ID.fullmatch(brought) else token_hex(8)
-
-
-def log_request(method: str, route: str, response: Response, seconds: float) -> None:
-    """Log a request that is answered.
-
-    Args:
-        method: One of the usual methods, or a word for all others.
-        route: The rule that the path matches, or a word for all other paths.
-        response: What it is answered with.
-        seconds: The time it took.
-    """
-    fields = {
-        "request_id": g.request_id,
-        "method": method,
-        "route": route,
-        "status": response.status_code,
-        "milliseconds": round(1000 * seconds, 3),
-        "bytes": response.content_length,
-        "model_version": g.get("model_version"),
-        **g.get("counts", {}),
-    }
-    access_logger.info("request", extra={"fields": fields})
+    return brought if _SAFE_ID.fullmatch(brought) else new_id()

@@ -37,19 +37,27 @@ class Models:
 
     def refresh(self) -> None:
         """Take the model of the folder if it is another and can be used; else keep the last one."""
+        manifest = self._read_manifest()
+        if manifest and manifest == self._manifest:
+            self._told = ""
+            return
         try:
-            manifest = (self._folder / MANIFEST).read_bytes()
-            if manifest == self._manifest:
-                self._told = ""
-                return
             model = Model(load_bundle(self._folder))
             check_examples(model.bundle)
-        except (OSError, ReadableError) as error:
-            self._report(str(error))
+            model.rehearse()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the last model goes on serving
+            self._report(error)
             return
         self.current, self._manifest, self._told = model, manifest, ""
         self.loaded += 1
         logger.info("a model is loaded", extra={"fields": {"model_version": model.version}})
+
+    def _read_manifest(self) -> bytes:
+        """The manifest as it is; empty if it cannot be read, which loading then explains."""
+        try:
+            return (self._folder / MANIFEST).read_bytes()
+        except OSError:
+            return b""
 
     def watch(self, seconds: float, stopped: Event) -> Thread:
         """Look for a new model now and then, in a thread of its own.
@@ -68,9 +76,9 @@ class Models:
         thread.start()
         return thread
 
-    def _report(self, why: str) -> None:
+    def _report(self, error: Exception) -> None:
         """Say once why there is no new model."""
-        if why != self._told:
+        if (why := str(error)) != self._told:
             self._told = why
             self.failed += 1
-            logger.error(why)
+            logger.error(why, exc_info=None if isinstance(error, ReadableError) else error)

@@ -26,6 +26,19 @@ def reply(content: Any, status: int = 200) -> Response:
     return Response(body, status, mimetype="application/json")
 
 
+def describe_error(status: int, message: str, request_id: str, **more: Any) -> dict[str, Any]:
+    """What every error looks like.
+
+    Args:
+        status: From 400.
+        message: For a person; holds nothing of the request.
+        request_id: By which its log line is found.
+        more: What there is to add to the error.
+    """
+    error = {"status": status, "title": HTTPStatus(status).phrase, "message": message, **more}
+    return {"error": error, "request_id": request_id}
+
+
 def reply_error(status: int, message: str, **more: Any) -> Response:
     """A response that says what is wrong.
 
@@ -34,8 +47,7 @@ def reply_error(status: int, message: str, **more: Any) -> Response:
         message: For a person; holds nothing of the request.
         more: What there is to add to the error.
     """
-    error = {"status": status, "title": HTTPStatus(status).phrase, "message": message, **more}
-    return reply({"error": error, "request_id": g.request_id}, status)
+    return reply(describe_error(status, message, g.request_id, **more), status)
 
 
 def tell_errors(app: Flask) -> None:
