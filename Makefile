@@ -9,11 +9,15 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --req
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
+# Where `make serve` listens.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
 # Kedro sends usage statistics unless told not to; .telemetry says no as well.
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lineage lineage-static bench docs lock clean
+.PHONY: help run serve test check lint-container format lineage lineage-static bench docs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -21,14 +25,21 @@ help:  ## Show this list
 run: $(VENV)/run.stamp  ## Rebuild the whole project from the panel file
 	$(BIN)/kedro run
 
+serve: $(VENV)/run.stamp  ## Score over HTTP; HOST=... and PORT=... say where
+	$(BIN)/kedro serve --host $(HOST) --port $(PORT)
+
 test: $(VENV)/dev.stamp  ## Run the tests
 	$(BIN)/pytest
 
-check: $(VENV)/dev.stamp  ## Check format, lint, types and the direction of imports
+check: lint-container $(VENV)/dev.stamp  ## Check format, lint, types, the direction of imports and the container
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+
+lint-container: $(VENV)/dev.stamp  ## Check the Dockerfile and the compose file
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 format: $(VENV)/dev.stamp  ## Format the code
 	$(BIN)/ruff check --fix

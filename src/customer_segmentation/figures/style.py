@@ -276,7 +276,8 @@ def hide_unused(panels: list[Axes], used: int) -> None:
 
 def _wrap(title: str) -> list[str]:
     points_per_character = _measure(title, TITLE_SIZE, "bold") / len(title)
-    return textwrap.wrap(title, int(0.95 * POINTS / points_per_character))
+    width = int(0.95 * POINTS / points_per_character)
+    return textwrap.wrap(title, width, break_on_hyphens=False)
 
 
 def _measure(text: str, size: float, weight: str) -> float:
