@@ -241,4 +241,4 @@ def test_the_service_cannot_use_up_the_machine():
 def test_the_token_comes_from_outside_and_its_absence_is_told():
     (name, value), *others = SCORING["environment"].items()
     assert (name, others) == (TOKEN, [])
-    assert re.fullmatch(rf"\$\{{{TOKEN}:\?[a-z, .]+\}}", value)
+    assert re.fullmatch(rf"\$\{{{TOKEN}:\?[a-z0-9, .]+\}}", value)

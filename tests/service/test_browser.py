@@ -14,6 +14,7 @@ from selenium.webdriver.common.by import By
 from tests.service.browser import Browser
 
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
+DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 PAGE = "<!doctype html><html lang=en><title>A page</title><link rel=icon href=data:,>"
 
 
@@ -39,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_good_page_runs_and_leaves_the_console_empty(browser: Browser, site, tmp_path):
-    (tmp_path / "page.html").write_text(f"{PAGE}<script src=hello.js></script>")
+    (tmp_path / "page.html").write_text(f"{PAGE}<img src={DOT}><script src=hello.js></script>")
     (tmp_path / "hello.js").write_text("document.title = 'Hello'; fetch('/answer.json')")
     (tmp_path / "answer.json").write_text("{}")
     browser.open(f"{site}/page.html")
@@ -59,13 +60,15 @@ def test_a_good_page_runs_and_leaves_the_console_empty(browser: Browser, site, t
         ("<script>1</script>", "inline script"),
         ("<p style='color: red'>red", "inline style"),
         ("<script src=stop.js></script>", "Stop here"),
+        ("<script src=talk.js></script>", "By the way"),
         ("<script src=away.js></script>", "connect-src"),
         ("<script src=missing.js></script>", "404"),
     ],
 )
-def test_a_page_that_breaks_a_rule_is_found_out(browser: Browser, site, tmp_path, body, word):
+def test_a_page_that_is_not_silent_is_found_out(browser: Browser, site, tmp_path, body, word):
     (tmp_path / "page.html").write_text(PAGE + body)
     (tmp_path / "stop.js").write_text("throw new Error('Stop here')")
+    (tmp_path / "talk.js").write_text("console.info('By the way')")
     (tmp_path / "away.js").write_text("fetch('http://elsewhere.invalid/')")
     browser.open(f"{site}/page.html")
     assert browser.wait(lambda driver: any(word in message for message in browser.console))

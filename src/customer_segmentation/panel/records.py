@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 
 from customer_segmentation.panel.codebook import Field, same_name
 from customer_segmentation.panel.contract import (
+    PROBLEMS_SHOWN,
     Problem,
     Sheet,
     describe_expected,
@@ -61,7 +63,7 @@ class Reading(NamedTuple):
     Attributes:
         households: The accepted ones, in order.
         accepted: The number of each among the records, from 0.
-        refused: What is wrong with each other record, by its number.
+        refused: What is wrong with each other record, by its number, in order.
     """
 
     households: Households
@@ -91,24 +93,26 @@ class RecordReader:
                 text of its label, in upper or lower case.
 
         Returns:
-            The households that are accepted, and what is wrong with the others. A problem calls a
-            field by its clean name. An id may come twice: the records are not of one file.
+            The households that are accepted, and what is wrong with the others: first what cannot
+            be read, up to a limit, then which rules the rest breaks. A problem calls a field by its
+            clean name. An id may come twice: the records are not of one file.
         """
         rows = [[np.nan] * len(self._names) for _ in records]
-        refused = {
+        unread = {
             number: problems
             for number, record in enumerate(records)
-            if (problems := list(self._fill(rows[number], number, record)))
+            # A record may hold names without end, and it takes long to guess what each could mean.
+            if (problems := list(islice(self._fill(rows[number], number, record), PROBLEMS_SHOWN)))
         }
         values = np.array(rows).reshape(len(records), len(self._names))
         kept = self.rules.accept(values.T)
+        kept[list(unread)] = False
+        refused = {}
         for number in np.flatnonzero(~kept).tolist():
-            if number not in refused:
-                sheet = Sheet(values[[number]].T, [number], self._names)
-                refused[number] = find_problems(sheet, self.rules)
-        accepted = [number for number in range(len(records)) if number not in refused]
-        told = np.ascontiguousarray((values[accepted] if refused else values).T)
-        return Reading(self._set_aside_unstated(told), accepted, refused)
+            broken = find_problems(Sheet(values[[number]].T, [number], self._names), self.rules)
+            refused[number] = [*unread.get(number, []), *broken]
+        told = np.ascontiguousarray((values[kept] if refused else values).T)
+        return Reading(self._set_aside_unstated(told), np.flatnonzero(kept).tolist(), refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:
         """Read a table, or refuse it as a whole.
@@ -159,7 +163,7 @@ class RecordReader:
             if at is None:
                 at = self._positions.get(same_name(name))
             if at is None:
-                if name not in self.rules.codebook.ignored_raw_names:
+                if same_name(name) not in self.rules.codebook.ignored_raw_names:
                     yield Problem(number, name, "", self._advise_on_name(name))
             elif row[at] == row[at]:  # not NaN: it has been told
                 yield Problem(number, self._names[at], "", _TWICE)
@@ -216,7 +220,7 @@ def _read_column(
 ) -> tuple[Floats, npt.NDArray[np.object_] | None]:
     """The numbers of a column, and what was written where text came."""
     blank = np.nan if field.not_stated is None else float(field.not_stated)
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    if column.dtype.kind in "iuf":  # whole numbers or not; complex ones and truth values are none
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isnan(numbers), blank, numbers), None
     texts = column.astype("str").str.strip().fillna("").to_numpy(dtype=object)
@@ -228,7 +232,8 @@ def _read_column(
 def _read_text(text: str, field: Field, labels: Mapping[str, int], blank: float) -> float:
     if not text:
         return blank
-    return float(labels.get(text.casefold(), read_number(text, field)))
+    number = read_number(text, field)
+    return number if number in field.codes else float(labels.get(text.casefold(), number))
 
 
 def _describe_value(field: Field) -> str:

@@ -19,8 +19,12 @@ from customer_segmentation.panel.features import Computation, prepare_formula
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-LARGEST = np.finfo(np.float64).max
+LARGEST = float(np.finfo(np.float64).max)  # as Python compares it with whole numbers of any length
 LARGEST_WHOLE = 2.0**53  # beyond it, floating-point numbers skip whole numbers
+
+# By so much of itself a result may be off that is exact on paper, and differently in other company:
+# a household at the very limit is accepted alone and among others.
+ROUNDING = 1e-12
 
 
 class Sums(NamedTuple):
@@ -71,8 +75,9 @@ class Rules:
         self._parts = np.array(
             [[field.group == group for field in fields] for group in groups], dtype=np.float64
         ).reshape(len(groups), len(fields))
-        self._targets = np.array([[group.sums_to or 0.0] for group in codebook.compositions])
-        self._tolerances = np.array([[group.tolerance] for group in codebook.compositions])
+        totals = [(group.sums_to or 0.0, group.tolerance) for group in codebook.compositions]
+        self._targets, tolerances = np.array(totals).reshape(-1, 2).T[:, :, np.newaxis]
+        self._tolerances = tolerances + ROUNDING * np.abs(self._targets)
 
     def accept(self, values: Floats) -> Flags:
         """Find the households that keep every rule.
@@ -175,8 +180,8 @@ def _find_limits(field: Field) -> tuple[float, float]:
     if field.codes:
         return min(field.codes), max(field.codes)
     largest = LARGEST_WHOLE if field.is_whole else LARGEST
-    low = -largest if field.minimum is None else field.minimum
-    high = largest if field.maximum is None else field.maximum
+    low = -largest if field.minimum is None else max(field.minimum, -largest)
+    high = largest if field.maximum is None else min(field.maximum, largest)
     return low, high
 
 
@@ -187,6 +192,7 @@ def _has_gaps(field: Field) -> bool:
 def _compare(field: Field, values: Floats, expected: Floats) -> Implied:
     low, high = _find_limits(field)
     tolerance = field.identity.tolerance if field.identity else 0.0
-    differs = np.abs(values - expected) > tolerance
-    impossible = (expected < low) | (expected > high)
+    rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
+    differs = np.abs(values - expected) > tolerance + rounding
+    impossible = (expected < low - rounding) | (expected > high + rounding)
     return Implied(field, expected, impossible, differs | impossible)
