@@ -6,11 +6,16 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity
 
 from customer_segmentation.service.answers import Model, Outcome
-from customer_segmentation.service.context import count_scores, current_service, require_model
+from customer_segmentation.service.context import (
+    count_scores,
+    current_note,
+    current_service,
+    require_model,
+)
 from customer_segmentation.service.description import describe_model
 from customer_segmentation.service.metrics import CONTENT_TYPE
 from customer_segmentation.service.openapi import describe_api
@@ -91,12 +96,14 @@ def _count(outcome: Outcome) -> None:
 
 
 def _sign(model: Model) -> dict[str, str]:
-    return {"model_version": model.version, "request_id": g.request_id}
+    return {"model_version": model.version, "request_id": current_note().request_id}
 
 
 def show_model() -> Response:
     """Describe the model: what it can be told, and what its answers are worth."""
-    return reply({**describe_model(require_model().bundle), "request_id": g.request_id})
+    return reply(
+        {**describe_model(require_model().bundle), "request_id": current_note().request_id}
+    )
 
 
 def show_api() -> Response:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from flask import current_app, g
+from flask import current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 
 from customer_segmentation.service.answers import Model
+from customer_segmentation.service.front import NOTE, Note
 from customer_segmentation.service.metrics import Given, Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
@@ -41,6 +42,12 @@ def current_service() -> Service:
     return service
 
 
+def current_note() -> Note:
+    """What is noted of the request."""
+    note: Note = request.environ[NOTE]
+    return note
+
+
 def require_model() -> Model:
     """The model for the whole of the request, whatever is loaded meanwhile.
 
@@ -50,7 +57,7 @@ def require_model() -> Model:
     model = current_service().models.current
     if model is None:
         raise ServiceUnavailable(NOT_READY, retry_after=1)
-    g.model_version = model.version
+    current_note().model_version = model.version
     return model
 
 
@@ -61,5 +68,5 @@ def count_scores(given: Counter[Given], refused: int) -> None:
         given: How often each segment was given, by claim and information set.
         refused: Number of households without an answer.
     """
-    g.counts = {"answered": given.total(), "refused": refused}
+    current_note().counts = {"answered": given.total(), "refused": refused}
     current_service().metrics.count_scores(given, refused)

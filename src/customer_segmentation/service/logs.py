@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import traceback
 from datetime import UTC, datetime
-from secrets import token_hex
 from types import TracebackType
 from typing import Any, TextIO
-
-from flask import Request
-
-access_logger = logging.getLogger(f"{__name__}.access")
-
-ID_HEADER = "X-Request-ID"
-_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -59,14 +50,3 @@ def configure_logging(stream: TextIO = sys.stdout) -> None:
     logging.getLogger("customer_segmentation").setLevel(logging.INFO)
     # A queue is not worth a line for each request; and some lines below hold a request's path.
     logging.getLogger("waitress").setLevel(logging.ERROR)
-
-
-def new_id() -> str:
-    """An id for a request."""
-    return token_hex(8)
-
-
-def identify(request: Request) -> str:
-    """The id of a request: the one it brings if that is a short plain word, or a new one."""
-    brought = request.headers.get(ID_HEADER, "")
-    return brought if _SAFE_ID.fullmatch(brought) else new_id()

@@ -61,7 +61,7 @@ class Metrics:
         registry.register(_ModelCollector(models))
         ProcessCollector(registry=registry)
 
-    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_request(self, method: str, route: str, status: str, seconds: float) -> None:
         """Count a request that is answered."""
         self._requests.labels(route, method, status).inc()
         self._seconds.labels(route).observe(seconds)

@@ -7,10 +7,14 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from customer_segmentation.service.context import current_note
+
 logger = logging.getLogger(__name__)
+
+_write = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 SORRY = "The service could not answer. The fault is its own, and it has been logged."
 
@@ -22,8 +26,7 @@ def reply(content: Any, status: int = 200) -> Response:
         content: Of dictionaries, lists, texts, finite numbers, truth values and None.
         status: Its status.
     """
-    body = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return Response(body, status, mimetype="application/json")
+    return Response(_write(content), status, mimetype="application/json")
 
 
 def describe_error(status: int, message: str, request_id: str, **more: Any) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def reply_error(status: int, message: str, **more: Any) -> Response:
         message: For a person; holds nothing of the request.
         more: What there is to add to the error.
     """
-    return reply(describe_error(status, message, g.request_id, **more), status)
+    return reply(describe_error(status, message, current_note().request_id, **more), status)
 
 
 def tell_errors(app: Flask) -> None:

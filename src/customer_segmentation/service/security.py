@@ -9,7 +9,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import ip_address
 
-from flask import Request, Response
+from flask import Request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import SecurityError, Unauthorized
 
@@ -22,13 +22,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - no name of any machine
@@ -114,10 +114,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def protect(response: Response) -> None:
-    """Tell browsers what they may do with a response."""
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    response.headers.setdefault("Cache-Control", "no-store")

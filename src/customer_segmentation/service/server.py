@@ -24,11 +24,10 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.service.logs import ID_HEADER, access_logger, new_id
+from customer_segmentation.service.front import access_logger, identify, sign
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.replies import describe_error
-from customer_segmentation.service.security import HEADERS
 
 logger = logging.getLogger(__name__)
 
@@ -59,16 +58,10 @@ class _ErrorTask(ErrorTask):
     request: Any
 
     def execute(self) -> None:
-        status, request_id = HTTPStatus(self.request.error.code), new_id()
+        status, request_id = HTTPStatus(self.request.error.code), identify()
         body = json.dumps(describe_error(status, status.description, request_id)).encode()
-        headers = {
-            **HEADERS,
-            ID_HEADER: request_id,
-            "Cache-Control": "no-store",
-            "Content-Type": "application/json",
-        }
         self.status = f"{status.value} {status.phrase}"
-        self.response_headers = list(headers.items())
+        self.response_headers = [("Content-Type", "application/json"), *sign(request_id, [])]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

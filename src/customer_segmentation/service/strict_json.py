@@ -27,16 +27,24 @@ def read_body(request: Request) -> Any:
         RequestEntityTooLarge: It is larger than the app allows.
         BadRequest: It is not what it says; or the causes of `read_json`.
     """
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if request.mimetype != "application/json" or charset.lower() != "utf-8":
-        raise UnsupportedMediaType("Send JSON in UTF-8, with Content-Type: application/json.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the body uncompressed.")
+    if not _is_plain_json(request):
+        raise UnsupportedMediaType(
+            "Send JSON in UTF-8, uncompressed, with Content-Type: application/json."
+        )
     content = request.get_data(cache=False)
     try:
         return read_json(content)
     except ValueError as error:
         raise BadRequest(f"The body is no strict JSON: {_say_why(error)}.") from error
+
+
+def _is_plain_json(request: Request) -> bool:
+    charset = request.mimetype_params.get("charset", "utf-8")
+    return (
+        request.mimetype == "application/json"
+        and charset.lower() == "utf-8"
+        and request.headers.get("Content-Encoding", "identity") == "identity"
+    )
 
 
 def _say_why(error: ValueError) -> str:
