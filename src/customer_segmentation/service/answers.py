@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product, repeat
+from itertools import compress, product, repeat
 from typing import Any, NamedTuple
 
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.panel.contract import Problem
-from customer_segmentation.panel.records import Households
+from customer_segmentation.panel.contract import CHARACTERS_SHOWN, PROBLEMS_SHOWN, Problem
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Assignment, Reasons, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 
-NAME_SHOWN = 60  # characters of a field's name, which may be anything in a request
-
 Object = dict[str, Any]  # of JSON
+Given = tuple[str, str, str]  # segment, claim, information set
 
 NO_RECORD = {"field": None, "problem": "expected an object with a value for each field"}
 OF_LOG_ODDS = (
@@ -36,10 +36,12 @@ class Outcome(NamedTuple):
     Attributes:
         answers: The answer to each record that has one, by its index.
         refused: What is wrong with each other record, by its index.
+        scores: What the answers were made from.
     """
 
     answers: dict[int, Object]
     refused: dict[int, list[Object]]
+    scores: Scores
 
 
 class Terms(NamedTuple):
@@ -82,18 +84,19 @@ class Model:
             An answer for each record, or what is wrong with it.
         """
         told = [at for at, record in enumerate(records) if isinstance(record, dict)]
-        refused = {at: [NO_RECORD] for at in set(range(len(records))).difference(told)}
         reading = self.bundle.reader.read_records([records[at] for at in told])  # type: ignore[misc]
-        refused |= {told[at]: list(map(_show, found)) for at, found in reading.refused.items()}
         scores = score_households(self.bundle, reading.households)
-        answers = {}
+        answers, refused = {}, {told[at]: _tell_all(each) for at, each in reading.refused.items()}
         for row, answer in enumerate(self._tell(scores, explained=explained)):
             index = told[reading.accepted[row]]
             if answer is None:
                 refused[index] = [{"field": None, "problem": scores.describe_lack(row)}]
             else:
                 answers[index] = answer
-        return Outcome(answers, dict(sorted(refused.items())))
+        if len(told) < len(records):
+            absent = set(range(len(records))).difference(told)
+            refused |= {at: [NO_RECORD] for at in absent}
+        return Outcome(answers, refused, scores)
 
     def rehearse(self) -> None:
         """Answer once by every route, so that no client waits for what is prepared only once."""
@@ -105,35 +108,28 @@ class Model:
         """The answer of each household; None where nobody has one."""
         names = self.bundle.segments
         reasons: Iterable[Reasons | None] = scores.explain() if explained else repeat(None)
-        for route, segment, shares, held, known, why in zip(
+        for route, segment, shares, held, thin, number, why in zip(
             scores.routes.tolist(),
             scores.segments.tolist(),
             scores.probabilities.tolist(),
             scores.form_sets().tolist(),
-            self._tell_known(scores.households, scores),
+            scores.thin_records.tolist(),
+            scores.households.ids.tolist(),
             reasons,
-            strict=False,
+            strict=False,  # none are repeated for ever
         ):
             if route == NOBODY:
                 yield None
                 continue
-            answer = {
-                **known,
-                "segment": names[segment],
-                **self._sources[route],
-                "probabilities": dict(zip(names, shares, strict=True)),
-                "conformal_set": [name for name, is_in in zip(names, held, strict=True) if is_in],
-            }
+            answer: Object = {} if math.isnan(number) else {self._identifier: int(number)}
+            answer["segment"] = names[segment]
+            answer |= self._sources[route]
+            answer["probabilities"] = dict(zip(names, shares, strict=True))
+            answer["conformal_set"] = list(compress(names, held))
+            answer[self._thin_record] = None if math.isnan(thin) else bool(thin)
             if why is not None:
                 answer["reasons"] = self._give_reasons(why, self._terms[route], names[segment])
             yield answer
-
-    def _tell_known(self, households: Households, scores: Scores) -> Iterator[Object]:
-        identifier = self.bundle.codebook.identifier
-        thin_record = self.bundle.codebook.column(Role.THIN_RECORD)
-        for number, thin in zip(households.ids.tolist(), scores.thin_records.tolist(), strict=True):
-            flag = {thin_record: None if thin != thin else bool(thin)}  # noqa: PLR0124 - NaN
-            yield flag if number != number else {identifier: int(number), **flag}  # noqa: PLR0124
 
     def _give_reasons(self, reasons: Reasons, terms: Terms, segment: str) -> Object:
         by_size = sorted(
@@ -150,6 +146,14 @@ class Model:
             for name, label, contribution in by_size
         ]
         return told
+
+    @cached_property
+    def _identifier(self) -> str:
+        return self.bundle.codebook.identifier
+
+    @cached_property
+    def _thin_record(self) -> str:
+        return self.bundle.codebook.column(Role.THIN_RECORD)
 
     @cached_property
     def _sources(self) -> list[Object]:
@@ -176,8 +180,25 @@ def _unit_of(route: Route) -> str:
     return OF_DISTANCES if isinstance(route, Assignment) else OF_LOG_ODDS
 
 
-def _show(problem: Problem) -> Object:
-    """What is wrong, without the value; the name of a field may be the sender's own."""
-    name = problem.column.encode(errors="replace").decode()
-    shown = name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "..."
-    return {"field": shown, "problem": problem.advice}
+def tally(scores: Scores) -> dict[Given, int]:
+    """Count how often each segment was given, by its claim and information set."""
+    names, routes = scores.bundle.segments, scores.bundle.routes
+    counts = Counter(zip(scores.routes.tolist(), scores.segments.tolist(), strict=True))
+    return {
+        (names[segment], routes[route].claim.value, routes[route].information_set): count
+        for (route, segment), count in counts.items()
+        if route != NOBODY
+    }
+
+
+def _tell_all(problems: Sequence[Problem]) -> list[Object]:
+    """The first problems of a record, without the values."""
+    return [
+        {"field": _clip(each.column), "problem": each.advice} for each in problems[:PROBLEMS_SHOWN]
+    ]
+
+
+def _clip(name: str) -> str:
+    """The name of a field, which may be the sender's own, short and in letters that can be sent."""
+    shown = name if len(name) <= CHARACTERS_SHOWN else name[:CHARACTERS_SHOWN] + "..."
+    return shown.encode(errors="replace").decode()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity
 
-from customer_segmentation.service.answers import Model, Outcome
+from customer_segmentation.service.answers import Model
 from customer_segmentation.service.context import (
     count_scores,
     current_note,
@@ -23,8 +22,7 @@ from customer_segmentation.service.replies import reply, reply_error
 from customer_segmentation.service.strict_json import read_body
 
 HOUSEHOLDS = "households"
-REASONS = "reasons"
-TRUTHS = {"true": True, "false": False}
+WISHES = {b"": True, b"reasons=true": True, b"reasons=false": False}
 
 
 def create_blueprint() -> Blueprint:
@@ -43,7 +41,7 @@ def score() -> Response:
     """Score one household, or several of which each is judged by itself."""
     model = require_model()
     explained = _read_wish()
-    body = read_body(request)
+    body = read_body(request, current_service().parameters.body_bytes)
     if isinstance(body, dict) and HOUSEHOLDS in body:
         return _score_batch(model, _open_batch(body), explained=explained)
     return _score_one(model, body, explained=explained)
@@ -51,10 +49,10 @@ def score() -> Response:
 
 def _read_wish() -> bool:
     """Whether reasons are wanted, by the one thing that may stand in the query."""
-    wishes = request.args.getlist(REASONS) or ["true"]
-    if len(wishes) > 1 or wishes[0] not in TRUTHS or set(request.args) - {REASONS}:
-        raise BadRequest("The query may hold reasons=true or reasons=false, and nothing else.")
-    return TRUTHS[wishes[0]]
+    try:
+        return WISHES[request.query_string]
+    except KeyError:
+        raise BadRequest("The query may be reasons=true or reasons=false, else nothing.") from None
 
 
 def _open_batch(body: dict[str, Any]) -> list[object]:
@@ -68,7 +66,7 @@ def _open_batch(body: dict[str, Any]) -> list[object]:
 
 def _score_one(model: Model, record: object, *, explained: bool) -> Response:
     outcome = model.answer([record], explained=explained)
-    _count(outcome)
+    count_scores(outcome.scores, 1)
     if outcome.refused:
         message = "The record cannot be scored; the problems say why."
         problems = outcome.refused[0]
@@ -78,21 +76,13 @@ def _score_one(model: Model, record: object, *, explained: bool) -> Response:
 
 def _score_batch(model: Model, records: list[object], *, explained: bool) -> Response:
     outcome = model.answer(records, explained=explained)
-    _count(outcome)
-    refused = [{"index": at, "problems": told} for at, told in outcome.refused.items()]
+    count_scores(outcome.scores, len(records))
+    refused = [{"index": at, "problems": told} for at, told in sorted(outcome.refused.items())]
     if not outcome.answers:
         message = "None of the records can be scored; the problems of each say why."
         return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, refused=refused)
     answers = [{"index": at, **answer} for at, answer in outcome.answers.items()]
     return reply({"answers": answers, "refused": refused, **_sign(model)})
-
-
-def _count(outcome: Outcome) -> None:
-    given = Counter(
-        (each["segment"], each["claim"], each["information_set"])
-        for each in outcome.answers.values()
-    )
-    count_scores(given, len(outcome.refused))
 
 
 def _sign(model: Model) -> dict[str, str]:

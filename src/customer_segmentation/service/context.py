@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from flask import current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 
-from customer_segmentation.service.answers import Model
+from customer_segmentation.scorer.scoring import Scores
+from customer_segmentation.service.answers import Model, tally
 from customer_segmentation.service.front import NOTE, Note
-from customer_segmentation.service.metrics import Given, Metrics
+from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.security import Access
@@ -61,12 +61,14 @@ def require_model() -> Model:
     return model
 
 
-def count_scores(given: Counter[Given], refused: int) -> None:
+def count_scores(scores: Scores, records: int) -> None:
     """Count the households of the request, in its log line and in the metrics.
 
     Args:
-        given: How often each segment was given, by claim and information set.
-        refused: Number of households without an answer.
+        scores: The answers.
+        records: Number of records that were sent.
     """
-    current_note().counts = {"answered": given.total(), "refused": refused}
-    current_service().metrics.count_scores(given, refused)
+    given = tally(scores)
+    answered = sum(given.values())
+    current_note().counts = {"answered": answered, "refused": records - answered}
+    current_service().metrics.count_scores(given, records - answered)

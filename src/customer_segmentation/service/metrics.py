@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import (
@@ -15,14 +14,13 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from customer_segmentation.service.answers import Given
 from customer_segmentation.service.models import Models
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 _PREFIX = "customer_segmentation"
-
-Given = tuple[str, str, str]  # segment, claim, information set
 
 
 class Metrics:
@@ -66,7 +64,7 @@ class Metrics:
         self._requests.labels(route, method, status).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def count_scores(self, given: Counts[Given], refused: int) -> None:
+    def count_scores(self, given: Mapping[Given, int], refused: int) -> None:
         """Count the households of a request.
 
         Args:

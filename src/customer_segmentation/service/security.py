@@ -64,7 +64,7 @@ class Access:
             SecurityError: The service is not called by one of its names.
             Unauthorized: A token is asked for, and it is not the one.
         """
-        called = _HOST.fullmatch(request.headers.get("Host", ""))
+        called = _HOST.fullmatch(request.environ.get("HTTP_HOST", ""))
         if called is None or called[1].lower() not in self.hosts:
             raise SecurityError("The service is not called by this name; see --trusted-host.")
         if self.token and not request.path.startswith(OPEN_TO_ALL) and not self._is_known(request):
