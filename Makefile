@@ -64,7 +64,7 @@ lock: | $(BIN)/python  ## Choose versions anew and write both lock files
 	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:  ## Remove the environment, caches and all that a run wrote; data/01_raw, your own files, stays
-	rm -rf $(VENV) .viz build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .viz build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 	find data -type f ! -name .gitkeep ! -path 'data/01_raw/*' -delete
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
