@@ -48,5 +48,5 @@ def configure_logging(stream: TextIO = sys.stdout) -> None:
     root.handlers = [handler]
     logging.captureWarnings(capture=True)
     logging.getLogger("customer_segmentation").setLevel(logging.INFO)
-    # A queue is not worth a line for each request; and some lines below hold a request's path.
+    # Below are clients that went away and requests that had to wait, a line for each.
     logging.getLogger("waitress").setLevel(logging.ERROR)

@@ -68,5 +68,6 @@ def _tell_refusal(error: HTTPException) -> Response:
 
 
 def _tell_fault(error: Exception) -> Response:
-    logger.error("a request met a fault", exc_info=error)
+    found_by = {"fields": {"request_id": current_note().request_id}}
+    logger.error("a request met a fault", exc_info=error, extra=found_by)
     return reply_error(HTTPStatus.INTERNAL_SERVER_ERROR, SORRY)
