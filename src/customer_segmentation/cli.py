@@ -1,14 +1,17 @@
-"""`kedro run`, with errors that are written for a person."""
+"""`kedro run` and `kedro serve`, with errors that are written for a person."""
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 from kedro.utils import load_obj
 from kedro.validation import DataValidationError
@@ -136,3 +139,84 @@ run = ReadableCommand(
     "run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help
 )
 cli.add_command(run)
+
+
+def start_service(
+    *,
+    env: str | None,
+    conf_source: str | None,
+    params: dict[str, Any],
+    host: str,
+    port: int,
+    insecure: bool,
+    trusted_host: tuple[str, ...],
+) -> None:
+    """Serve the scoring bundle of a run until the process is told to stop.
+
+    Args:
+        env: As of `kedro run`; these three say where the bundle is, and the limits.
+        conf_source: As of `kedro run`.
+        params: As of `kedro run`.
+        host: Where to listen.
+        port: Where to listen; 0 takes any that is free.
+        insecure: Whether other machines may ask without a token.
+        trusted_host: Names by which clients may call the service.
+
+    Raises:
+        ReadableError: The configuration, the address or the token cannot be used.
+    """
+    from customer_segmentation.service import app, logs, models, parameters, security, server
+
+    session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
+    context = session.load_context()
+    limits = parameters.ServiceParameters.model_validate(context.params["service"])
+    token = os.environ.get(security.TOKEN_VARIABLE, "")
+    names = (*limits.trusted_hosts, *trusted_host)
+    access = security.allow_access(host, names, token, insecure=insecure)
+    listener = server.listen(host, port)
+    logs.configure_logging()
+    held = models.Models(Path(context.catalog["scoring_bundle"]._filepath).parent)  # noqa: SLF001
+    _announce(host, listener.getsockname()[1], is_open=not (token or security.is_loopback(host)))
+    server.serve(app.create_app(limits, held, access), held, listener, limits)
+
+
+def _announce(host: str, port: int, *, is_open: bool) -> None:
+    """Say where the service is; not among its log lines."""
+    if is_open:
+        click.secho(
+            "EVERYBODY who can reach this machine can ask this service: no token is set.",
+            fg="red",
+            bold=True,
+            err=True,
+        )
+    name = f"[{host}]" if ":" in host else host
+    click.echo(f"Serving at http://{name}:{port} until Ctrl+C.", err=True)
+
+
+serve = ReadableCommand(
+    "serve",
+    params=[
+        *(each for each in kedro_run.params if each.name in {"env", "conf_source", "params"}),
+        click.Option(["--host"], default="127.0.0.1", show_default=True, help="Where to listen."),
+        click.Option(
+            ["--port"],
+            type=click.IntRange(0, 65535),
+            default=8000,
+            show_default=True,
+            help="0 takes any that is free.",
+        ),
+        click.Option(
+            ["--insecure"],
+            is_flag=True,
+            help="Let other machines ask without a token (CUSTOMER_SEGMENTATION_TOKEN).",
+        ),
+        click.Option(
+            ["--trusted-host"],
+            multiple=True,
+            help="A name by which clients may call the service; can be given several times.",
+        ),
+    ],
+    callback=start_service,
+    help="Score households over HTTP.",
+)
+cli.add_command(serve)

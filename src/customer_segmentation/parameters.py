@@ -14,6 +14,7 @@ from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.tables import HouseholdSegments
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
@@ -31,6 +32,7 @@ class Parameters(Configured):
     Attributes:
         codebook: What a household record is; from `globals_codebook.yml`.
         data_processing, segmentation, modelling, reporting: One key per pipeline.
+        service: Limits of the scoring service.
         data_root: Folder that the run writes to, for the catalog; empty leaves it to `globals.yml`.
         panel_file: Panel file that the run reads, likewise.
     """
@@ -40,6 +42,7 @@ class Parameters(Configured):
     segmentation: SegmentationParameters
     modelling: ModellingParameters
     reporting: ReportingParameters
+    service: ServiceParameters
     data_root: str = Field(default="", min_length=1)
     panel_file: str = Field(default="", min_length=1)
 

@@ -1,0 +1,44 @@
+"""The Flask application."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from customer_segmentation.service import api, try_it
+from customer_segmentation.service.context import NAME, Service, current_note, current_service
+from customer_segmentation.service.front import OTHER, Front
+from customer_segmentation.service.metrics import Metrics
+from customer_segmentation.service.models import Models
+from customer_segmentation.service.parameters import ServiceParameters
+from customer_segmentation.service.replies import tell_errors
+from customer_segmentation.service.security import Access
+
+
+def create_app(parameters: ServiceParameters, models: Models, access: Access) -> Flask:
+    """Make an application; it starts no thread and loads no model.
+
+    Args:
+        parameters: Its limits.
+        models: Where its model comes from.
+        access: Who may ask it.
+    """
+    app = Flask(__name__)
+    metrics = Metrics(models)
+    app.extensions[NAME] = Service(parameters, models, access, metrics)
+    app.config.update(
+        DEBUG=False,  # whatever the environment says
+        MAX_CONTENT_LENGTH=parameters.body_bytes,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False  # a path is right or unknown; nobody is sent elsewhere
+    app.before_request(_receive)
+    tell_errors(app)
+    app.register_blueprint(api.create_blueprint())
+    app.register_blueprint(try_it.create_blueprint())
+    app.wsgi_app = Front(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    return app
+
+
+def _receive() -> None:
+    current_note().route = request.url_rule.rule if request.url_rule else OTHER
+    current_service().access.check(request)

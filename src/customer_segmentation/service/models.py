@@ -1,0 +1,84 @@
+"""The model that serves: loaded whole and checked before it takes the place of the last one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Event, Thread
+
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.scorer.scoring import check_examples
+from customer_segmentation.scorer.storage import MANIFEST, load_bundle
+from customer_segmentation.service.answers import Model
+
+logger = logging.getLogger(__name__)
+
+
+class Models:
+    """Holds the model that serves, and looks for a new one.
+
+    Args:
+        folder: The folder of the scoring bundle.
+
+    Attributes:
+        current: The model that serves; None until the first has been verified. It is replaced as a
+            whole: who has taken it keeps answering from it.
+        loaded: How many models have been loaded.
+        failed: How many could not be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._manifest = b""  # of the model that serves
+        self._told = ""
+        self.current: Model | None = None
+        self.loaded = 0
+        self.failed = 0
+
+    def refresh(self) -> None:
+        """Take the model of the folder if it is another and can be used; else keep the last one."""
+        manifest = self._read_manifest()
+        if manifest and manifest == self._manifest:
+            self._told = ""
+            return
+        try:
+            model = Model(load_bundle(self._folder))
+            check_examples(model.bundle)
+            model.rehearse()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the last model goes on serving
+            self._report(error)
+            return
+        self.current, self._manifest, self._told = model, manifest, ""
+        self.loaded += 1
+        logger.info("a model is loaded", extra={"fields": {"model_version": model.version}})
+
+    def _read_manifest(self) -> bytes:
+        """The manifest as it is; empty if it cannot be read, which loading then explains."""
+        try:
+            return (self._folder / MANIFEST).read_bytes()
+        except OSError:
+            return b""
+
+    def watch(self, seconds: float, stopped: Event) -> Thread:
+        """Look for a new model now and then, in a thread of its own.
+
+        Args:
+            seconds: Pause between two looks.
+            stopped: Ends the thread when it is set.
+        """
+
+        def look() -> None:
+            self.refresh()
+            while not stopped.wait(seconds):
+                self.refresh()
+
+        thread = Thread(target=look, name="models", daemon=True)
+        thread.start()
+        return thread
+
+    def _report(self, error: Exception) -> None:
+        """Say once why there is no new model."""
+        if (why := str(error)) != self._told:
+            self._told = why
+            self.failed += 1
+            logger.error(why, exc_info=None if isinstance(error, ReadableError) else error)

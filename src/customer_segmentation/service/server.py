@@ -1,0 +1,190 @@
+"""The server: waitress, which answers what it has begun before it stops.
+
+Waitress's own command drops the requests in flight when it is told to stop. Here it is taken apart
+a little: its loop runs pass by pass, so that it can go on without new connections until the last
+response is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import time
+from http import HTTPStatus
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask, WSGITask
+
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.service.front import access_logger, identify, sign
+from customer_segmentation.service.models import Models
+from customer_segmentation.service.parameters import ServiceParameters
+from customer_segmentation.service.replies import describe_error
+
+logger = logging.getLogger(__name__)
+
+Sockets = dict[int, Any]  # what waitress waits for, by file descriptor
+
+PASS_SECONDS = 0.1  # of one pass of the loop, when nothing happens
+SILENT_SECONDS = 1.0  # a client that goes on asking asks again before
+
+
+class ListenError(ReadableError):
+    """An address at which the service cannot listen."""
+
+
+class _Task(WSGITask):
+    """A request; while the server drains, its response is the last of the connection."""
+
+    channel: _Channel
+
+    def build_response_header(self) -> bytes:
+        if self.channel.draining and not self.channel.has_more():
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+
+class _ErrorTask(ErrorTask):
+    """What was sent is no request that an app could be given; waitress would echo parts of it."""
+
+    request: Any
+
+    def execute(self) -> None:
+        status, request_id = HTTPStatus(self.request.error.code), identify()
+        body = json.dumps(describe_error(status, status.description, request_id)).encode()
+        self.status = f"{status.value} {status.phrase}"
+        self.response_headers = [("Content-Type", "application/json"), *sign(request_id, [])]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+        fields = {"request_id": request_id, "status": status.value, "bytes": len(body)}
+        access_logger.info("malformed request", extra={"fields": fields})
+
+
+class _Channel(HTTPChannel):
+    """A connection.
+
+    Attributes:
+        draining: Whether the server is about to stop.
+    """
+
+    task_class = _Task
+    error_task_class = _ErrorTask
+    draining = False
+
+    def has_more(self) -> bool:
+        """Whether another request has been read, or begun, after the one that is answered."""
+        return len(self.requests) > 1 or self.request is not None
+
+    def drain(self) -> None:
+        """Close once nothing is begun and nothing comes."""
+        self.draining = True
+        is_idle = not self.requests and self.request is None and not self.total_outbufs_len
+        if is_idle and time.time() - self.last_activity > SILENT_SECONDS:
+            self.will_close = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address.
+
+    Args:
+        host: A name or address of this machine.
+        port: From 0 to 65535; 0 takes any that is free.
+
+    Raises:
+        ListenError: It is not this machine's, another program has it, or only root may have it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ListenError(
+            f"The service cannot listen at {host}, port {port}: {error.strerror}. Choose another "
+            "with --port and --host."
+        ) from error
+
+
+def serve(
+    app: Flask, models: Models, listener: socket.socket, parameters: ServiceParameters
+) -> None:
+    """Serve until the process is told to stop (SIGTERM or SIGINT), and answer what has begun.
+
+    Args:
+        app: The application.
+        models: Its models, which are looked for meanwhile.
+        listener: From `listen`.
+        parameters: Limits and pauses.
+    """
+    sockets: Sockets = {}
+    server = _create_server(app, sockets, listener, parameters)
+    stopped = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's
+        signal.signal(number, signal.SIG_DFL)  # who asks twice does not wait
+        stopped.set()
+        server.pull_trigger()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    models.watch(parameters.reload_seconds, stopped)
+    while not stopped.is_set():
+        _run_once(sockets)
+    _drain(server, sockets, parameters.drain_seconds)
+
+
+def _create_server(
+    app: Flask, sockets: Sockets, listener: socket.socket, parameters: ServiceParameters
+) -> BaseWSGIServer:
+    settings: Any = {
+        "sockets": [listener],
+        "threads": parameters.threads,
+        "connection_limit": parameters.connections,
+        "channel_timeout": parameters.idle_seconds,
+        "cleanup_interval": min(parameters.idle_seconds, 10),
+        "max_request_header_size": parameters.header_bytes,
+        "max_request_body_size": 2 * parameters.body_bytes,  # up to which the app itself refuses
+        "ident": None,
+        "log_socket_errors": False,  # clients go away as they like
+    }
+    server = create_server(app, sockets, **settings)
+    assert isinstance(server, BaseWSGIServer)  # noqa: S101 - of one socket
+    server.channel_class = _Channel
+    return server
+
+
+def _run_once(sockets: Sockets) -> None:
+    wasyncore.loop(PASS_SECONDS, use_poll=True, map=sockets, count=1)
+
+
+def _drain(server: BaseWSGIServer, sockets: Sockets, seconds: float) -> None:
+    """Answer what has begun, without new connections, and send it."""
+    _accept_waiting(server, sockets)
+    wasyncore.dispatcher.close(server)  # the listener alone
+    deadline = time.monotonic() + seconds
+    while (channels := _list_channels(sockets)) and time.monotonic() < deadline:
+        for channel in channels:
+            channel.drain()
+        _run_once(sockets)
+    if channels:
+        logger.warning("connections are cut", extra={"fields": {"connections": len(channels)}})
+    server.task_dispatcher.shutdown(timeout=0)
+    wasyncore.close_all(sockets)
+
+
+def _accept_waiting(server: BaseWSGIServer, sockets: Sockets) -> None:
+    """Accept the connections that have been made and that waitress has not yet seen."""
+    before = -1
+    while before < (before := len(sockets)):
+        server.handle_accept()
+
+
+def _list_channels(sockets: Sockets) -> list[_Channel]:
+    return [each for each in sockets.values() if isinstance(each, _Channel)]
