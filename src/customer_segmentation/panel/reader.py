@@ -58,27 +58,46 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        header, households = _split_header(_read_lines(_read_text(path)))
+        content = _read_bytes(path)
+    except HouseholdDataError as error:
+        raise HouseholdDataError(f"{path.name}: {error}") from error
+    return read_panel_bytes(content, path.name)
+
+
+def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
+    """Read the content of a comma-separated panel file without interpreting a cell.
+
+    Args:
+        content: As the file has it, but not compressed: a few bytes could become gigabytes.
+        source: What the file is called.
+
+    Returns:
+        As `read_panel_file`.
+
+    Raises:
+        HouseholdDataError: As `read_panel_file`.
+    """
+    try:
+        header, households = _split_header(_read_lines(_decode(content)))
         names = _read_names(header)
         rows = [_fit(line, header.row, names) for line in households]
     except HouseholdDataError as error:
-        raise HouseholdDataError(f"{path.name}: {error}") from error
+        raise HouseholdDataError(f"{source}: {error}") from error
     index = pd.Index([line.row for line in households], name="row")
     table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
-    table.attrs["source"] = path.name
+    table.attrs["source"] = source
     return table
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_START) else content
+        return gzip.decompress(content) if content.startswith(GZIP_START) else content
     except OSError as error:
         reason = error.strerror or "it is a damaged gzip file"
         raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
     except (EOFError, zlib.error) as error:
         raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
-    return _decode(content)
 
 
 def _decode(content: bytes) -> str:
