@@ -136,7 +136,7 @@ def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
 def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
     """The header is the last row of words above the first row of numbers; titles may precede it."""
     while lines and lines[-1].is_blank:
-        lines = lines[:-1]
+        lines.pop()
     if not lines:
         raise HouseholdDataError(
             "the file is empty. Give a file with a header and one row per household."
