@@ -22,7 +22,7 @@ from customer_segmentation.panel.contract import (
 from customer_segmentation.panel.records import Households
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.examples import Example
-from customer_segmentation.scorer.routes import Route
+from customer_segmentation.scorer.routes import Assignment, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 
 NEEDED = "This is needed for an answer."
@@ -49,7 +49,9 @@ class Question:
         """What may be written, in a few words."""
         if self.field.scale is Scale.SHARE:
             return "0 to 1, such as 0.35 or 35%"
-        unstated = "" if self.field.not_stated is None else f"; {self.field.not_stated} if not stated"
+        unstated = (
+            "" if self.field.not_stated is None else f"; {self.field.not_stated} if not stated"
+        )
         return f"{_describe_range(self.field)} {self.field.unit}".strip() + unstated
 
 
@@ -140,7 +142,9 @@ def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form
         route: What is asked.
     """
     asked = list_fields(route, bundle.codebook)
-    return Form(bundle, route, {each.name: _write(example.values[each.name], each) for each in asked})
+    return Form(
+        bundle, route, {each.name: _write(example.values[each.name], each) for each in asked}
+    )
 
 
 def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> Form:
@@ -154,18 +158,14 @@ def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> 
     """
     codebook = bundle.codebook
     written = {name: text.strip() for name, text in texts.items() if text.strip()}
-    read = {name: _read(text, codebook.field(name)) for name, text in written.items()}
-    numbers = {name: value for name, value in read.items() if isinstance(value, float)}
-    others = {name: value for name, value in read.items() if isinstance(value, str)}
-    # Each record is judged by itself, so what is no number hides nothing that is wrong beside it.
-    reading = bundle.reader.read_records([numbers, others])
-    if not reading.refused:
-        implied = _work_out(reading.households, numbers, route)
+    record = {name: _read(text, codebook.field(name)) for name, text in written.items()}
+    reading = bundle.reader.read_records([record])
+    if not reading.refused and (implied := _work_out(reading.households, record, route)):
         written |= {name: _write(value, codebook.field(name)) for name, value in implied.items()}
-        reading = bundle.reader.read_records([numbers | implied])
+        reading = bundle.reader.read_records([{**record, **implied}])
     if reading.refused:
-        problems = [problem for told in reading.refused.values() for problem in told]
-        return Form(bundle, route, written, _sort_problems(problems, written, route, bundle))
+        problems = _sort_problems(reading.refused[0], written, route, bundle)
+        return Form(bundle, route, written, problems)
     scores = score_households(bundle, reading.households)
     if scores.routes[0] == NOBODY:
         return Form(bundle, route, written, missing=_find_missing(reading.households, route))
@@ -201,9 +201,7 @@ def _read(text: str, field: Field) -> float | str:
     return text if np.isnan(number) else number
 
 
-def _work_out(
-    households: Households, written: Collection[str], route: Route
-) -> dict[str, float]:
+def _work_out(households: Households, written: Collection[str], route: Route) -> dict[str, float]:
     """The fields that were asked and left empty, but follow from others: nobody should divide."""
     return {
         implied.field.name: float(implied.expected[0])
@@ -216,6 +214,8 @@ def _work_out(
 
 def _find_missing(households: Households, route: Route) -> list[Field]:
     codebook, known = households.rules.codebook, households.known[:, 0]
+    if isinstance(route, Assignment):  # which takes no "not stated" for an answer
+        known = ~np.isnan(households.values[:, 0])
     unknown = [codebook.fields[at] for at in sorted(route.inputs.positions) if not known[at]]
     return [field for field in unknown if not _can_follow(field, route, codebook)]
 

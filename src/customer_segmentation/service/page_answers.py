@@ -28,8 +28,8 @@ from customer_segmentation.scorer.scoring import Scores
 from customer_segmentation.typing_tool.audit import Claim
 
 BY_DEFINITION = (
-    "The rule that formed the segments answers by itself. It is right by definition, so there is no "
-    "accuracy to quote."
+    "The rule that formed the segments answers by itself. It is right by definition, so there is "
+    "no accuracy to quote."
 )
 NOT_MEASURED = "How often such answers are right was not measured."
 OF_LOG_ODDS = "centred log-odds"
@@ -80,7 +80,8 @@ class Picture:
     """A picture of the reasons.
 
     Attributes:
-        title: What it shows, in a sentence, with unit and n.
+        title: What it shows, in a sentence.
+        unit: In which unit, of how many households.
         reading: How it is read.
         terms: The reasons, the strongest first.
         most: How many of them are drawn by themselves.
@@ -88,6 +89,7 @@ class Picture:
     """
 
     title: str
+    unit: str
     reading: str
     terms: Sequence[Term]
     most: int
@@ -102,7 +104,8 @@ class Answer:
         segment: Its segment, as far as is known.
         colour: The segment's colour.
         claim: What kind of answer it is.
-        known: What it rests on, in words.
+        information_set: What it rests on.
+        known: The same in words.
         chance: The probability of the segment, in words.
         bars: The probability of every segment.
         evidence: How good such answers are.
@@ -116,6 +119,7 @@ class Answer:
     segment: str
     colour: str
     claim: Claim
+    information_set: str
     known: str
     chance: str
     bars: Sequence[Bar]
@@ -143,6 +147,7 @@ def describe_answer(scores: Scores, reporting: ReportingParameters) -> Answer:
         segment=segment,
         colour=colours[segment],
         claim=route.claim,
+        information_set=route.information_set,
         known=inside(route.information_set, reporting.labels),
         chance=next(bar.shown for bar in bars if bar.is_answer),
         bars=bars,
@@ -164,8 +169,8 @@ def tell_evidence(route: Route) -> str:
     interval = f"{percent_1(evidence.accuracy_low)} to {percent_1(evidence.accuracy_high)}"
     return (
         f"Of {counted(evidence.households, 'household')} with a known segment, such answers were "
-        f"right for {percent_1(evidence.accuracy)} (interval {interval}). Always naming the largest "
-        f"segment is right for {percent_1(evidence.majority)}{_compare(evidence)}."
+        f"right for {percent_1(evidence.accuracy)} (interval {interval}). Always naming the "
+        f"largest segment is right for {percent_1(evidence.majority)}{_compare(evidence)}."
     )
 
 
@@ -262,10 +267,13 @@ def _draw_reasons(
         Term(labels[at], known[at], float(values[at]) / widest, signed_decimals(values[at]))
         for at in order
     ]
-    others = Term(f"The other {len(order) - most} answers", "", rest / widest, signed_decimals(rest))
+    others = Term(
+        f"The other {len(order) - most} answers", "", rest / widest, signed_decimals(rest)
+    )
     second = None if reasons.second is None else scores.bundle.segments[reasons.second]
     return Picture(
         title=_title_reasons(terms, segment, second),
+        unit=f"in {OF_DISTANCES if second else OF_LOG_ODDS}; {sample(1)}",
         reading=_explain_reasons(segment, second),
         terms=terms,
         most=most,
@@ -274,7 +282,14 @@ def _draw_reasons(
 
 
 def _label(name: str, codebook: Codebook, reporting: ReportingParameters) -> str:
-    return codebook[name].label if name in codebook else reporting.label(name)
+    """What a term is called; the part of a composition says little without the whole."""
+    if name not in codebook:
+        return reporting.label(name)
+    variable = codebook[name]
+    group = codebook.group(variable.group) if isinstance(variable, Field) else None
+    if group is None or group.sums_to is None:
+        return variable.label
+    return f"{variable.title} ({lower_first(group.label)})"
 
 
 def _show_known(scores: Scores, route: Route) -> list[str]:
@@ -300,35 +315,32 @@ def _show_value(value: float, name: str, codebook: Codebook) -> str:
 def _title_reasons(terms: Sequence[Term], segment: str, second: str | None) -> str:
     speaking = [term for term in terms if any(digit in term.shown for digit in "123456789")]
     side = f"{segment} over {second}" if second else segment
-    unit = f"in {OF_DISTANCES if second else OF_LOG_ODDS}; {sample(1)}"
     if not speaking:
-        return f"Nothing that is known speaks for or against {side} ({unit})"
+        return f"Nothing that is known speaks for or against {side}"
     first = speaking[0]
     word = "for" if first.length > 0 else "against"
     told = f"{first.label} speaks most {word} {side}"
     turn = next((term for term in speaking if (term.length > 0) != (first.length > 0)), None)
-    if turn:
-        told += f", {lower_first(turn.label)} most {'for' if turn.length > 0 else 'against'} it"
-    return f"{told} ({unit})"
+    return (
+        f"{told}; most {'for' if turn.length > 0 else 'against'} it: {turn.label}" if turn else told
+    )
 
 
 def _explain_reasons(segment: str, second: str | None) -> str:
     if second:
         return (
             f"By how much the household is nearer to the centre of {segment} than to that of "
-            f"{second}, the second nearest, score by score. Right of the line speaks for {segment}, "
-            "left against."
+            f"{second}, the second nearest, score by score. Right of the line speaks for "
+            f"{segment}, left against."
         )
     return (
         f"What each answer adds to the {OF_LOG_ODDS} of {segment} (SHAP values), beside a "
-        f"household of which nothing is known. Right of the line speaks for {segment}, left against. It shows what "
-        "moves this answer, not what makes a household buy as it does."
+        f"household of which nothing is known. Right of the line speaks for {segment}, left "
+        "against. It shows what moves this answer, not what makes a household buy as it does."
     )
 
 
-def _draw_distances(
-    reasons: Reasons, scores: Scores, colours: Mapping[str, str]
-) -> list[Bar]:
+def _draw_distances(reasons: Reasons, scores: Scores, colours: Mapping[str, str]) -> list[Bar]:
     names, answer = scores.bundle.segments, int(scores.segments[0])
     nearest_first = np.argsort(reasons.distances, kind="stable").tolist()
     return [

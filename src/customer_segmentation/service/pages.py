@@ -6,6 +6,9 @@ nothing, and no token is needed to tell it apart. Everything works without JavaS
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, make_response, render_template, request
@@ -18,14 +21,14 @@ from customer_segmentation.panel.contract import describe_expected
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Route
-from customer_segmentation.service.context import require_model
+from customer_segmentation.service.context import count_scores, require_model
 from customer_segmentation.service.forms import Form, list_fields, read_form, write_example
 from customer_segmentation.service.page_answers import describe_answer, tell_accuracy, tell_evidence
 from customer_segmentation.service.uploads import score_file, tabulate_examples
 
 KNOWN, EXAMPLE, FILE = "known", "example", "file"  # what the pages ask for besides fields
 NAME_SHOWN = 60  # characters of a file's name, which may be anything
-UNPROCESSABLE = 422
+GIVEN = ("segment", "claim", "information_set")  # what is counted of a scored table
 
 HEADINGS = {
     400: "This request cannot be read",
@@ -41,42 +44,39 @@ TOO_LARGE = (
 
 
 def create_blueprint(reporting: ReportingParameters) -> Blueprint:
-    """The pages, with their styles.
+    """The routes of the pages.
 
     Args:
-        reporting: The project's names and colours.
+        reporting: Names of information sets and scores, and the colours of segments and claims.
     """
-    pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+    pages = Blueprint("pages", __name__)
 
     @pages.before_request
     def take_words() -> None:
         g.reporting = reporting
 
     pages.context_processor(offer_words)
-    for word in (lower_first, upper_first):
-        pages.add_app_template_filter(word)
-    pages.after_request(forbid_storage)
     pages.register_error_handler(HTTPException, show_error)
-    pages.add_url_rule("/", view_func=ask_household, methods=["GET"])
-    pages.add_url_rule("/", view_func=answer_household, methods=["POST"])
-    pages.add_url_rule("/batch", view_func=ask_file, methods=["GET"])
-    pages.add_url_rule("/batch", view_func=answer_file, methods=["POST"])
-    pages.add_url_rule("/batch/example.csv", view_func=give_example, methods=["GET"])
+    pages.get("/")(ask_household)
+    pages.post("/")(answer_household)
+    pages.get("/batch")(ask_file)
+    pages.post("/batch")(answer_file)
+    pages.get("/batch/example.csv")(give_example)
     return pages
 
 
 def offer_words() -> dict[str, Any]:
     """What the templates say beyond what a view gives them."""
-    functions = (describe_expected, list_fields, tell_accuracy, tell_evidence)
+    functions = (
+        describe_expected,
+        list_fields,
+        lower_first,
+        tell_accuracy,
+        tell_evidence,
+        upper_first,
+    )
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     return {**{each.__name__: each for each in functions}, "limit": f"{limit / 2**20:.3g} MiB"}
-
-
-def forbid_storage(response: Response) -> Response:
-    """Let no browser or proxy keep what was said of a household."""
-    if request.endpoint != "pages.static":
-        response.cache_control.no_store = True
-    return response
 
 
 def show_error(error: HTTPException) -> Response:
@@ -110,8 +110,10 @@ def answer_household() -> Response:
     route = _find_route(request.form.get(KNOWN, ""), bundle)
     form = read_form(_take_texts(request.form, route), bundle, route)
     if form.scores is None:
-        return _show("household.html", bundle, UNPROCESSABLE, form=form)
+        count_scores(Counter(), 1)
+        return _show("household.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
     answer = describe_answer(form.scores, g.reporting)
+    count_scores(Counter([(answer.segment, answer.claim.value, answer.information_set)]), 0)
     return _show("household.html", bundle, form=form, answer=answer)
 
 
@@ -125,12 +127,13 @@ def answer_file() -> Response:
     bundle = require_model().bundle
     sent = request.files.get(FILE)
     if sent is None or not sent.filename:
-        return _show("file.html", bundle, UNPROCESSABLE, problems=["Choose a file first."])
+        return _refuse_file(bundle, ["Choose a file first."])
     try:
         table = score_file(sent.read(), sent.filename[:NAME_SHOWN], bundle)
     except HouseholdDataError as error:
         first, *others = str(error).splitlines()  # the first alone, or a heading of the others
-        return _show("file.html", bundle, UNPROCESSABLE, problems=others or [first])
+        return _refuse_file(bundle, others or [first])
+    count_scores(Counter(table[list(GIVEN)].itertuples(index=False, name=None)), 0)
     return _download(table.to_csv(index=False), "segments.csv")
 
 
@@ -143,6 +146,10 @@ def give_example() -> Response:
 def _show(template: str, bundle: ScoringBundle, status: int = 200, **content: Any) -> Response:
     page = render_template(template, bundle=bundle, **content)
     return make_response(page, status)
+
+
+def _refuse_file(bundle: ScoringBundle, problems: Sequence[str]) -> Response:
+    return _show("file.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, problems=problems)
 
 
 def _download(content: str, name: str) -> Response:
@@ -164,6 +171,8 @@ def _take_texts(sent: MultiDict[str, str], route: Route) -> dict[str, str]:
         BadRequest: The form holds something that was not asked, or an answer twice.
     """
     texts = {name: values for name, values in sent.lists() if name != KNOWN}
-    if not texts.keys() <= set(route.inputs.fields) or any(len(each) > 1 for each in texts.values()):
+    if not texts.keys() <= set(route.inputs.fields) or any(
+        len(each) > 1 for each in texts.values()
+    ):
         raise BadRequest(OTHER_FORM)
     return {name: value for name, (value,) in texts.items()}
