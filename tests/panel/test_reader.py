@@ -67,6 +67,12 @@ def test_title_rows_above_the_header_are_left_out(read) -> None:
     assert table.index.tolist() == [5, 6]
 
 
+def test_households_told_in_words_stand_below_the_header(read) -> None:
+    table = read("Panel,2018,,\n\nid,age,tongue,television\n7,45 and over,Hindi,yes\n8,,,no\n")
+    assert list(table.columns) == ["id", "age", "tongue", "television"]
+    assert table.to_numpy().tolist() == [["7", "45 and over", "Hindi", "yes"], ["8", "", "", "no"]]
+
+
 def test_percentages_make_a_row_of_numbers(read) -> None:
     assert read("a,b,c\n37.7%,.5%,-1%\n").iloc[0].tolist() == ["37.7%", ".5%", "-1%"]
 
