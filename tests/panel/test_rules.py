@@ -366,6 +366,16 @@ def test_what_follows_is_told_household_by_household(rules):
     assert implied.off.tolist() == [False, True, True, False]
 
 
+def test_a_ratio_to_nothing_is_impossible_or_unknown(codebook):
+    none_at_all = {"minimum": 0}
+    rules = Rules(
+        change_codebook(codebook, {"transactions": none_at_all, "brand_runs": none_at_all})
+    )
+    assert not accepts(rules, transactions=3, brand_runs=0)
+    assert accepts(rules, transactions=0, brand_runs=0)
+    assert accepts(rules, transactions=0, brand_runs=0, transactions_per_run=4)
+
+
 def test_a_source_that_is_refused_implies_nothing(rules):
     told = {"transactions": 9.5, "brand_runs": 4, "transactions_per_run": 7}
     names = [field.name for field in rules.codebook.fields]

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
 from customer_segmentation.scorer.champions import Champion, extract_champion
+from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
 from customer_segmentation.segments.segmenter import HouseholdFeatures, fit_segmenter
 from customer_segmentation.typing_tool.audit import Claim
@@ -21,6 +24,8 @@ from customer_segmentation.typing_tool.tuning import TunedClassifier, tune_class
 
 FIELDS = ["demographics", "average_price", "promotion_shares", "repeat_rate", "log_volume"]
 ERROR_RATE = 0.1
+
+Floats = npt.NDArray[np.float64]
 
 
 @pytest.fixture(scope="session")
@@ -54,43 +59,73 @@ def awkward(values: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([values, wild, values.iloc[:1] * np.nan])
 
 
-Fit = Callable[[str, int], TunedClassifier]
+@pytest.fixture(scope="session")
+def coded(_households: pd.DataFrame, codebook: Codebook) -> Floats:
+    """Fields x households of the panel, codes as in the file; not to be changed."""
+    return restore_codes(_households, codebook).to_numpy(dtype="float64").T
 
 
 @pytest.fixture(scope="session")
-def fit(
-    complete: pd.DataFrame, values: pd.DataFrame, segmenter: Pipeline, parameters: Parameters
-) -> Fit:
-    """Tune a small classifier of a kind for two or three segments."""
-    names = pd.Series(segmenter.predict(complete))
+def records(_households: pd.DataFrame, codebook: Codebook) -> list[dict[str, float]]:
+    """The panel as a program would tell it, codes as in the file; not to be changed."""
+    return restore_codes(_households, codebook).to_dict("records")
+
+
+@pytest.fixture(scope="session")
+def named(segmenter: Pipeline, complete: pd.DataFrame) -> list[str]:
+    """The segment of every household of the panel."""
+    return list(segmenter.predict(complete))
+
+
+Fit = Callable[..., TunedClassifier]
+
+
+@pytest.fixture(scope="session")
+def fit(values: pd.DataFrame, named: list[str], parameters: Parameters) -> Fit:
+    """Tune a small classifier of a kind for two or three segments, on some fields or all."""
+    names = pd.Series(named)
     labels = {3: names, 2: names.where(names == names.max(), "The rest")}
     grids = parameters.modelling.models.model_dump()
 
     @cache
-    def _fit(model: str, segments: int) -> TunedClassifier:
+    def _fit(model: str, segments: int, *fields: str) -> TunedClassifier:
         trees = {"n_estimators": 12} if model != "lr" else {}
         settings = [type(each) for each in getattr(parameters.modelling.models, model)]
         grid = [
-            setting.model_validate({**values, **trees})
-            for setting, values in zip(settings, grids[model], strict=True)
+            setting.model_validate({**kept, **trees})
+            for setting, kept in zip(settings, grids[model], strict=True)
         ]
+        seen = values[list(fields) or list(values)]
         return tune_classifier(
-            model, values, labels[segments], grid[-1:], 2, parameters.codebook, seed=0
+            model, seen, labels[segments], grid[-1:], 2, parameters.codebook, seed=0
         )
 
     return _fit
 
 
 @pytest.fixture(scope="session")
-def bundle(fit: Fit, segmenter: Pipeline, codebook: Codebook) -> ScoringBundle:
-    """A bundle with a champion of each kind, for three segments."""
-    return build_bundle(codebook, extract_segmenter(segmenter), extract_champions(fit, 3))
+def stored_segmenter(segmenter: Pipeline, parameters: Parameters) -> StoredSegmenter:
+    """The same segmenter as numbers."""
+    return extract_segmenter(segmenter, parameters.data_processing.minimum_transactions)
 
 
 @pytest.fixture(scope="session")
-def bundle_of_two(fit: Fit, segmenter: Pipeline, codebook: Codebook) -> ScoringBundle:
+def bundle(
+    fit: Fit,
+    stored_segmenter: StoredSegmenter,
+    codebook: Codebook,
+    coded: Floats,
+    named: list[str],
+) -> ScoringBundle:
+    """A bundle with a champion of each kind, for three segments, and an example of each."""
+    bare = build_bundle(codebook, stored_segmenter, extract_champions(fit, 3))
+    return add_examples(bare, coded, named)
+
+
+@pytest.fixture(scope="session")
+def bundle_of_two(fit: Fit, stored_segmenter: StoredSegmenter, codebook: Codebook) -> ScoringBundle:
     """The same for two segments; where its segmenter draws the line does not matter."""
-    values = extract_segmenter(segmenter).model_dump()
+    values = stored_segmenter.model_dump()
     parts = {each: values[each][:2] for each in ("centres", "variances")}
     names = tuple(fit("lr", 2).segments)
     halved = StoredSegmenter.model_validate(
@@ -105,3 +140,9 @@ def extract_champions(fit: Fit, segments: int) -> list[Champion]:
         extract_champion(f"{model} {segments}", Claim.OVERLAP, fit(model, segments), ERROR_RATE)
         for model in ("lr", "xgboost", "rf")
     ]
+
+
+def ask_every_route(bundle: ScoringBundle, households: pd.DataFrame) -> dict[str, Floats]:
+    """What each route says of households of which everything is known, by its information set."""
+    values = bundle.reader.read_table(households, "the panel").values
+    return {route.information_set: route.score(values) for route in bundle.routes}

@@ -22,8 +22,9 @@ Formula = Callable[..., Floats]
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide two columns."""
-    return numerator / denominator
+    """Divide two columns; a number by 0 is infinite, 0 by 0 is missing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return numerator / denominator
 
 
 def count_positive(parts: Floats) -> Floats:

@@ -7,6 +7,7 @@ stated" in a field that has a code for that, and not known in any other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,7 +28,7 @@ from customer_segmentation.panel.contract import (
     read_number,
     refuse,
 )
-from customer_segmentation.panel.rules import LARGEST, Flags, Floats, Rules
+from customer_segmentation.panel.rules import Flags, Floats, Rules
 
 Record = Mapping[str, object]
 
@@ -212,7 +213,11 @@ def _read_value(value: object, labels: Mapping[str, int]) -> float | None:
         return labels.get(value.strip().casefold())
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return None
-    return float(value) if -LARGEST <= value <= LARGEST else None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number may be longer
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _read_column(

@@ -19,7 +19,7 @@ from customer_segmentation.panel.features import Computation, prepare_formula
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-LARGEST = float(np.finfo(np.float64).max)  # as Python compares it with whole numbers of any length
+LARGEST = np.finfo(np.float64).max
 LARGEST_WHOLE = 2.0**53  # beyond it, floating-point numbers skip whole numbers
 
 # By so much of itself a result may be off that is exact on paper, and differently in other company:

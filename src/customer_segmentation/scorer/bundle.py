@@ -32,9 +32,10 @@ class ScoringBundle:
         version: Digest of all the above, which names the model; empty until the bundle is stored.
 
     Raises:
-        ValueError: A variable is not in the codebook or cannot be computed, an information set has
-            two champions, a champion's segments are not those of the segmenter, or an example does
-            not fit the others.
+        ValueError: A variable is not in the codebook or cannot be computed from fields, an
+            information set has two champions or the segmenter's name, a champion's segments are not
+            those of the segmenter, a segment has two examples, or an example does not fit the
+            others.
     """
 
     codebook: Codebook
@@ -47,7 +48,8 @@ class ScoringBundle:
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""
         check_formulas(self.codebook)
-        refuse_repeated([each.information_set for each in self.champions])
+        refuse_repeated([route.information_set for route in self.routes])
+        refuse_repeated([each.segment for each in self.examples])
         for champion in self.champions:
             if set(champion.segments) != set(self.segmenter.names):
                 raise ValueError(
@@ -57,9 +59,7 @@ class ScoringBundle:
         for route in self.routes:  # looks every variable up
             route.inputs  # noqa: B018
         for example in self.examples:
-            example.check(
-                self.codebook, len(self.segments), [r.information_set for r in self.routes]
-            )
+            example.check(self.codebook, self.segments, [r.information_set for r in self.routes])
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Fitted classifiers as numbers, and how they answer without the library that fitted them.
 
-Each takes encoded columns and gives the probabilities, before calibration, that the original gives.
+Each takes encoded columns and gives the probabilities, before calibration, that the original gives,
+and what each column adds to their logs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,19 @@ from customer_segmentation.scorer.stored import (
     to_row,
     to_table,
 )
+from customer_segmentation.scorer.trees import Trees
 from customer_segmentation.typing_tool.estimators import FOREST, LR, XGBOOST
+from customer_segmentation.typing_tool.explanation import (
+    Attribution,
+    attribute_linear,
+    rescale_to_logs,
+)
 from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.intp]
+Integers = npt.NDArray[np.int64]
 
+_OBJECTIVES = ("binary:logistic", "multi:softprob")
 _LARGEST = np.finfo(np.float64).max
 _SHORTEST = 100  # bytes; trees without a single split take thousands
 _Places = tuple[Annotated[int, Field(strict=True, ge=0, lt=2**31)], ...]
@@ -62,10 +70,20 @@ class LinearModel(Configured):
         Args:
             encoded: One row per household, one column per encoded column, none missing.
         """
-        margins = encoded @ np.array(self.coefficients).T + np.array(self.intercepts)
-        odds = np.exp(margins - margins.max(axis=1, keepdims=True))
-        probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
-        return probabilities
+        coefficients, intercepts, _ = self._arrays
+        return _softmax(encoded @ coefficients.T + intercepts)
+
+    def attribute(self, encoded: Floats) -> Attribution:
+        """Attribute the margins of every household to the columns.
+
+        Args:
+            encoded: One row per household, one column per encoded column, none missing.
+        """
+        return attribute_linear(encoded, *self._arrays)
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, Floats, Floats]:
+        return np.array(self.coefficients), np.array(self.intercepts), np.array(self.background)
 
 
 class BoostedTrees(Configured):
@@ -86,37 +104,48 @@ class BoostedTrees(Configured):
             self.ubj.startswith(b"{") and self.ubj.endswith(b"}") and len(self.ubj) > _SHORTEST
         ):
             raise ValueError("no boosted trees as XGBoost writes them")
-        self.booster  # noqa: B018 - trees that XGBoost cannot read are refused here, not later
+        self.trees  # noqa: B018 - trees that cannot be read are refused here, not later
         return self
 
     def fits(self, columns: int, segments: int) -> bool:
         """Whether they take this number of encoded columns and tell this number of segments."""
-        learner = json.loads(self.booster.save_config())["learner"]
-        classes = int(learner["learner_model_param"]["num_class"])
-        told = {"binary:logistic": 2, "multi:softprob": classes}.get(learner["objective"]["name"])
+        told = len(self.trees.intercepts)
         return bool(self.booster.num_features() == columns and told == segments)
 
     @cached_property
     def booster(self) -> Any:
-        """The trees as an `xgboost.Booster` that works on one thread."""
+        """The trees as an `xgboost.Booster`."""
         from xgboost import Booster
 
         booster = Booster({"nthread": 1})
         booster.load_model(bytearray(self.ubj))
         return booster
 
+    @cached_property
+    def trees(self) -> Trees:
+        """The trees, which add up to the margins of the segments."""
+        learner = json.loads(self.booster.save_raw("json").decode())["learner"]
+        _refuse_other_trees(learner)
+        return _list_boosted_trees(learner)
+
     def predict_proba(self, encoded: Floats) -> Floats:
         """Give every household a probability for each segment.
 
         Args:
             encoded: One row per household, one column per encoded column, missing values allowed.
+
+        Returns:
+            What XGBoost answers, but added up in double precision.
         """
-        answers = np.asarray(self.booster.inplace_predict(encoded))
-        if answers.ndim == 1:  # of two segments, the probability of the second
-            answers = np.column_stack([1 - answers, answers])
-        unscaled = answers.astype(np.float64)  # the sums of float32 are 1 only roughly
-        probabilities: Floats = unscaled / unscaled.sum(axis=1, keepdims=True)
-        return probabilities
+        return _softmax(self.trees.sum_leaves(encoded))
+
+    def attribute(self, encoded: Floats) -> Attribution:
+        """Attribute the margins of every household to the columns.
+
+        Args:
+            encoded: One row per household, one column per encoded column, missing values allowed.
+        """
+        return Attribution(*self.trees.attribute(encoded))
 
 
 class Forest(Configured):
@@ -147,21 +176,27 @@ class Forest(Configured):
 
     @model_validator(mode="after")
     def _every_way_ends_in_a_leaf(self) -> Self:
-        of_nodes = (self.columns, self.thresholds, self.left, self.right, self.missing_left)
-        count = len(self.probabilities)
-        if any(len(each) != count for each in (*of_nodes, self.households)):
-            raise ValueError("the lists of nodes differ in length")
-        if max(*self.roots, *self.left, *self.right) >= count:
-            raise ValueError("a branch leads to a node that is not there")
-        itself, left, right = np.arange(count), np.array(self.left), np.array(self.right)
-        is_leaf = (left == itself) & (right == itself)
-        if not (is_leaf | ((left > itself) & (right > itself))).all():
-            raise ValueError("a branch leads back")
+        self.trees  # noqa: B018 - trees that cannot be walked down are refused here, not later
         return self
 
     def fits(self, columns: int, segments: int) -> bool:
         """Whether it takes this number of encoded columns and tells this number of segments."""
         return max(self.columns) < columns and len(self.probabilities[0]) == segments
+
+    @cached_property
+    def trees(self) -> Trees:
+        """The trees, whose mean is the probabilities of the segments."""
+        return Trees(
+            roots=np.array(self.roots),
+            columns=np.array(self.columns),
+            thresholds=_round_down(np.array(self.thresholds)),
+            left=np.array(self.left),
+            right=np.array(self.right),
+            missing_left=np.array(self.missing_left),
+            cover=np.array(self.households),
+            outputs=np.array(self.probabilities),
+            intercepts=np.zeros(len(self.probabilities[0])),
+        )
 
     def predict_proba(self, encoded: Floats) -> Floats:
         """Give every household a probability for each segment: the mean over the trees.
@@ -169,45 +204,19 @@ class Forest(Configured):
         Args:
             encoded: One row per household, one column per encoded column, missing values allowed.
         """
-        leaves = self._find_leaves(encoded.astype(np.float32))  # as scikit-learn compares them
-        means: Floats = self._nodes.probabilities[leaves].mean(axis=1)
-        return means
+        return self.trees.sum_leaves(encoded) / len(self.roots)
 
-    def _find_leaves(self, encoded: npt.NDArray[np.float32]) -> Integers:
-        nodes = self._nodes
-        rows = np.arange(len(encoded))[:, np.newaxis]
-        at = np.tile(nodes.roots, (len(encoded), 1))
-        while True:
-            values = encoded[rows, nodes.columns[at]]
-            go_left = np.where(
-                np.isnan(values), nodes.missing_left[at], values <= nodes.thresholds[at]
-            )
-            following: Integers = np.where(go_left, nodes.left[at], nodes.right[at])
-            if np.array_equal(following, at):
-                return at
-            at = following
+    def attribute(self, encoded: Floats) -> Attribution:
+        """Attribute the log-probabilities of every household to the columns.
 
-    @cached_property
-    def _nodes(self) -> _Nodes:
-        return _Nodes(
-            roots=np.array(self.roots),
-            columns=np.array(self.columns),
-            left=np.array(self.left),
-            right=np.array(self.right),
-            missing_left=np.array(self.missing_left),
-            thresholds=np.array(self.thresholds),
-            probabilities=np.array(self.probabilities),
-        )
+        Args:
+            encoded: One row per household, one column per encoded column, missing values allowed.
 
-
-class _Nodes(NamedTuple):
-    roots: Integers
-    columns: Integers
-    left: Integers
-    right: Integers
-    missing_left: npt.NDArray[np.bool_]
-    thresholds: Floats
-    probabilities: Floats
+        Returns:
+            SHAP values of the probabilities, rescaled; see `explanation.rescale_to_logs`.
+        """
+        contributions, base = (each / len(self.roots) for each in self.trees.attribute(encoded))
+        return rescale_to_logs(contributions, base, self.predict_proba(encoded))
 
 
 def extract_estimator(classifier: TunedClassifier) -> LinearModel | BoostedTrees | Forest:
@@ -243,28 +252,98 @@ def _extract_boosted_trees(classifier: TunedClassifier) -> BoostedTrees:
 def _extract_forest(classifier: TunedClassifier) -> Forest:
     fitted: Any = classifier.estimator
     trees = [each.tree_ for each in fitted.estimators_]
-    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
-    first = np.repeat(roots, [tree.node_count for tree in trees])
 
     def join(name: str) -> npt.NDArray[Any]:
         return np.concatenate([getattr(tree, name) for tree in trees])
 
-    is_leaf = join("children_left") < 0
-    itself = np.arange(len(is_leaf))
-    left, right = (
-        np.where(is_leaf, itself, first + join(name))
-        for name in ("children_left", "children_right")
-    )
+    children = np.column_stack([join("children_left"), join("children_right")])
+    roots, linked = _link_nodes([tree.node_count for tree in trees], children)
+    is_leaf = children[:, 0] < 0
     return Forest(
         roots=tuple(roots.tolist()),
         columns=tuple(np.where(is_leaf, 0, join("feature")).tolist()),
         thresholds=to_row(np.where(is_leaf, 0.0, join("threshold").clip(max=_LARGEST))),
-        left=tuple(left.tolist()),
-        right=tuple(right.tolist()),
+        left=tuple(linked[:, 0].tolist()),
+        right=tuple(linked[:, 1].tolist()),
         missing_left=tuple(join("missing_go_to_left").astype(bool).tolist()),
         households=to_row(join("weighted_n_node_samples")),
         probabilities=to_table(join("value")[:, 0]),
     )
+
+
+def _refuse_other_trees(learner: Mapping[str, Any]) -> None:
+    booster, objective = learner["gradient_booster"], learner["objective"]["name"]
+    if booster["name"] != "gbtree" or objective not in _OBJECTIVES:
+        raise ValueError(
+            f"no boosted trees that tell segments but {objective} by {booster['name']}"
+        )
+    for tree in booster["model"]["trees"]:
+        if any(tree["split_type"]) or tree["tree_param"]["size_leaf_vector"] != "1":
+            raise ValueError("a boosted tree that splits by sets or tells several numbers at once")
+
+
+def _list_boosted_trees(learner: Mapping[str, Any]) -> Trees:
+    """List the nodes of boosted trees from what XGBoost saves as JSON."""
+    model = learner["gradient_booster"]["model"]
+
+    def join(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([tree[name] for tree in model["trees"]])
+
+    sizes = [len(tree["left_children"]) for tree in model["trees"]]
+    children = np.column_stack([join("left_children"), join("right_children")])
+    roots, linked = _link_nodes(sizes, children)
+    numbers = join("split_conditions").astype(np.float32)  # of a leaf: what it adds
+    parts, margins = _read_margins(learner)
+    return Trees(
+        roots=roots,
+        columns=join("split_indices"),
+        thresholds=np.nextafter(numbers, np.float32(-np.inf)),  # equal values go right
+        left=linked[:, 0],
+        right=linked[:, 1],
+        missing_left=join("default_left").astype(np.bool_),
+        cover=join("sum_hessian"),
+        outputs=numbers[:, np.newaxis] * parts[np.repeat(model["tree_info"], sizes)],
+        intercepts=margins @ parts,
+    )
+
+
+def _read_margins(learner: Mapping[str, Any]) -> tuple[Floats, Floats]:
+    """Read what part of each margin lies on each segment, and where the margins start."""
+    text = learner["learner_model_param"]["base_score"]
+    start = np.array(json.loads(text), dtype=np.float32).astype(np.float64)
+    if learner["objective"]["name"] == "multi:softprob":
+        return np.eye(len(start)), start
+    # Of two segments there is one margin, the log-odds of the second: half of it lies on each.
+    return np.array([[-0.5, 0.5]]), np.log(start / (1 - start))
+
+
+def _link_nodes(sizes: Sequence[int], children: Integers) -> tuple[Integers, Integers]:
+    """Number the nodes of all trees in one go.
+
+    Args:
+        sizes: Number of nodes of each tree.
+        children: The nodes on the left and on the right, one row per node, one tree after the
+            other. In each tree, numbers start at 0; a leaf has numbers below 0.
+
+    Returns:
+        The first node of each tree; the children by their new numbers, a leaf followed by itself.
+    """
+    roots = np.cumsum([0, *sizes[:-1]])
+    first, itself = np.repeat(roots, sizes), np.arange(len(children))
+    linked = np.where(children < 0, itself[:, np.newaxis], first[:, np.newaxis] + children)
+    return roots, linked
+
+
+def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+
+
+def _softmax(margins: Floats) -> Floats:
+    odds = np.exp(margins - margins.max(axis=1, keepdims=True))
+    probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 EXTRACTORS: Mapping[str, Callable[[TunedClassifier], LinearModel | BoostedTrees | Forest]] = {

@@ -33,34 +33,40 @@ class Example(Configured):
     values: dict[str, Finite] = Setting(min_length=1)
     answers: dict[str, Probabilities] = Setting(min_length=1)
 
-    def check(self, codebook: Codebook, segments: int, information_sets: Sequence[str]) -> None:
+    def check(
+        self, codebook: Codebook, segments: Sequence[str], information_sets: Sequence[str]
+    ) -> None:
         """Refuse an example that does not fit a bundle.
 
         Args:
             codebook: The bundle's codebook.
-            segments: Number of its segments.
+            segments: Its segments.
             information_sets: What its routes are called.
 
         Raises:
-            ValueError: A field is unknown, a set is unknown, or the probabilities are not one per
-                segment.
+            ValueError: The segment is unknown, the values are not those of every field but the
+                identifier, the sets are others, or the probabilities are not one per segment.
         """
-        for name in self.values:
-            codebook.field(name)
+        if self.segment not in segments:
+            raise ValueError(f"an example is of {self.segment!r}, which is no segment")
+        if set(self.values) != {field.name for field in codebook.fields} - {codebook.identifier}:
+            raise ValueError(
+                f"the example of {self.segment!r} holds other fields than the codebook"
+            )
         if set(self.answers) != set(information_sets):
             raise ValueError(f"the example of {self.segment!r} answers other information sets")
-        if any(len(answer) != segments for answer in self.answers.values()):
+        if any(len(answer) != len(segments) for answer in self.answers.values()):
             raise ValueError(f"the example of {self.segment!r} has not one answer per segment")
 
 
 def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
     """Make up the household that is typical of some: no single one of them shows through.
 
-    Codes are the most frequent ones that are stated, the smallest on ties. Other values are
-    medians, whole where they count. The shares of a composition are the mean largest share, the
-    mean second largest, and so on, given to its parts in the order of their own means: so they
-    still add up, and are as concentrated as those of the households. What follows from others by an
-    identity is computed.
+    Only what is stated counts, unless nothing is. Codes are the most frequent ones, the smallest on
+    ties. Other values are medians, whole where they count. The shares of a composition are the mean
+    largest share, the mean second largest, and so on, given to its parts in the order of their own
+    means: so they still add up, and are as concentrated as those of the households. What follows
+    from others by an identity is computed.
 
     Args:
         values: Fields x households, at least one; codes as the panel file has them.
@@ -70,9 +76,10 @@ def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
         A value for every field but the identifier, by clean name.
     """
     codebook = rules.codebook
+    stated = ~np.isnan(rules.erase_unstated(values))
     typical = {
-        field.name: _summarise(values[rules.position[field.name]], field)
-        for field in codebook.fields
+        field.name: _summarise(row[told] if told.any() else row, field)
+        for field, row, told in zip(codebook.fields, values, stated, strict=True)
         if field.name != codebook.identifier
     }
     for group in codebook.compositions:
@@ -87,8 +94,7 @@ def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
 
 def _summarise(values: Floats, field: Field) -> float:
     if field.codes:
-        stated = values[values != field.not_stated] if field.not_stated is not None else values
-        codes, counts = np.unique(stated if len(stated) else values, return_counts=True)
+        codes, counts = np.unique(values, return_counts=True)
         return float(codes[counts.argmax()])
     middle = float(np.median(values))
     return float(round(middle)) if field.is_whole else round(middle, DECIMALS)

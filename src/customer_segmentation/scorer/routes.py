@@ -35,12 +35,16 @@ class Inputs:
     Args:
         names: Fields and derived variables.
         rules: Positions of the fields, and the codebook.
+
+    Raises:
+        ValueError: A variable is not in the codebook, or is a flag, which no field tells.
     """
 
     def __init__(self, names: Iterable[str], rules: Rules) -> None:
         variables = list(names)
         self.fields = sorted(set().union(*map(rules.codebook.sources_of, variables)))
-        self.positions = np.array([rules.position[name] for name in self.fields])
+        fields = map(rules.codebook.field, self.fields)
+        self.positions = np.array([rules.position[field.name] for field in fields])
         self._computations = list_computations(variables, rules.codebook)
 
     def derive(self, values: Floats) -> dict[str, Floats]:

@@ -16,6 +16,7 @@ from customer_segmentation.panel.records import Households, Record
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.examples import Example, describe_typical
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons
+from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.estimators import probability_column
 
 Floats = npt.NDArray[np.float64]
@@ -94,10 +95,13 @@ class Scores:
             household: Number of a household that nobody answered.
         """
         known = self.households.known[:, household]
+        stated = ~np.isnan(self.households.values[:, household])
         fields = self.bundle.codebook.fields
         lacks = {
             route.information_set: [
-                fields[at].name for at in route.inputs.positions if not known[at]
+                fields[at].name
+                for at in route.inputs.positions
+                if not (stated if route.claim is Claim.ASSIGNMENT else known)[at]
             ]
             for route in self.bundle.routes
         }

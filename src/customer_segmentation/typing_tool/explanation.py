@@ -160,11 +160,8 @@ def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
 def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribution:
     """Attribute the log-probabilities of a random forest to its columns.
 
-    A forest averages probabilities, so its SHAP values add up to probabilities. They are rescaled
-    to logs, household by household and segment by segment: the contributions to a probability that
-    goes from b to p are multiplied by the mean slope of the logarithm on the way, (log p - log b) /
-    (p - b). That keeps their signs and proportions and makes them add up; they are no SHAP values
-    of the log-probability itself.
+    A forest averages probabilities, so its SHAP values add up to probabilities; see
+    `rescale_to_logs`.
 
     Args:
         encoded: One row per household, one column per encoded column, missing values allowed.
@@ -174,15 +171,36 @@ def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribu
         Contributions to logs of probabilities, none below `calibration.SMALLEST`.
 
     References:
-        Lundberg et al. (2020) for the trees; Shrikumar, Greenside & Kundaje (2017), Learning
-        important features through propagating activation differences (the rescale rule).
+        Lundberg et al. (2020), as for boosted trees.
     """
     from shap import TreeExplainer
 
     explainer = TreeExplainer(forest)
     base = np.asarray(explainer.expected_value)
     contributions = np.asarray(explainer.shap_values(encoded))
-    probabilities = forest.predict_proba(encoded)
+    return rescale_to_logs(contributions, base, forest.predict_proba(encoded))
+
+
+def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) -> Attribution:
+    """Turn contributions to probabilities into contributions to their logs.
+
+    They are rescaled household by household and segment by segment: the contributions to a
+    probability that goes from b to p are multiplied by the mean slope of the logarithm on the way,
+    (log p - log b) / (p - b). That keeps their signs and proportions and makes them add up; they
+    are no SHAP values of the log-probability itself.
+
+    Args:
+        contributions: Households x encoded columns x segments.
+        base: The probability of each segment before any column is known; above 0.
+        probabilities: One row per household, one column per segment: base plus contributions.
+
+    Returns:
+        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
+
+    References:
+        Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
+        activation differences (the rescale rule).
+    """
     change = probabilities - base
     still = np.abs(change) < _NO_CHANGE * base
     rise = np.log(probabilities.clip(SMALLEST) / base)
