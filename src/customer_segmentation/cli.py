@@ -165,11 +165,13 @@ def start_service(
     Raises:
         ReadableError: The configuration, the address or the token cannot be used.
     """
+    from customer_segmentation.figures.style import ReportingParameters
     from customer_segmentation.service import app, logs, models, parameters, security, server
 
     session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
     context = session.load_context()
     limits = parameters.ServiceParameters.model_validate(context.params["service"])
+    reporting = ReportingParameters.model_validate(context.params["reporting"])
     token = os.environ.get(security.TOKEN_VARIABLE, "")
     names = (*limits.trusted_hosts, *trusted_host)
     access = security.allow_access(host, names, token, insecure=insecure)
@@ -177,7 +179,7 @@ def start_service(
     logs.configure_logging()
     held = models.Models(Path(context.catalog["scoring_bundle"]._filepath).parent)  # noqa: SLF001
     _announce(host, listener.getsockname()[1], is_open=not (token or security.is_loopback(host)))
-    server.serve(app.create_app(limits, held, access), held, listener, limits)
+    server.serve(app.create_app(limits, held, access, reporting), held, listener, limits)
 
 
 def _announce(host: str, port: int, *, is_open: bool) -> None:

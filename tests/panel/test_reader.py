@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.panel.errors import HouseholdDataError
-from customer_segmentation.panel.reader import read_panel_file
+from customer_segmentation.panel.reader import read_panel_bytes, read_panel_file
 
 SMALL = "id,age,share\n1,34,0.5\n2,51,0.25\n"
 
@@ -65,6 +65,12 @@ def test_title_rows_above_the_header_are_left_out(read) -> None:
     table = read("Panel 2018,,\n\nIdentity,Demographics,\n" + SMALL)
     assert list(table.columns) == ["id", "age", "share"]
     assert table.index.tolist() == [5, 6]
+
+
+def test_households_told_in_words_stand_below_the_header(read) -> None:
+    table = read("Panel,2018,,\n\nid,age,tongue,television\n7,45 and over,Hindi,yes\n8,,,no\n")
+    assert list(table.columns) == ["id", "age", "tongue", "television"]
+    assert table.to_numpy().tolist() == [["7", "45 and over", "Hindi", "yes"], ["8", "", "", "no"]]
 
 
 def test_percentages_make_a_row_of_numbers(read) -> None:
@@ -128,3 +134,24 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_panel_file(tmp_path / "absent.csv")
     with pytest.raises(HouseholdDataError, match="cannot be read"):
         read_panel_file(tmp_path)
+
+
+def test_content_is_read_as_the_file_that_holds_it(read) -> None:
+    table = read_panel_bytes(SMALL.encode(), "sent.csv")
+    pd.testing.assert_frame_equal(table, read(SMALL))
+    assert table.attrs["source"] == "sent.csv"
+
+
+def test_content_is_refused_in_the_words_for_a_file(read) -> None:
+    ragged = SMALL.replace("1,34,0.5", "1,34").encode()
+    with pytest.raises(HouseholdDataError) as of_file:
+        read(ragged)
+    with pytest.raises(HouseholdDataError) as of_content:
+        read_panel_bytes(ragged, "small.csv")
+    assert str(of_content.value) == str(of_file.value)
+
+
+def test_content_is_not_unpacked() -> None:
+    bomb = gzip.compress(b"id,age\n" + b"1,34\n" * 1_000_000)
+    with pytest.raises(HouseholdDataError, match=r"^sent\.csv: row 1 "):
+        read_panel_bytes(bomb, "sent.csv")

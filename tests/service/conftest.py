@@ -72,9 +72,9 @@ def limits(parameters: Parameters) -> ServiceParameters:
 
 
 @pytest.fixture
-def app(models: Models, limits: ServiceParameters) -> Flask:
+def app(models: Models, limits: ServiceParameters, parameters: Parameters) -> Flask:
     """The service on loopback, as a user starts it."""
-    return create_app(limits, models, HERE)
+    return create_app(limits, models, HERE, parameters.reporting)
 
 
 @pytest.fixture

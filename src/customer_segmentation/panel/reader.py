@@ -22,6 +22,7 @@ from customer_segmentation.panel.errors import HouseholdDataError
 
 GZIP_START = b"\x1f\x8b"
 NUMBER_START = re.compile(r"\s*[+-]?\.?[0-9]")
+NUMBER_ALONE = re.compile(r"\s*[+-]?[0-9]*\.?[0-9]+\s*%?\s*")
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -34,9 +35,17 @@ class _Line(NamedTuple):
         return not "".join(self.cells).strip()
 
     @property
+    def filled(self) -> list[str]:
+        return [cell for cell in self.cells if cell.strip()]
+
+    @property
     def is_numeric(self) -> bool:
-        filled = [cell for cell in self.cells if cell.strip()]
-        return 2 * sum(map(bool, map(NUMBER_START.match, filled))) > len(filled)
+        return 2 * sum(map(bool, map(NUMBER_START.match, self.filled))) > len(self.filled)
+
+    def fits_below(self, names: _Line) -> bool:
+        """Whether it holds a number below names; where codes are labels, most cells are words."""
+        has_number = any(map(NUMBER_ALONE.fullmatch, self.cells))
+        return has_number and len(self.filled) <= len(names.filled)
 
 
 def read_panel_file(path: str | Path) -> pd.DataFrame:
@@ -58,27 +67,46 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        header, households = _split_header(_read_lines(_read_text(path)))
+        content = _read_bytes(path)
+    except HouseholdDataError as error:
+        raise HouseholdDataError(f"{path.name}: {error}") from error
+    return read_panel_bytes(content, path.name)
+
+
+def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
+    """Read the content of a comma-separated panel file without interpreting a cell.
+
+    Args:
+        content: As the file has it, but not compressed: a few bytes could become gigabytes.
+        source: What the file is called.
+
+    Returns:
+        As `read_panel_file`.
+
+    Raises:
+        HouseholdDataError: As `read_panel_file`.
+    """
+    try:
+        header, households = _split_header(_read_lines(_decode(content)))
         names = _read_names(header)
         rows = [_fit(line, header.row, names) for line in households]
     except HouseholdDataError as error:
-        raise HouseholdDataError(f"{path.name}: {error}") from error
+        raise HouseholdDataError(f"{source}: {error}") from error
     index = pd.Index([line.row for line in households], name="row")
     table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
-    table.attrs["source"] = path.name
+    table.attrs["source"] = source
     return table
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_START) else content
+        return gzip.decompress(content) if content.startswith(GZIP_START) else content
     except OSError as error:
         reason = error.strerror or "it is a damaged gzip file"
         raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
     except (EOFError, zlib.error) as error:
         raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
-    return _decode(content)
 
 
 def _decode(content: bytes) -> str:
@@ -115,14 +143,14 @@ def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
 
 
 def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
-    """The header is the last row of words above the first row of numbers; titles may precede it."""
+    """The header is the last row of words above the first household; titles may precede it."""
     while lines and lines[-1].is_blank:
-        lines = lines[:-1]
+        lines.pop()
     if not lines:
         raise HouseholdDataError(
             "the file is empty. Give a file with a header and one row per household."
         )
-    first = next((at for at, line in enumerate(lines) if line.is_numeric), len(lines))
+    first = _find_first_household(lines)
     header = next((at for at in reversed(range(first)) if not lines[at].is_blank), None)
     if header is None:
         raise HouseholdDataError(
@@ -135,6 +163,15 @@ def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
             "Give one row per household."
         )
     return lines[header], lines[header + 1 :]
+
+
+def _find_first_household(lines: Sequence[_Line]) -> int:
+    above: _Line | None = None
+    for at, line in enumerate(lines):
+        if line.is_numeric or (above and line.fits_below(above)):
+            return at
+        above = above if line.is_blank else line
+    return len(lines)
 
 
 def _refuse_other_separator(header: _Line) -> None:

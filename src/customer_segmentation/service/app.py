@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from io import BytesIO
+from typing import Any
 
-from customer_segmentation.service import api, try_it
+from flask import Flask, Request, request
+
+from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.service import api, pages, try_it
 from customer_segmentation.service.context import NAME, Service, current_note, current_service
 from customer_segmentation.service.front import OTHER, Front
 from customer_segmentation.service.metrics import Metrics
@@ -14,15 +18,29 @@ from customer_segmentation.service.replies import tell_errors
 from customer_segmentation.service.security import Access
 
 
-def create_app(parameters: ServiceParameters, models: Models, access: Access) -> Flask:
+class _Request(Request):
+    """A request whose file stays in memory: no body is large, and a disk would keep traces."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
+        return BytesIO()
+
+
+def create_app(
+    parameters: ServiceParameters,
+    models: Models,
+    access: Access,
+    reporting: ReportingParameters,
+) -> Flask:
     """Make an application; it starts no thread and loads no model.
 
     Args:
         parameters: Its limits.
         models: Where its model comes from.
         access: Who may ask it.
+        reporting: Names and colours of its pages.
     """
     app = Flask(__name__)
+    app.request_class = _Request
     metrics = Metrics(models)
     app.extensions[NAME] = Service(parameters, models, access, metrics)
     app.config.update(
@@ -35,6 +53,7 @@ def create_app(parameters: ServiceParameters, models: Models, access: Access) ->
     tell_errors(app)
     app.register_blueprint(api.create_blueprint())
     app.register_blueprint(try_it.create_blueprint())
+    app.register_blueprint(pages.create_blueprint(reporting))
     app.wsgi_app = Front(app.wsgi_app, metrics)  # type: ignore[method-assign]
     return app
 

@@ -1,0 +1,252 @@
+"""The form of a household: what is asked, what was written, and what is wrong with that.
+
+Everything that is asked comes from the codebook, and everything that is written is judged by the
+reader of records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field as attribute
+
+import numpy as np
+
+from customer_segmentation.findings.wording import listing, lower_first, upper_first
+from customer_segmentation.panel.codebook import Codebook, Field, Group, Scale
+from customer_segmentation.panel.contract import (
+    DECIMAL_COMMA,
+    Problem,
+    describe_expected,
+    read_number,
+)
+from customer_segmentation.panel.records import Households
+from customer_segmentation.scorer.bundle import ScoringBundle
+from customer_segmentation.scorer.examples import Example
+from customer_segmentation.scorer.routes import Assignment, Route
+from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
+
+NEEDED = "This is needed for an answer."
+
+
+@dataclass(frozen=True)
+class Question:
+    """One field of the form.
+
+    Attributes:
+        field: The field.
+        follows_from: The labels of the fields from which it is worked out if it is left empty.
+        text: What was written.
+        problems: What is wrong with it.
+    """
+
+    field: Field
+    follows_from: str
+    text: str
+    problems: Sequence[str]
+
+    @property
+    def hint(self) -> str:
+        """What may be written, in a few words."""
+        if self.field.scale is Scale.SHARE:
+            return "0 to 1, such as 0.35 or 35%"
+        unstated = (
+            "" if self.field.not_stated is None else f"; {self.field.not_stated} if not stated"
+        )
+        return f"{_describe_range(self.field)} {self.field.unit}".strip() + unstated
+
+
+@dataclass(frozen=True)
+class Section:
+    """The questions of one group.
+
+    Attributes:
+        group: The group.
+        questions: Its fields that are asked.
+        adds_up: Whether they must add up to the group's total.
+        problems: What is wrong with their sum.
+    """
+
+    group: Group
+    questions: Sequence[Question]
+    adds_up: bool
+    problems: Sequence[str]
+
+    @property
+    def hint(self) -> str:
+        """What may be written, where it is the same for every question; else empty."""
+        hints = {question.hint for question in self.questions}
+        return hints.pop() if len(self.questions) > 1 and len(hints) == 1 else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A form for what one route needs to know.
+
+    Attributes:
+        bundle: What answers.
+        route: The route.
+        texts: What was written for a field, by its name; nothing for the others.
+        problems: What is wrong, by the name of the field or of the group.
+        missing: The fields without which there is no answer.
+        scores: The answer; None where there is none.
+    """
+
+    bundle: ScoringBundle
+    route: Route
+    texts: Mapping[str, str] = attribute(default_factory=dict)
+    problems: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
+    missing: Sequence[Field] = ()
+    scores: Scores | None = None
+
+    @property
+    def fields(self) -> list[Field]:
+        """The fields that are asked, in the order of the codebook."""
+        return list_fields(self.route, self.bundle.codebook)
+
+    @property
+    def sections(self) -> list[Section]:
+        """The questions, group by group."""
+        codebook, asked = self.bundle.codebook, self.fields
+        return [
+            Section(
+                group,
+                [self._ask(each) for each in asked if each.group == group.name],
+                group.sums_to is not None and names <= {each.name for each in asked},
+                self.problems.get(group.name, ()),
+            )
+            for group in codebook.groups
+            if (names := set(codebook.columns_of(group.name))) & {each.name for each in asked}
+        ]
+
+    def _ask(self, field: Field) -> Question:
+        codebook = self.bundle.codebook
+        follows_from = ""
+        if _can_follow(field, self.route, codebook):
+            sources = _list_sources(field, codebook)
+            follows_from = listing(lower_first(codebook[name].label) for name in sources)
+        needed = [NEEDED] if field in self.missing else self.problems.get(field.name, ())
+        return Question(field, follows_from, self.texts.get(field.name, ""), needed)
+
+
+def list_fields(route: Route, codebook: Codebook) -> list[Field]:
+    """List the fields that a route needs to know, in the order of the codebook."""
+    return [field for field in codebook.fields if field.name in route.inputs.fields]
+
+
+def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form:
+    """Fill a form with a typical household.
+
+    Args:
+        example: The household.
+        bundle: The bundle that has it.
+        route: What is asked.
+    """
+    asked = list_fields(route, bundle.codebook)
+    return Form(
+        bundle, route, {each.name: _write(example.values[each.name], each) for each in asked}
+    )
+
+
+def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> Form:
+    """Score the household that a form tells of, or say what is wrong.
+
+    Args:
+        texts: What was written, by the name of the field, for fields that were asked; empty means
+            not known.
+        bundle: What answers.
+        route: What was asked. Where the form is filled in part only, another may answer.
+    """
+    codebook = bundle.codebook
+    written = {name: text.strip() for name, text in texts.items() if text.strip()}
+    record = {name: _read(text, codebook.field(name)) for name, text in written.items()}
+    reading = bundle.reader.read_records([record])
+    if not reading.refused and (implied := _work_out(reading.households, record, route)):
+        written |= {name: _write(value, codebook.field(name)) for name, value in implied.items()}
+        reading = bundle.reader.read_records([{**record, **implied}])
+    if reading.refused:
+        problems = _sort_problems(reading.refused[0], written, route, bundle)
+        return Form(bundle, route, written, problems)
+    scores = score_households(bundle, reading.households)
+    if scores.routes[0] == NOBODY:
+        return Form(bundle, route, written, missing=_find_missing(reading.households, route))
+    return Form(bundle, route, written, scores=scores)
+
+
+def _describe_range(field: Field) -> str:
+    if field.minimum is None or field.maximum is None:
+        return describe_expected(field)
+    return f"{field.minimum:,.10g} to {field.maximum:,.10g}"
+
+
+def _list_sources(field: Field, codebook: Codebook) -> list[str]:
+    """The fields from which a field follows exactly."""
+    if field.identity is None or field.identity.exceptions:
+        return []
+    return codebook.expand(field.identity.of.values())
+
+
+def _can_follow(field: Field, route: Route, codebook: Codebook) -> bool:
+    """Whether everything that the field follows from is asked too."""
+    sources = _list_sources(field, codebook)
+    return bool(sources) and set(sources) <= set(route.inputs.fields)
+
+
+def _write(value: float, field: Field) -> str:
+    return f"{100 * value:.10g}%" if field.scale is Scale.SHARE else f"{value:.10g}"
+
+
+def _read(text: str, field: Field) -> float | str:
+    """The number that was written; what is none is left to the reader, which refuses it."""
+    number = read_number(text, field)
+    return text if np.isnan(number) else number
+
+
+def _work_out(households: Households, written: Collection[str], route: Route) -> dict[str, float]:
+    """The fields that were asked and left empty, but follow from others: nobody should divide."""
+    return {
+        implied.field.name: float(implied.expected[0])
+        for implied in households.rules.follow_identities(households.values)
+        if implied.field.name in route.inputs.fields
+        and implied.field.name not in written
+        and not np.isnan(implied.expected[0])
+    }
+
+
+def _find_missing(households: Households, route: Route) -> list[Field]:
+    codebook, known = households.rules.codebook, households.known[:, 0]
+    if isinstance(route, Assignment):  # which takes no "not stated" for an answer
+        known = ~np.isnan(households.values[:, 0])
+    unknown = [codebook.fields[at] for at in sorted(route.inputs.positions) if not known[at]]
+    return [field for field in unknown if not _can_follow(field, route, codebook)]
+
+
+def _sort_problems(
+    problems: Sequence[Problem], written: Mapping[str, str], route: Route, bundle: ScoringBundle
+) -> dict[str, list[str]]:
+    """What is wrong, by the question or the section where a person will mend it."""
+    placed: dict[str, list[str]] = {}
+    for problem in problems:
+        name, _, last = problem.column.partition(" to ")
+        field = bundle.codebook.field(name)
+        said = upper_first(_use_labels(problem.advice, bundle.codebook))
+        if last:
+            place, said = field.group, f"{said}; they add up to {problem.value}"
+        elif name in route.inputs.fields:
+            place, said = name, "".join((*_notice_comma(written.get(name, "")), said))
+        else:
+            place = next(s for s in _list_sources(field, bundle.codebook) if s in written)
+            said = f"{field.label}: {lower_first(said)}"
+        placed.setdefault(place, []).append(f"{said}.")
+    return placed
+
+
+def _use_labels(advice: str, codebook: Codebook) -> str:
+    """The advice of the reader, which calls fields by name, in the words of the form."""
+    for field in codebook.fields:
+        advice = advice.replace(repr(field.name), f"“{field.label}”")
+    return advice
+
+
+def _notice_comma(text: str) -> Iterator[str]:
+    if DECIMAL_COMMA.fullmatch(text):
+        yield "Write a dot as decimal sign and no separator of thousands. "

@@ -1,0 +1,91 @@
+"""A file of households, scored for a person: CSV in, CSV out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import PROBLEMS_SHOWN
+from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.reader import read_panel_bytes
+from customer_segmentation.scorer.bundle import ScoringBundle
+from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
+
+SET_COLUMN = "conformal_set"
+
+
+def score_file(content: bytes, source: str, bundle: ScoringBundle) -> pd.DataFrame:
+    """Score the households of a file, or refuse it as a whole.
+
+    Args:
+        content: A comma-separated file: one row per household, its identifier and any of the fields
+            as columns.
+        source: What the file is called.
+        bundle: What answers.
+
+    Returns:
+        As `Scores.tabulate`, and the segments that cannot be ruled out, parted by semicolons. No
+        text of the file is in it.
+
+    Raises:
+        HouseholdDataError: The file cannot be read, a column or a value is not what the codebook
+            says, or a household has no identifier or no answer.
+    """
+    table = read_panel_bytes(content, source)
+    _refuse_crowd(table, source, bundle.codebook)
+    households = bundle.reader.read_table(table, source)
+    if np.isnan(households.ids).any():
+        raise HouseholdDataError(f"{source}: {_ask_for_ids(bundle.codebook)}")
+    scores = score_households(bundle, households)
+    _refuse_unanswered(scores, table.index.tolist(), source)
+    return scores.tabulate().assign(**{SET_COLUMN: _name_sets(scores)})
+
+
+def tabulate_examples(bundle: ScoringBundle) -> pd.DataFrame:
+    """Put the typical households of a bundle into a table that can be scored.
+
+    Returns:
+        One row per segment, columns by clean name; the identifiers are made up.
+    """
+    identifier = bundle.codebook.field(bundle.codebook.identifier)
+    first = int(identifier.minimum or 1)
+    table = pd.DataFrame([example.values for example in bundle.examples])
+    ids = range(first, first + len(table))
+    codes = {field.name: "int64" for field in bundle.codebook.fields if field.is_whole}
+    table.insert(0, identifier.name, ids)
+    return table.astype({name: codes[name] for name in table.columns if name in codes})
+
+
+def _refuse_crowd(table: pd.DataFrame, source: str, codebook: Codebook) -> None:
+    """More columns than there are names cannot all be right; telling of each would take minutes."""
+    most = len(codebook.fields) + len(codebook.ignored_raw_names)
+    if len(table.columns) > most:
+        raise HouseholdDataError(
+            f"{source}: the header names {len(table.columns)} columns, but a household has no more "
+            f"than {most}. Leave the others out."
+        )
+
+
+def _ask_for_ids(codebook: Codebook) -> str:
+    identifier = codebook.field(codebook.identifier)
+    return (
+        f"a household has no identifier. Give each its own in a column named {identifier.name!r} "
+        f"or {identifier.raw_name!r}."
+    )
+
+
+def _refuse_unanswered(scores: Scores, rows: list[int], source: str) -> None:
+    unanswered = np.flatnonzero(scores.routes == NOBODY).tolist()
+    if not unanswered:
+        return
+    shown = unanswered[:PROBLEMS_SHOWN]
+    lines = [f"  row {rows[at]}: {scores.describe_lack(at)}" for at in shown]
+    if len(unanswered) > len(shown):
+        lines.append(f"  and {len(unanswered) - len(shown)} more")
+    raise HouseholdDataError("\n".join([f"{source} cannot be scored as a whole:", *lines]))
+
+
+def _name_sets(scores: Scores) -> list[str]:
+    names = np.array(scores.bundle.segments, dtype=object)
+    return ["; ".join(names[held]) for held in scores.form_sets()]
