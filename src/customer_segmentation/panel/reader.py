@@ -11,7 +11,10 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,85 +59,111 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
             has no rows below its header, a column without a name or two with one name, a blank row
             between households, or a row with more or fewer cells than the header.
     """
+    return next(iterate_panel_file(path, households=None))
+
+
+def iterate_panel_file(path: str | Path, households: int | None) -> Iterator[pd.DataFrame]:
+    """Read a panel file part by part, so that it need not fit into memory.
+
+    Args:
+        path: As for `read_panel_file`.
+        households: Number of households of each part but the last; None for all in one.
+
+    Yields:
+        Tables like the one that `read_panel_file` returns.
+
+    Raises:
+        HouseholdDataError: As `read_panel_file`; what is wrong is told where the part is read.
+    """
     path = Path(path)
     try:
-        header, households = _split_header(_read_lines(_read_text(path)))
-        names = _read_names(header)
-        rows = [_fit(line, header.row, names) for line in households]
+        with _open_lines(path) as lines:
+            header, following = _split_header(_leave_out_blank_end(_read_lines(lines)))
+            names = _read_names(header)
+            while part := list(islice(following, households)):
+                rows = [_fit(line, header.row, names) for line in part]
+                index = pd.Index([line.row for line in part], name="row")
+                table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
+                table.attrs["source"] = path.name
+                yield table
     except HouseholdDataError as error:
         raise HouseholdDataError(f"{path.name}: {error}") from error
-    index = pd.Index([line.row for line in households], name="row")
-    table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
-    table.attrs["source"] = path.name
-    return table
 
 
-def _read_text(path: Path) -> str:
+@contextmanager
+def _open_lines(path: Path) -> Iterator[Iterator[str]]:
     try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if content.startswith(GZIP_START) else content
+        with path.open("rb") as file:
+            packed = file.peek(len(GZIP_START)).startswith(GZIP_START)
+            yield _decode(gzip.GzipFile(fileobj=file) if packed else file)
     except OSError as error:
         reason = error.strerror or "it is a damaged gzip file"
         raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
     except (EOFError, zlib.error) as error:
         raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
-    return _decode(content)
 
 
-def _decode(content: bytes) -> str:
-    if b"\0" in content:
-        row = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise HouseholdDataError(
-            f"row {row} holds a NUL byte, so this is no text file. Save it as CSV in UTF-8."
-        )
+def _decode(content: Iterable[bytes]) -> Iterator[str]:
+    for row, line in enumerate(content, start=1):
+        if b"\0" in line:
+            raise HouseholdDataError(
+                f"row {row} holds a NUL byte, so this is no text file. Save it as CSV in UTF-8."
+            )
+        try:
+            text = (line.removeprefix(BOM_UTF8) if row == 1 else line).decode()
+        except UnicodeDecodeError as error:
+            raise HouseholdDataError(
+                f"row {row} holds the byte 0x{error.object[error.start]:02x}, which is not UTF-8. "
+                "Save the file as CSV in UTF-8."
+            ) from error
+        yield from io.StringIO(text, newline="")  # a carriage return alone may end a line too
+
+
+def _read_lines(texts: Iterator[str]) -> Iterator[_Line]:
+    reader = csv.reader(texts, strict=True)
+    start = 1
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise HouseholdDataError(
-            f"row {row} holds the byte 0x{content[error.start]:02x}, which is not UTF-8. "
-            "Save the file as CSV in UTF-8."
-        ) from error
-
-
-def _read_lines(text: str) -> list[_Line]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return list(_number_lines(reader))
+        for cells in reader:
+            yield _Line(start, cells)
+            start = reader.line_num + 1
     except csv.Error as error:
         raise HouseholdDataError(
             f"row {reader.line_num} is not valid CSV ({error}). Look for a quotation mark too many."
         ) from error
 
 
-def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
-    start = 1
-    for cells in reader:
-        yield _Line(start, cells)
-        start = reader.line_num + 1  # type: ignore[attr-defined]
+def _leave_out_blank_end(lines: Iterable[_Line]) -> Iterator[_Line]:
+    blank: list[_Line] = []
+    for line in lines:
+        if line.is_blank:
+            blank.append(line)
+        else:
+            yield from blank
+            yield line
+            blank = []
 
 
-def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
+def _split_header(lines: Iterator[_Line]) -> tuple[_Line, Iterator[_Line]]:
     """The header is the last row of words above the first row of numbers; titles may precede it."""
-    while lines and lines[-1].is_blank:
-        lines = lines[:-1]
-    if not lines:
+    header: _Line | None = None
+    blank: list[_Line] = []
+    for line in lines:
+        if line.is_numeric:
+            if header is None:
+                raise HouseholdDataError(
+                    f"row {line.row} already holds numbers. Put a row of column names above it."
+                )
+            _refuse_other_separator(header)
+            return header, chain(blank, [line], lines)
+        header, blank = (header, [*blank, line]) if line.is_blank else (line, [])
+    if header is None:
         raise HouseholdDataError(
             "the file is empty. Give a file with a header and one row per household."
         )
-    first = next((at for at, line in enumerate(lines) if line.is_numeric), len(lines))
-    header = next((at for at in reversed(range(first)) if not lines[at].is_blank), None)
-    if header is None:
-        raise HouseholdDataError(
-            f"row {lines[first].row} already holds numbers. Put a row of column names above it."
-        )
-    _refuse_other_separator(lines[header])
-    if first == len(lines):
-        raise HouseholdDataError(
-            f"no row of numbers follows the header in row {lines[header].row}. "
-            "Give one row per household."
-        )
-    return lines[header], lines[header + 1 :]
+    _refuse_other_separator(header)
+    raise HouseholdDataError(
+        f"no row of numbers follows the header in row {header.row}. Give one row per household."
+    )
 
 
 def _refuse_other_separator(header: _Line) -> None:
