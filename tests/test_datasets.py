@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from customer_segmentation.datasets import (
     AtomicDataset,
     FigureDataset,
+    HouseholdsFileDataset,
     HtmlDataset,
     MissingFileError,
     PanelFileDataset,
@@ -213,6 +214,20 @@ def test_a_panel_file_is_text_with_its_lines(panel_file):
     assert rows.index.name == "row"
     assert rows.index[0] == 2  # below the header
     assert all(isinstance(cell, str) for cell in rows.to_numpy().ravel())
+
+
+def test_a_file_of_households_comes_part_by_part_and_is_only_read(tmp_path):
+    path = tmp_path / "households.parquet"
+    pd.DataFrame({"household": range(40_000)}).to_parquet(path, index=False)
+    before = path.read_bytes()
+    dataset = HouseholdsFileDataset(str(path))
+    for _ in range(2):  # each load starts anew
+        parts = list(dataset.load())
+        assert len(parts) > 1
+        assert pd.concat(parts)["household"].tolist() == list(range(40_000))
+    with pytest.raises(DatasetError, match="only read"):
+        dataset.save(parts)
+    assert path.read_bytes() == before
 
 
 def test_each_preview_has_the_type_that_the_lineage_map_knows(tmp_path, panel_file):

@@ -69,6 +69,8 @@ INDICATOR = "segmentation.constructs.0.scores.0.indicators.0"
         ("reporting.trend_variables", ["brand_shares"], "trend_variables: 'brand_shares'"),
         ("data_root", None, "data_root"),
         ("panel_file", "", "panel_file"),
+        ("households_file", "", "households_file"),
+        ("scoring.processes", 0, "scoring.processes"),
     ],
 )
 def test_a_bad_parameter_is_refused_and_named(raw, path, value, message):

@@ -16,10 +16,12 @@ from kedro.pipeline.node import Node
 
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.parameters import Parameters
+from customer_segmentation.pipeline_registry import ON_REQUEST
 from tests.conftest import PROJECT, ProjectRun, load_config, open_session
 
 SOURCE = PROJECT / "src" / "customer_segmentation"
 STAGES = ("data_processing", "segmentation", "modelling", "reporting")
+EVERY = (*STAGES, *sorted(ON_REQUEST))
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,14 @@ def registered(project: Path) -> dict[str, Pipeline]:
 
 
 @pytest.fixture(scope="module")
-def nodes(registered: dict[str, Pipeline]) -> list[Node]:
-    return [node for name, stage in registered.items() if name in STAGES for node in stage.nodes]
+def whole(registered: dict[str, Pipeline]) -> Pipeline:
+    """Every pipeline there is, those run on request among them."""
+    return sum((registered[name] for name in EVERY), start=Pipeline([]))
+
+
+@pytest.fixture(scope="module")
+def nodes(whole: Pipeline) -> list[Node]:
+    return list(whole.nodes)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,7 @@ def data_of(names: set[str]) -> set[str]:
 
 
 def test_the_stages_are_all_there_and_make_up_the_default_run(registered):
-    assert set(registered) == {*STAGES, "__default__"}
+    assert set(registered) == {*EVERY, "__default__"}
     assert set(registered["__default__"].nodes) == {n for s in STAGES for n in registered[s].nodes}
 
 
@@ -73,9 +81,14 @@ def test_a_tag_and_a_name_mean_the_same_nodes(registered, stage):
     )
 
 
+def test_what_runs_on_request_is_tagged_by_its_name(registered):
+    untagged = [n.name for name in ON_REQUEST for n in registered[name].nodes if n.tags != {name}]
+    assert untagged == []
+
+
 def crossing(registered: dict[str, Pipeline]) -> set[str]:
-    """What a stage reads and does not make itself."""
-    return set().union(*(data_of(registered[stage].inputs()) for stage in STAGES))
+    """What a pipeline reads and does not make itself."""
+    return set().union(*(data_of(registered[name].inputs()) for name in EVERY))
 
 
 def test_each_stage_runs_alone_because_what_it_reads_is_persisted(registered, catalog):
@@ -88,12 +101,12 @@ def test_each_stage_runs_alone_because_what_it_reads_is_persisted(registered, ca
 
 
 def test_every_result_is_persisted(registered, catalog):
-    results = set().union(*(registered[stage].outputs() for stage in STAGES))
+    results = set().union(*(registered[name].outputs() for name in EVERY))
     assert [name for name in sorted(results) if name not in catalog] == []
 
 
-def test_the_catalog_has_no_entry_that_nobody_uses(registered, catalog):
-    used = data_of(registered["__default__"].datasets())
+def test_the_catalog_has_no_entry_that_nobody_uses(whole, catalog):
+    used = data_of(whole.datasets())
     assert [name for name in sorted(catalog.keys()) if name not in used] == []
 
 
@@ -101,7 +114,7 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
     for name in catalog.keys():  # noqa: SIM118 - a catalog is no plain mapping
         dataset = catalog[name]
         layer = dataset.metadata["kedro-viz"]["layer"]
-        if layer != "raw":  # the panel lies where its package is installed
+        if layer != "raw":  # files of others lie anywhere
             folder = dataset._filepath.parts[1]
             assert re.fullmatch(rf"0\d_{layer}", folder), f"{name}: layer {layer} in {folder}"
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
@@ -115,10 +128,10 @@ def layers_of(catalog: DataCatalog) -> dict[str, str]:
     return {name: "01_raw" if name in raw else folder for name, folder in folders.items()}
 
 
-def test_data_never_flow_back_to_an_earlier_layer(registered, catalog):
+def test_data_never_flow_back_to_an_earlier_layer(whole, catalog):
     # Kedro-viz shows no layers at all if they cannot be put in order.
     layers, reached = layers_of(catalog), dict[str, str]()
-    for node in registered["__default__"].nodes:
+    for node in whole.nodes:
         before = max((reached.get(name, "") for name in node.inputs), default="")
         for name in node.outputs:
             reached[name] = layers.get(name, before)
@@ -127,12 +140,8 @@ def test_data_never_flow_back_to_an_earlier_layer(registered, catalog):
             reached.setdefault(name, layers[name])
 
 
-def test_declared_parameters_are_used_parameters(registered):
-    used = {
-        name.removeprefix("params:")
-        for name in registered["__default__"].inputs()
-        if name.startswith("params:")
-    }
+def test_declared_parameters_are_used_parameters(whole):
+    used = {name.removeprefix("params:") for name in whole.inputs() if name.startswith("params:")}
     serving = "service"  # which `kedro serve` takes
     assert used | {serving} == set(load_config()["parameters"])  # whole keys: no node takes a leaf
     assert serving not in used
@@ -179,9 +188,10 @@ def test_a_column_name_in_the_code_would_be_found(codebook, tmp_path):
     assert column_literals(iter([module]), codebook) == [f"module.py:2 {variable!r}"]
 
 
-def test_no_node_changes_what_it_is_given(project_run: ProjectRun, nodes: list[Node]):
+def test_no_node_changes_what_it_is_given(project_run: ProjectRun, registered: dict[str, Pipeline]):
+    run = [node.name for node in registered["__default__"].nodes]
     assert project_run.probe.changed == []
-    assert sorted(project_run.probe.nodes) == sorted(node.name for node in nodes)
+    assert sorted(project_run.probe.nodes) == sorted(run)
 
 
 def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp_path: Path):

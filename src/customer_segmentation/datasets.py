@@ -18,6 +18,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import HTMLPreview, ImagePreview, TablePreview
 
 from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.files import iterate_households
 from customer_segmentation.panel.reader import read_panel_file
 
 if TYPE_CHECKING:
@@ -284,7 +285,19 @@ class ScoringBundleDataset(_FileDataset):
                     path.unlink()
 
 
-class PanelFileDataset(_FileDataset):
+class _ForeignFileDataset(_FileDataset):
+    """A file that belongs to somebody else and is only read."""
+
+    def save(self, data: Any) -> None:  # noqa: ARG002
+        """Refuse: the file belongs to its owner.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._filepath} is not ours, so it is only read.")
+
+
+class PanelFileDataset(_ForeignFileDataset):
     """A panel file as it comes: every cell is text, and each row knows its line in the file."""
 
     def load(self) -> pd.DataFrame:
@@ -298,14 +311,19 @@ class PanelFileDataset(_FileDataset):
         """
         return read_panel_file(self._filepath)
 
-    def save(self, data: pd.DataFrame) -> None:  # noqa: ARG002
-        """Refuse: the panel belongs to its owner.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise DatasetError(f"{self._filepath} is a panel file, which is only read.")
-
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows to kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
+
+
+class HouseholdsFileDataset(_ForeignFileDataset):
+    """A file of households to be scored, CSV or Parquet, of any size."""
+
+    def load(self) -> Iterator[pd.DataFrame]:
+        """Open the file; it is read part by part, as the parts are asked for.
+
+        Returns:
+            The parts, as `panel.files.iterate_households`. A file that cannot be read is refused
+            when the first is asked for.
+        """
+        return iterate_households(self._filepath)

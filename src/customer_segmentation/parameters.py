@@ -13,6 +13,7 @@ from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.scorer.batch import ScoringParameters
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.tables import HouseholdSegments
@@ -31,10 +32,11 @@ class Parameters(Configured):
 
     Attributes:
         codebook: What a household record is; from `globals_codebook.yml`.
-        data_processing, segmentation, modelling, reporting: One key per pipeline.
+        data_processing, segmentation, modelling, reporting, scoring: One key per pipeline.
         service: Limits of the scoring service.
         data_root: Folder that the run writes to, for the catalog; empty leaves it to `globals.yml`.
         panel_file: Panel file that the run reads, likewise.
+        households_file: File of households that scoring reads; empty leaves it to the panel file.
     """
 
     codebook: Codebook
@@ -42,9 +44,11 @@ class Parameters(Configured):
     segmentation: SegmentationParameters
     modelling: ModellingParameters
     reporting: ReportingParameters
+    scoring: ScoringParameters
     service: ServiceParameters
     data_root: str = Field(default="", min_length=1)
     panel_file: str = Field(default="", min_length=1)
+    households_file: str = Field(default="", min_length=1)
 
 
 def check_parameters(raw: Mapping[str, Any]) -> Parameters:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -331,6 +332,25 @@ class FairnessSlices(_Claimed):
     difference: float = _index(nullable=True)
     difference_low: float = pa.Field(nullable=True)
     difference_high: float = pa.Field(nullable=True)
+
+
+class HouseholdScores(_Claimed):
+    """One row per household of a file: its segment, who says so, and a probability per segment.
+
+    Whether the record is thin is missing where the number of transactions is not known.
+    """
+
+    household_id: int = pa.Field(unique=True)
+    segment: str
+    thin_record: pd.BooleanDtype = pa.Field(nullable=True)
+
+    @pa.dataframe_check
+    @classmethod
+    def probabilities_sum_to_one(cls, table: pd.DataFrame) -> bool:
+        """The columns p_... of a household are the chances of all segments."""
+        chances = table.filter(regex="^p_").to_numpy()
+        within = (chances >= 0) & (chances <= 1)
+        return bool(within.all() and np.allclose(chances.sum(axis=1), 1, rtol=0, atol=1e-9))
 
 
 class SourceStudyReproduction(PerhapsEmpty):

@@ -430,9 +430,22 @@ def test_the_affluence_of_a_blank_record_is_unknown_only_where_it_is_0(rules):
 
 
 @pytest.mark.parametrize("left_out", BLANK)
-def test_a_record_is_blank_only_if_everything_is_known_to_be_unstated(rules, left_out):
+def test_a_record_is_blank_if_nothing_that_is_known_of_it_is_stated(rules, left_out):
+    """As in training, where the whole record is known, though a set asks for a part of it."""
     partly = {name: code for name, code in BLANK.items() if name != left_out}
-    assert erase(rules, **partly, affluence_index=0) == {"affluence_index": 0}
+    assert erase(rules, **partly, affluence_index=0) == {}
+    alone = {left_out: BLANK[left_out]}
+    assert erase(rules, **alone, affluence_index=0) == {}
+    stated = {left_out: 1.0}
+    assert erase(rules, **partly, **stated, affluence_index=0) == stated | {"affluence_index": 0}
+
+
+def test_a_record_of_which_nothing_is_known_that_could_be_unstated_is_not_blank(rules):
+    assert erase(rules, affluence_index=0) == {"affluence_index": 0}
+    assert erase(rules, homemaker_age=2, affluence_index=0) == {
+        "homemaker_age": 2,
+        "affluence_index": 0,
+    }
 
 
 def test_each_household_is_blank_by_itself(rules):

@@ -153,9 +153,10 @@ def find_problems(sheet: Sheet, rules: Rules) -> list[Problem]:
     """
     refused = rules.refuse_values(sheet.values)
     accepted = np.where(refused, np.nan, sheet.values)
+    ids = rules.position[rules.codebook.identifier]
     return [
         *_describe_refused(refused, sheet, rules.codebook),
-        *_check_ids(accepted, sheet, rules),
+        *find_repeated_ids(accepted[ids].tolist(), sheet.rows, sheet.names[ids]),
         *_describe_sums(accepted, sheet, rules),
         *_describe_identities(accepted, sheet, rules),
     ]
@@ -300,13 +301,19 @@ def _describe_refused(refused: Flags, sheet: Sheet, codebook: Codebook) -> Itera
         yield Problem(sheet.rows[household], sheet.names[at], sheet.quote(at, household), advice)
 
 
-def _check_ids(accepted: Floats, sheet: Sheet, rules: Rules) -> Iterator[Problem]:
-    at = rules.position[rules.codebook.identifier]
+def find_repeated_ids(ids: Sequence[float], rows: Sequence[int], name: str) -> Iterator[Problem]:
+    """Find the households that have the id of another before them.
+
+    Args:
+        ids: One per household, NaN where it is not known.
+        rows: What each household is called.
+        name: What the identifier is called.
+    """
     first_row: dict[float, int] = {}
-    for row, value in zip(sheet.rows, accepted[at].tolist(), strict=True):
+    for row, value in zip(rows, ids, strict=True):
         if value in first_row:
             advice = f"row {first_row[value]} has the same; give every household its own"
-            yield Problem(row, sheet.names[at], _show(value), advice)
+            yield Problem(row, name, _show(value), advice)
         if not np.isnan(value):
             first_row.setdefault(value, row)
 

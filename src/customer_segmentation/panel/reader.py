@@ -11,7 +11,10 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,16 +68,32 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
             has no rows below its header, a column without a name or two with one name, a blank row
             between households, or a row with more or fewer cells than the header.
     """
+    return next(iterate_panel_file(path, households=None))
+
+
+def iterate_panel_file(path: str | Path, households: int | None) -> Iterator[pd.DataFrame]:
+    """Read a panel file part by part, so that it need not fit into memory.
+
+    Args:
+        path: As for `read_panel_file`.
+        households: Number of households of each part but the last; None for all in one.
+
+    Yields:
+        Tables like the one that `read_panel_file` returns.
+
+    Raises:
+        HouseholdDataError: As `read_panel_file`; what is wrong is told where the part is read.
+    """
     path = Path(path)
     try:
-        content = _read_bytes(path)
+        with _open_lines(path) as lines:
+            yield from _iterate_tables(lines, path.name, households)
     except HouseholdDataError as error:
         raise HouseholdDataError(f"{path.name}: {error}") from error
-    return read_panel_bytes(content, path.name)
 
 
 def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
-    """Read the content of a comma-separated panel file without interpreting a cell.
+    """Read the content of a panel file, as `read_panel_file` reads the file.
 
     Args:
         content: As the file has it, but not compressed: a few bytes could become gigabytes.
@@ -87,21 +106,30 @@ def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
         HouseholdDataError: As `read_panel_file`.
     """
     try:
-        header, households = _split_header(_read_lines(_decode(content)))
-        names = _read_names(header)
-        rows = [_fit(line, header.row, names) for line in households]
+        return next(_iterate_tables(io.BytesIO(content), source, households=None))
     except HouseholdDataError as error:
         raise HouseholdDataError(f"{source}: {error}") from error
-    index = pd.Index([line.row for line in households], name="row")
-    table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
-    table.attrs["source"] = source
-    return table
 
 
-def _read_bytes(path: Path) -> bytes:
+def _iterate_tables(
+    lines: Iterable[bytes], source: str, households: int | None
+) -> Iterator[pd.DataFrame]:
+    header, following = _split_header(_leave_out_blank_end(_read_lines(_decode(lines))))
+    names = _read_names(header)
+    while part := list(islice(following, households)):
+        rows = [_fit(line, header.row, names) for line in part]
+        index = pd.Index([line.row for line in part], name="row")
+        table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
+        table.attrs["source"] = source
+        yield table
+
+
+@contextmanager
+def _open_lines(path: Path) -> Iterator[Iterable[bytes]]:
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP_START) else content
+        with path.open("rb") as file:
+            packed = file.peek(len(GZIP_START)).startswith(GZIP_START)
+            yield gzip.GzipFile(fileobj=file) if packed else file
     except OSError as error:
         reason = error.strerror or "it is a damaged gzip file"
         raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
@@ -109,69 +137,67 @@ def _read_bytes(path: Path) -> bytes:
         raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
 
 
-def _decode(content: bytes) -> str:
-    if b"\0" in content:
-        row = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise HouseholdDataError(
-            f"row {row} holds a NUL byte, so this is no text file. Save it as CSV in UTF-8."
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise HouseholdDataError(
-            f"row {row} holds the byte 0x{content[error.start]:02x}, which is not UTF-8. "
-            "Save the file as CSV in UTF-8."
-        ) from error
+def _decode(content: Iterable[bytes]) -> Iterator[str]:
+    for row, line in enumerate(content, start=1):
+        if b"\0" in line:
+            raise HouseholdDataError(
+                f"row {row} holds a NUL byte, so this is no text file. Save it as CSV in UTF-8."
+            )
+        try:
+            text = (line.removeprefix(BOM_UTF8) if row == 1 else line).decode()
+        except UnicodeDecodeError as error:
+            raise HouseholdDataError(
+                f"row {row} holds the byte 0x{error.object[error.start]:02x}, which is not UTF-8. "
+                "Save the file as CSV in UTF-8."
+            ) from error
+        yield from io.StringIO(text, newline="")  # a carriage return alone may end a line too
 
 
-def _read_lines(text: str) -> list[_Line]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _read_lines(texts: Iterator[str]) -> Iterator[_Line]:
+    reader = csv.reader(texts, strict=True)
+    start = 1
     try:
-        return list(_number_lines(reader))
+        for cells in reader:
+            yield _Line(start, cells)
+            start = reader.line_num + 1
     except csv.Error as error:
         raise HouseholdDataError(
             f"row {reader.line_num} is not valid CSV ({error}). Look for a quotation mark too many."
         ) from error
 
 
-def _number_lines(reader: Iterator[list[str]]) -> Iterator[_Line]:
-    start = 1
-    for cells in reader:
-        yield _Line(start, cells)
-        start = reader.line_num + 1  # type: ignore[attr-defined]
+def _leave_out_blank_end(lines: Iterable[_Line]) -> Iterator[_Line]:
+    blank: list[_Line] = []
+    for line in lines:
+        if line.is_blank:
+            blank.append(line)
+        else:
+            yield from blank
+            yield line
+            blank = []
 
 
-def _split_header(lines: list[_Line]) -> tuple[_Line, list[_Line]]:
+def _split_header(lines: Iterator[_Line]) -> tuple[_Line, Iterator[_Line]]:
     """The header is the last row of words above the first household; titles may precede it."""
-    while lines and lines[-1].is_blank:
-        lines.pop()
-    if not lines:
+    header: _Line | None = None
+    blank: list[_Line] = []
+    for line in lines:
+        if line.is_numeric or (header and line.fits_below(header)):
+            if header is None:
+                raise HouseholdDataError(
+                    f"row {line.row} already holds numbers. Put a row of column names above it."
+                )
+            _refuse_other_separator(header)
+            return header, chain(blank, [line], lines)
+        header, blank = (header, [*blank, line]) if line.is_blank else (line, [])
+    if header is None:
         raise HouseholdDataError(
             "the file is empty. Give a file with a header and one row per household."
         )
-    first = _find_first_household(lines)
-    header = next((at for at in reversed(range(first)) if not lines[at].is_blank), None)
-    if header is None:
-        raise HouseholdDataError(
-            f"row {lines[first].row} already holds numbers. Put a row of column names above it."
-        )
-    _refuse_other_separator(lines[header])
-    if first == len(lines):
-        raise HouseholdDataError(
-            f"no row of numbers follows the header in row {lines[header].row}. "
-            "Give one row per household."
-        )
-    return lines[header], lines[header + 1 :]
-
-
-def _find_first_household(lines: Sequence[_Line]) -> int:
-    above: _Line | None = None
-    for at, line in enumerate(lines):
-        if line.is_numeric or (above and line.fits_below(above)):
-            return at
-        above = above if line.is_blank else line
-    return len(lines)
+    _refuse_other_separator(header)
+    raise HouseholdDataError(
+        f"no row of numbers follows the header in row {header.row}. Give one row per household."
+    )
 
 
 def _refuse_other_separator(header: _Line) -> None:

@@ -141,13 +141,17 @@ class Rules:
             values: Fields x households.
 
         Returns:
-            A copy. A value that means "not stated" only in a blank record is missing there only.
+            A copy. A value that means "not stated" only in a blank record is missing there only. A
+            record is blank if it states none of the fields that can be left unstated and that are
+            known, and any of them is.
         """
         unstated = values == self._unstated
         erased = np.where(unstated, np.nan, values)
         for at, code in self._blank_only.items():
             if (holds := values[at] == code).any():
-                erased[at, holds & unstated[self._optional].all(axis=0)] = np.nan
+                stated = ~np.isnan(erased[self._optional]).all(axis=0)
+                blank = unstated[self._optional].any(axis=0) & ~stated
+                erased[at, holds & blank] = np.nan
         return erased
 
     @cached_property

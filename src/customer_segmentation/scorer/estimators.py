@@ -71,7 +71,8 @@ class LinearModel(Configured):
             encoded: One row per household, one column per encoded column, none missing.
         """
         coefficients, intercepts, _ = self._arrays
-        return _softmax(encoded @ coefficients.T + intercepts)
+        # Not a matrix product, whose last bits differ between one household and several.
+        return _softmax(np.einsum("hc,sc->hs", encoded, coefficients) + intercepts)
 
     def attribute(self, encoded: Floats) -> Attribution:
         """Attribute the margins of every household to the columns.
