@@ -17,7 +17,7 @@ from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.contract import Problem, find_repeated_ids, refuse
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.scoring import NOBODY, score_households
+from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ def score_tables(
             a household has no id, or that of another; or too little is known of it for any answer.
             The message names source, row, column and value of the first problems.
     """
-    answers = pd.concat(_map_in_order(partial(_score_table, bundle), tables, workers))
+    answers = pd.concat(_map_in_order(partial(_tabulate_part, bundle), tables, workers))
     ids = answers[bundle.codebook.identifier]
     repeated = ids[ids.duplicated(keep=False)]  # in two parts: the reader knows one at a time
     rows, numbers = repeated.index.tolist(), repeated.tolist()
@@ -60,25 +60,40 @@ def score_tables(
     return answers.reset_index(drop=True)
 
 
-def _score_table(bundle: ScoringBundle, table: pd.DataFrame) -> pd.DataFrame:
-    """The answers about the households of a part, with the index and the source of the part."""
-    source = f"{table.attrs['source']}, read up to row {table.index[-1]},"
+def score_table(bundle: ScoringBundle, table: pd.DataFrame, source: str) -> Scores:
+    """Score the households of a table, or refuse it as a whole.
+
+    Args:
+        bundle: A scoring bundle.
+        table: As for `RecordReader.read_table`, with a column for the identifier.
+        source: Where it comes from, for messages.
+
+    Returns:
+        An answer for each household, in order.
+
+    Raises:
+        HouseholdDataError: The causes of `RecordReader.read_table`; a household has no id, or too
+            little is known of it for any answer.
+    """
     households = bundle.reader.read_table(table, source)
     name, rows = _name_identifier(table, bundle.codebook), table.index.tolist()
-    nameless = np.flatnonzero(np.isnan(households.ids)).tolist()
     if name not in table:
         refuse(source, [Problem(None, name, "", f"is missing; {_OWN_ID}")])
+    nameless = np.flatnonzero(np.isnan(households.ids)).tolist()
     refuse(source, [Problem(rows[at], name, "", f"is empty; {_OWN_ID}") for at in nameless])
     scores = score_households(bundle, households)
-    unanswered = np.flatnonzero(scores.routes == NOBODY).tolist()
-    refuse(
-        source,
-        [
-            Problem(rows[at], name, f"{households.ids[at]:.0f}", scores.describe_lack(at))
-            for at in unanswered
-        ],
-    )
-    answers = scores.tabulate().set_axis(table.index)
+    unanswered = [
+        Problem(rows[at], name, f"{households.ids[at]:.0f}", scores.describe_lack(at))
+        for at in np.flatnonzero(scores.routes == NOBODY).tolist()
+    ]
+    refuse(source, unanswered)
+    return scores
+
+
+def _tabulate_part(bundle: ScoringBundle, table: pd.DataFrame) -> pd.DataFrame:
+    """The answers about the households of a part, with the index and the source of the part."""
+    source = f"{table.attrs['source']}, read up to row {table.index[-1]},"
+    answers = score_table(bundle, table, source).tabulate().set_axis(table.index)
     answers.attrs = table.attrs
     return answers
 

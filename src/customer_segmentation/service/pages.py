@@ -6,7 +6,6 @@ nothing, and no token is needed to tell it apart. Everything works without JavaS
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -24,11 +23,10 @@ from customer_segmentation.scorer.routes import Route
 from customer_segmentation.service.context import count_scores, require_model
 from customer_segmentation.service.forms import Form, list_fields, read_form, write_example
 from customer_segmentation.service.page_answers import describe_answer, tell_accuracy, tell_evidence
-from customer_segmentation.service.uploads import score_file, tabulate_examples
+from customer_segmentation.service.uploads import score_file, tabulate_examples, tabulate_file
 
 KNOWN, EXAMPLE, FILE = "known", "example", "file"  # what the pages ask for besides fields
 NAME_SHOWN = 60  # characters of a file's name, which may be anything
-GIVEN = ("segment", "claim", "information_set")  # what is counted of a scored table
 
 HEADINGS = {
     400: "This request cannot be read",
@@ -109,11 +107,10 @@ def answer_household() -> Response:
     bundle = require_model().bundle
     route = _find_route(request.form.get(KNOWN, ""), bundle)
     form = read_form(_take_texts(request.form, route), bundle, route)
+    count_scores(form.scores, 1)
     if form.scores is None:
-        count_scores(Counter(), 1)
         return _show("household.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
     answer = describe_answer(form.scores, g.reporting)
-    count_scores(Counter([(answer.segment, answer.claim.value, answer.information_set)]), 0)
     return _show("household.html", bundle, form=form, answer=answer)
 
 
@@ -129,12 +126,12 @@ def answer_file() -> Response:
     if sent is None or not sent.filename:
         return _refuse_file(bundle, ["Choose a file first."])
     try:
-        table = score_file(sent.read(), sent.filename[:NAME_SHOWN], bundle)
+        scores = score_file(sent.read(), sent.filename[:NAME_SHOWN], bundle)
     except HouseholdDataError as error:
         first, *others = str(error).splitlines()  # the first alone, or a heading of the others
         return _refuse_file(bundle, others or [first])
-    count_scores(Counter(table[list(GIVEN)].itertuples(index=False, name=None)), 0)
-    return _download(table.to_csv(index=False), "segments.csv")
+    count_scores(scores, len(scores.households))
+    return _download(tabulate_file(scores).to_csv(index=False), "segments.csv")
 
 
 def give_example() -> Response:

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.contract import PROBLEMS_SHOWN
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.reader import read_panel_bytes
+from customer_segmentation.scorer.batch import score_table
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
+from customer_segmentation.scorer.scoring import Scores
 
 SET_COLUMN = "conformal_set"
 
 
-def score_file(content: bytes, source: str, bundle: ScoringBundle) -> pd.DataFrame:
+def score_file(content: bytes, source: str, bundle: ScoringBundle) -> Scores:
     """Score the households of a file, or refuse it as a whole.
 
     Args:
@@ -25,8 +25,7 @@ def score_file(content: bytes, source: str, bundle: ScoringBundle) -> pd.DataFra
         bundle: What answers.
 
     Returns:
-        As `Scores.tabulate`, and the segments that cannot be ruled out, parted by semicolons. No
-        text of the file is in it.
+        An answer for each household, in order.
 
     Raises:
         HouseholdDataError: The file cannot be read, a column or a value is not what the codebook
@@ -34,12 +33,22 @@ def score_file(content: bytes, source: str, bundle: ScoringBundle) -> pd.DataFra
     """
     table = read_panel_bytes(content, source)
     _refuse_crowd(table, source, bundle.codebook)
-    households = bundle.reader.read_table(table, source)
-    if np.isnan(households.ids).any():
-        raise HouseholdDataError(f"{source}: {_ask_for_ids(bundle.codebook)}")
-    scores = score_households(bundle, households)
-    _refuse_unanswered(scores, table.index.tolist(), source)
-    return scores.tabulate().assign(**{SET_COLUMN: _name_sets(scores)})
+    return score_table(bundle, table, source)
+
+
+def tabulate_file(scores: Scores) -> pd.DataFrame:
+    """Put the answers about a file into a table that is given back.
+
+    Args:
+        scores: As `score_file`.
+
+    Returns:
+        As `Scores.tabulate`, and the segments that cannot be ruled out, parted by semicolons. No
+        text of the file is in it.
+    """
+    names = np.array(scores.bundle.segments, dtype=object)
+    sets = ["; ".join(names[held]) for held in scores.form_sets()]
+    return scores.tabulate().assign(**{SET_COLUMN: sets})
 
 
 def tabulate_examples(bundle: ScoringBundle) -> pd.DataFrame:
@@ -65,27 +74,3 @@ def _refuse_crowd(table: pd.DataFrame, source: str, codebook: Codebook) -> None:
             f"{source}: the header names {len(table.columns)} columns, but a household has no more "
             f"than {most}. Leave the others out."
         )
-
-
-def _ask_for_ids(codebook: Codebook) -> str:
-    identifier = codebook.field(codebook.identifier)
-    return (
-        f"a household has no identifier. Give each its own in a column named {identifier.name!r} "
-        f"or {identifier.raw_name!r}."
-    )
-
-
-def _refuse_unanswered(scores: Scores, rows: list[int], source: str) -> None:
-    unanswered = np.flatnonzero(scores.routes == NOBODY).tolist()
-    if not unanswered:
-        return
-    shown = unanswered[:PROBLEMS_SHOWN]
-    lines = [f"  row {rows[at]}: {scores.describe_lack(at)}" for at in shown]
-    if len(unanswered) > len(shown):
-        lines.append(f"  and {len(unanswered) - len(shown)} more")
-    raise HouseholdDataError("\n".join([f"{source} cannot be scored as a whole:", *lines]))
-
-
-def _name_sets(scores: Scores) -> list[str]:
-    names = np.array(scores.bundle.segments, dtype=object)
-    return ["; ".join(names[held]) for held in scores.form_sets()]
