@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from customer_segmentation.cli import serve
 from customer_segmentation.parameters import Parameters
@@ -23,6 +24,16 @@ from customer_segmentation.service.security import Access
 from tests.conftest import ProjectRun
 from tests.service.browser import Browser
 from tests.service.running import RunningService
+
+
+
+class Client(FlaskClient):
+    """Takes every response to its end, as a server does, so that it is counted and logged."""
+
+    def open(self, *args: Any, buffered: bool = True, **more: Any) -> TestResponse:
+        """Ask."""
+        return super().open(*args, buffered=buffered, **more)
+
 
 HERE = Access(frozenset({"localhost"}))
 

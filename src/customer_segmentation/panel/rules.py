@@ -128,11 +128,16 @@ class Rules:
         Args:
             values: Fields x households.
         """
-        return [
-            _compare(field, values[self.position[field.name]], factor * expected.compute(columns))
-            for field, factor, expected in self._identities
-            if (columns := {name: values[self.position[name]] for name in expected.sources})
-        ]
+        columns = {name: values[at] for name, at in self._sources.items()}
+        computed = [factor * each.compute(columns) for _, factor, each in self._identities]
+        expected = np.array(computed).reshape(len(computed), values.shape[1])
+        at, tolerances = self._implied, self._slack
+        rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
+        low, high = self._lowest[at] - rounding, self._highest[at] + rounding
+        impossible = (expected < low) | (expected > high)
+        off = impossible | (np.abs(values[at] - expected) > tolerances + rounding)
+        fields = [field for field, _, _ in self._identities]
+        return [Implied(*each) for each in zip(fields, expected, impossible, off, strict=True)]
 
     def erase_unstated(self, values: Floats) -> Floats:
         """Set what is not stated to missing, as the tables of the project have it.
@@ -163,6 +168,22 @@ class Rules:
         ]
 
     @cached_property
+    def _sources(self) -> dict[str, int]:
+        """The fields that identities are computed from, with their positions."""
+        names = [name for _, _, each in self._identities for name in each.sources]
+        return {name: self.position[name] for name in names}
+
+    @cached_property
+    def _implied(self) -> list[int]:
+        """The positions of the fields that keep an identity."""
+        return [self.position[field.name] for field, _, _ in self._identities]
+
+    @cached_property
+    def _slack(self) -> Floats:
+        kept = [field.identity for field, _, _ in self._identities]
+        return np.array([[each.tolerance if each else 0.0] for each in kept]).reshape(-1, 1)
+
+    @cached_property
     def _unstated(self) -> Floats:
         codes = [field.not_stated for field in self.codebook.fields]
         return np.array([[np.nan if code is None else code] for code in codes])
@@ -191,12 +212,3 @@ def _find_limits(field: Field) -> tuple[float, float]:
 
 def _has_gaps(field: Field) -> bool:
     return bool(field.codes) and len(field.codes) <= max(field.codes) - min(field.codes)
-
-
-def _compare(field: Field, values: Floats, expected: Floats) -> Implied:
-    low, high = _find_limits(field)
-    tolerance = field.identity.tolerance if field.identity else 0.0
-    rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
-    differs = np.abs(values - expected) > tolerance + rounding
-    impossible = (expected < low - rounding) | (expected > high + rounding)
-    return Implied(field, expected, impossible, differs | impossible)

@@ -15,7 +15,7 @@ from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.panel.records import Households, Record
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.examples import Example, describe_typical
-from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons
+from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons, Route
 from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.estimators import probability_column
 
@@ -71,22 +71,23 @@ class Scores:
         answered.
         """
         sets = np.zeros(self.probabilities.shape, dtype=bool)
-        for number, route in enumerate(self.bundle.routes):
-            rows = self.routes == number
-            if rows.any():
-                sets[rows] = route.form_sets(self.probabilities[rows])
+        for route, rows in self._list_routes():
+            sets[rows] = route.form_sets(self.probabilities[rows])
         return sets
 
     def explain(self) -> list[Reasons | None]:
         """Tell why each household got its segment; None where nobody answered."""
         reasons: list[Reasons | None] = [None] * len(self.households)
-        for number, route in enumerate(self.bundle.routes):
-            rows = np.flatnonzero(self.routes == number)
-            if len(rows):
-                explained = route.explain(self.households.values[:, rows], self.segments[rows])
-                for row, reason in zip(rows.tolist(), explained, strict=True):
-                    reasons[row] = reason
+        for route, rows in self._list_routes():
+            explained = route.explain(self.households.values[:, rows], self.segments[rows])
+            for row, reason in zip(rows.tolist(), explained, strict=True):
+                reasons[row] = reason
         return reasons
+
+    def _list_routes(self) -> list[tuple[Route, Numbers]]:
+        """The routes that answered somebody, each with the numbers of those households."""
+        numbers = sorted(set(self.routes.tolist()) - {NOBODY})
+        return [(self.bundle.routes[each], np.flatnonzero(self.routes == each)) for each in numbers]
 
     def describe_lack(self, household: int) -> str:
         """Say which fields are missing to an answer by the route that lacks the fewest.

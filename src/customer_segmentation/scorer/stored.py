@@ -111,8 +111,10 @@ def read_json(content: bytes) -> Any:
 
 
 def _join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    refuse_repeated([key for key, _ in pairs])
-    return dict(pairs)
+    joined = dict(pairs)
+    if len(joined) < len(pairs):
+        refuse_repeated([key for key, _ in pairs])
+    return joined
 
 
 def _refuse_constant(name: str) -> NoReturn:

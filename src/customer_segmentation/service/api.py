@@ -11,12 +11,12 @@ from werkzeug.exceptions import BadRequest, UnprocessableEntity
 from customer_segmentation.service.answers import Model
 from customer_segmentation.service.context import (
     count_scores,
-    current_note,
     current_service,
     require_model,
 )
 from customer_segmentation.service.description import describe_model
 from customer_segmentation.service.metrics import CONTENT_TYPE
+from customer_segmentation.service.notes import current_note
 from customer_segmentation.service.openapi import describe_api
 from customer_segmentation.service.replies import reply, reply_error
 from customer_segmentation.service.strict_json import read_body

@@ -5,12 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.service import api, pages, try_it
-from customer_segmentation.service.context import NAME, Service, current_note, current_service
-from customer_segmentation.service.front import OTHER, Front
+from customer_segmentation.service.context import NAME, Service
+from customer_segmentation.service.front import Front
 from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
@@ -49,15 +49,9 @@ def create_app(
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False  # a path is right or unknown; nobody is sent elsewhere
-    app.before_request(_receive)
     tell_errors(app)
     app.register_blueprint(api.create_blueprint())
     app.register_blueprint(try_it.create_blueprint())
     app.register_blueprint(pages.create_blueprint(reporting))
-    app.wsgi_app = Front(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    app.wsgi_app = Front(app.wsgi_app, access, metrics)  # type: ignore[method-assign]
     return app
-
-
-def _receive() -> None:
-    current_note().route = request.url_rule.rule if request.url_rule else OTHER
-    current_service().access.check(request)

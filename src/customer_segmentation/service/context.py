@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app, request
+from flask import current_app
 from werkzeug.exceptions import ServiceUnavailable
 
 from customer_segmentation.scorer.scoring import Scores
-from customer_segmentation.service.answers import Model, tally
-from customer_segmentation.service.front import NOTE, Note
+from customer_segmentation.service.answers import Model
 from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.models import Models
+from customer_segmentation.service.notes import current_note
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.security import Access
 
@@ -42,12 +42,6 @@ def current_service() -> Service:
     return service
 
 
-def current_note() -> Note:
-    """What is noted of the request."""
-    note: Note = request.environ[NOTE]
-    return note
-
-
 def require_model() -> Model:
     """The model for the whole of the request, whatever is loaded meanwhile.
 
@@ -62,13 +56,11 @@ def require_model() -> Model:
 
 
 def count_scores(scores: Scores | None, records: int) -> None:
-    """Count the households of the request, in its log line and in the metrics.
+    """Let the households of the request be counted, in its log line and in the metrics.
 
     Args:
         scores: The answers, if any.
         records: Number of records that were sent.
     """
-    given = tally(scores) if scores else {}
-    answered = sum(given.values())
-    current_note().counts = {"answered": answered, "refused": records - answered}
-    current_service().metrics.count_scores(given, records - answered)
+    note = current_note()
+    note.scores, note.records = scores, records

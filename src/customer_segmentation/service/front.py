@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from functools import partial
 from secrets import token_hex
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import ClosingIterator
+
+from customer_segmentation.service.answers import tally
 from customer_segmentation.service.metrics import Metrics
-from customer_segmentation.service.security import HEADERS
+from customer_segmentation.service.notes import NOTE, Note
+from customer_segmentation.service.replies import reply_refusal
+from customer_segmentation.service.security import HEADERS, Access
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -20,7 +26,6 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 access_logger = logging.getLogger(f"{__name__}.access")
 
 ID_HEADER = "X-Request-ID"
-NOTE = "customer_segmentation.note"
 OTHER = "other"  # a method or a path that may be anything
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -28,63 +33,75 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOT_STORED = ("Cache-Control", "no-store")
 
 
-@dataclass
-class Note:
-    """What is known of a request while it is answered, without anything that was sent.
+class _Begun(NamedTuple):
+    """A response that has begun: its status, the seconds that it took, and its bytes."""
 
-    Attributes:
-        request_id: By which its log line is found.
-        route: The rule that its path matches.
-        model_version: The model that answers it.
-        counts: Numbers of households.
-    """
-
-    request_id: str
-    route: str = OTHER
-    model_version: str | None = None
-    counts: dict[str, int] = field(default_factory=dict)
+    status: str
+    seconds: float
+    size: int | None
 
 
 class Front:
-    """Gives each request an id, protects its response, counts it, and logs it in one line.
+    """Gives each request an id, lets it in, protects its response, counts it, and logs it.
 
     Args:
         application: What answers; it finds the request's note in `environ`.
+        access: Who is let in.
         metrics: Where requests are counted.
     """
 
-    def __init__(self, application: Application, metrics: Metrics) -> None:
+    def __init__(self, application: Application, access: Access, metrics: Metrics) -> None:
         self._application = application
+        self._access = access
         self._metrics = metrics
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request; it is counted and logged when the response is on its way."""
         started = perf_counter()
         note = environ[NOTE] = Note(identify(environ.get("HTTP_X_REQUEST_ID", "")))
-        method = environ["REQUEST_METHOD"]
+        begun: list[_Begun] = []
 
         def start(status: str, headers: Headers, *fault: Any) -> Any:
             seconds, size = perf_counter() - started, dict(headers).get("Content-Length")
-            self._record(method if method in METHODS else OTHER, note, status[:3], seconds, size)
+            begun.append(_Begun(status[:3], seconds, int(size) if size else None))
             return start_response(status, [*headers, *sign(note.request_id, headers)], *fault)
 
-        return self._application(environ, start)
+        answer = self._find_refusal(environ, note) or self._application
+        return ClosingIterator(answer(environ, start), partial(self._record, environ, note, begun))
 
-    def _record(
-        self, method: str, note: Note, status: str, seconds: float, size: str | None
-    ) -> None:
-        self._metrics.count_request(method, note.route, status, seconds)
+    def _find_refusal(self, environ: Environ, note: Note) -> Application | None:
+        try:
+            self._access.check(environ)
+        except HTTPException as error:
+            return reply_refusal(error, note.request_id)
+        return None
+
+    def _record(self, environ: Environ, note: Note, begun: list[_Begun]) -> None:
+        status, seconds, size = begun[-1]
+        method = environ["REQUEST_METHOD"]
+        method = method if method in METHODS else OTHER
+        request = environ.get("werkzeug.request")
+        route = request.url_rule.rule if request and request.url_rule else OTHER
+        self._metrics.count_request(method, route, status, seconds)
         fields = {
             "request_id": note.request_id,
             "method": method,
-            "route": note.route,
+            "route": route,
             "status": int(status),
             "milliseconds": round(1000 * seconds, 3),
-            "bytes": size and int(size),
+            "bytes": size,
             "model_version": note.model_version,
-            **note.counts,
+            **self._count_households(note),
         }
         access_logger.info("request", extra={"fields": fields})
+
+    def _count_households(self, note: Note) -> dict[str, int]:
+        if not note.records:
+            return {}
+        given = tally(note.scores) if note.scores else {}
+        answered = sum(given.values())
+        self._metrics.count_scores(given, note.records - answered)
+        return {"answered": answered, "refused": note.records - answered}
 
 
 def identify(brought: str = "") -> str:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON; what a record has as `fields` stands beside the message.
@@ -25,7 +27,7 @@ class JsonFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= _describe_fault(record.exc_info[0], record.exc_info[2])
-        return json.dumps(line, separators=(",", ":"))
+        return _write(line)
 
 
 def _describe_fault(kind: type[BaseException], trace: TracebackType | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from customer_segmentation.service.context import current_note
+from customer_segmentation.service.notes import current_note
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +59,23 @@ def tell_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _tell_fault)
 
 
-def _tell_refusal(error: HTTPException) -> Response:
-    response = reply_error(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or "")
+def reply_refusal(error: HTTPException, request_id: str) -> Response:
+    """A response that says why a request is refused.
+
+    Args:
+        error: The reason, with its status, its words and the headers that go with them.
+        request_id: Of the request.
+    """
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    response = reply(describe_error(status, error.description or "", request_id), status)
     for name, value in error.get_headers():
         if name != "Content-Type":
             response.headers.add(name, value)
     return response
+
+
+def _tell_refusal(error: HTTPException) -> Response:
+    return reply_refusal(error, current_note().request_id)
 
 
 def _tell_fault(error: Exception) -> Response:
