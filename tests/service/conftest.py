@@ -26,7 +26,6 @@ from tests.service.browser import Browser
 from tests.service.running import RunningService
 
 
-
 class Client(FlaskClient):
     """Takes every response to its end, as a server does, so that it is counted and logged."""
 
@@ -82,10 +81,25 @@ def limits(parameters: Parameters) -> ServiceParameters:
     return parameters.service
 
 
+Open = Callable[..., Flask]
+
+
 @pytest.fixture
-def app(models: Models, limits: ServiceParameters, parameters: Parameters) -> Flask:
+def open_app(limits: ServiceParameters, parameters: Parameters) -> Open:
+    """Make the service of some models, for whom one likes."""
+
+    def make(models: Models, access: Access = HERE) -> Flask:
+        app = create_app(limits, models, access, parameters.reporting)
+        app.test_client_class = Client
+        return app
+
+    return make
+
+
+@pytest.fixture
+def app(models: Models, open_app: Open) -> Flask:
     """The service on loopback, as a user starts it."""
-    return create_app(limits, models, HERE, parameters.reporting)
+    return open_app(models)
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ import pytest
 from customer_segmentation.panel.codebook import Origin, Role
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS
 from customer_segmentation.scorer.scoring import score_households
-from customer_segmentation.service.app import create_app
 from customer_segmentation.service.models import Models
 from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.estimators import probability_column
-from tests.service.conftest import HERE
 
 
 def ask(client, content, query=""):
@@ -327,8 +325,8 @@ def test_the_model_tells_what_its_answers_are_worth(client, bundle):
     assert all(each["meaning"].endswith(".") for each in sets)
 
 
-def test_a_service_without_a_model_is_alive_and_answers_nothing_else(limits, tmp_path, household):
-    client = create_app(limits, Models(tmp_path), HERE).test_client()
+def test_a_service_without_a_model_is_alive_and_answers_nothing_else(open_app, tmp_path, household):
+    client = open_app(Models(tmp_path)).test_client()
     assert client.get("/health/live").status_code == 200
     assert client.get("/metrics").status_code == 200
     for path in ("/health/ready", "/model", "/openapi.json"):

@@ -16,9 +16,7 @@ import pytest
 from customer_segmentation.datasets import ScoringBundleDataset
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.storage import MANIFEST, pack_bundle
-from customer_segmentation.service.app import create_app
 from customer_segmentation.service.models import Models
-from tests.service.conftest import HERE
 from tests.service.running import RunningService, wait_until
 
 CLIENTS = 16
@@ -268,8 +266,8 @@ def test_twenty_new_models_under_sixteen_clients_lose_nothing(start, folder, bun
     assert sorted(renewed, key=sorted) == [{1}] * 10 + [{len(bundle.segments)}] * 10
 
 
-def test_a_damaged_model_does_not_disturb_those_who_ask(held, folder, bundle, limits, household):
-    client = create_app(limits, held, HERE).test_client()
+def test_a_damaged_model_does_not_disturb_those_who_ask(held, folder, bundle, open_app, household):
+    client = open_app(held).test_client()
     save(renew(bundle, 1), folder)
     flip_a_byte(folder / names_of(renew(bundle, 1))[0])
     held.refresh()

@@ -10,7 +10,6 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
-from customer_segmentation.service.app import create_app
 from customer_segmentation.service.security import TOKEN_VARIABLE, Access
 
 TOKEN = "correct-horse-battery"
@@ -104,9 +103,9 @@ def test_the_limit_of_a_batch_is_told(document, limits):
     assert (batch["minItems"], batch["maxItems"]) == (1, limits.batch_limit)
 
 
-def test_a_token_is_asked_for_only_where_there_is_one(document, models, limits):
+def test_a_token_is_asked_for_only_where_there_is_one(document, models, open_app):
     assert "security" not in document
-    client = create_app(limits, models, Access(frozenset({"localhost"}), TOKEN)).test_client()
+    client = open_app(models, Access(frozenset({"localhost"}), TOKEN)).test_client()
     closed = client.get("/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}).json
     assert [*map(list, closed["security"])] == [["bearer"], ["basic"]]
     assert closed["paths"]["/health/live"]["get"]["security"] == []

@@ -9,7 +9,6 @@ import logging
 import pytest
 
 from customer_segmentation.service.answers import Model
-from customer_segmentation.service.app import create_app
 from customer_segmentation.service.logs import JsonFormatter
 from customer_segmentation.service.security import Access, AccessError, allow_access
 
@@ -29,9 +28,9 @@ ALL = [*PATHS, "/health/live", "/health/ready", "/static/try_it.js", "/nothing",
 
 
 @pytest.fixture
-def closed(models, limits):
+def closed(models, open_app):
     """A service that asks for a token."""
-    return create_app(limits, models, Access(frozenset({"localhost"}), TOKEN)).test_client()
+    return open_app(models, Access(frozenset({"localhost"}), TOKEN)).test_client()
 
 
 def basic(password, user="anybody"):
@@ -132,9 +131,9 @@ def test_a_token_that_is_short_or_cannot_be_sent_is_refused(token, host):
         ("127.0.0.1", "trusted.example:99", 200),
     ],
 )
-def test_the_service_answers_to_its_names_only(models, limits, listening, host, status):
+def test_the_service_answers_to_its_names_only(models, open_app, listening, host, status):
     access = allow_access(listening, ["trusted.example"], "", insecure=True)
-    client = create_app(limits, models, access).test_client()
+    client = open_app(models, access).test_client()
     for path in ("/health/live", "/model", "/nothing"):
         response = client.get(path, headers={"Host": host})
         assert response.status_code == (404 if (path, status) == ("/nothing", 200) else status)
@@ -204,9 +203,9 @@ def test_a_fault_is_logged_with_its_place_and_not_its_message(faulty, household,
 
 
 @pytest.mark.parametrize("debug", ["0", "1", "true"])
-def test_debugging_is_off_whatever_the_environment_says(models, limits, monkeypatch, debug):
+def test_debugging_is_off_whatever_the_environment_says(models, open_app, monkeypatch, debug):
     monkeypatch.setenv("FLASK_DEBUG", debug)
-    app = create_app(limits, models, Access(frozenset({"localhost"})))
+    app = open_app(models)
     assert app.debug is False
     assert app.testing is False
     assert app.test_client().get("/console").status_code == 404

@@ -34,8 +34,9 @@ _NOT_STORED = ("Cache-Control", "no-store")
 
 
 class _Begun(NamedTuple):
-    """A response that has begun: its status, the seconds that it took, and its bytes."""
+    """A response that has begun: whose it is, its status, the seconds it took, and its bytes."""
 
+    route: str
     status: str
     seconds: float
     size: int | None
@@ -63,7 +64,9 @@ class Front:
 
         def start(status: str, headers: Headers, *fault: Any) -> Any:
             seconds, size = perf_counter() - started, dict(headers).get("Content-Length")
-            begun.append(_Begun(status[:3], seconds, int(size) if size else None))
+            begun.append(
+                _Begun(_find_route(environ), status[:3], seconds, int(size) if size else None)
+            )
             return start_response(status, [*headers, *sign(note.request_id, headers)], *fault)
 
         answer = self._find_refusal(environ, note) or self._application
@@ -77,11 +80,9 @@ class Front:
         return None
 
     def _record(self, environ: Environ, note: Note, begun: list[_Begun]) -> None:
-        status, seconds, size = begun[-1]
+        route, status, seconds, size = begun[-1]
         method = environ["REQUEST_METHOD"]
         method = method if method in METHODS else OTHER
-        request = environ.get("werkzeug.request")
-        route = request.url_rule.rule if request and request.url_rule else OTHER
         self._metrics.count_request(method, route, status, seconds)
         fields = {
             "request_id": note.request_id,
@@ -102,6 +103,12 @@ class Front:
         answered = sum(given.values())
         self._metrics.count_scores(given, note.records - answered)
         return {"answered": answered, "refused": note.records - answered}
+
+
+def _find_route(environ: Environ) -> str:
+    """The rule that the path matches, as Flask has found it."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return rule.rule if rule else OTHER
 
 
 def identify(brought: str = "") -> str:
