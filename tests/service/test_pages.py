@@ -32,20 +32,13 @@ from customer_segmentation.service.page_answers import (
     describe_answer,
     tell_evidence,
 )
-from customer_segmentation.service.security import Access
+from tests.service.conftest import HERE
 from tests.service.hostile import HOSTILE
 from tests.service.page import Element, read_page
 
 SETS = ("demographics", "demographics_and_basis", "source_study", SEGMENTER_INPUTS)
 PAGES = ("/", *(f"/?known={name}" for name in SETS), "/batch")
 Texts = dict[str, str]
-
-
-@pytest.fixture
-def bundle(models: Models) -> ScoringBundle:
-    """What answers."""
-    assert models.current
-    return models.current.bundle
 
 
 def find_route(bundle: ScoringBundle, name: str):
@@ -533,9 +526,8 @@ def test_what_the_model_does_not_have_is_not_found(client, query):
     assert page.find("a", href="/")
 
 
-def test_without_a_model_every_page_says_so(service_bundle, tmp_path, parameters: Parameters):
-    access = Access(frozenset({"localhost"}))
-    app = create_app(parameters.service, Models(tmp_path), access, parameters.reporting)
+def test_without_a_model_every_page_says_so(tmp_path, limits, parameters: Parameters):
+    app = create_app(limits, Models(tmp_path), HERE, parameters.reporting)
     client = app.test_client()
     for response in (
         *(client.get(path) for path in (*PAGES, "/batch/example.csv")),

@@ -61,14 +61,14 @@ def require_model() -> Model:
     return model
 
 
-def count_scores(scores: Scores | None, records: int) -> None:
+def count_scores(scores: Scores, records: int) -> None:
     """Count the households of the request, in its log line and in the metrics.
 
     Args:
-        scores: The answers, if any.
+        scores: The answers.
         records: Number of records that were sent.
     """
-    given = tally(scores) if scores else {}
+    given = tally(scores)
     answered = sum(given.values())
     current_note().counts = {"answered": answered, "refused": records - answered}
     current_service().metrics.count_scores(given, records - answered)
