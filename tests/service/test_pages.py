@@ -917,4 +917,6 @@ def test_numbers_of_the_page_are_finite_for_every_household(bundle, households, 
             )
             lengths = [each.length for each in (*answer.bars, *answer.distances)]
             assert all(0 <= length <= 1 for length in lengths)
-            assert np.abs([each.length for each in answer.picture.terms]).max() <= 1
+            sizes = [each.size for each in answer.picture.bars]
+            assert np.isfinite(sizes).all()
+            assert answer.picture.widest == np.abs(sizes).max()
