@@ -660,9 +660,9 @@ def test_a_bad_file_is_refused_with_a_few_lines_that_say_why(client, kind):
         ("many columns", "names 2000 columns"),
         ("a wrong code", "row 2, column 'SEC', value '9'"),
         ("an id twice", "row 3"),
-        ("no ids", "column named 'household_id' or 'Member id'"),
-        ("an id missing", "identifier"),
-        ("too little known", "row 2: too little is known"),
+        ("no ids", "column 'Member id': is missing"),
+        ("an id missing", "row 3, column 'household_id': is empty"),
+        ("too little known", "too little is known for any answer"),
     ],
 )
 def test_the_line_names_the_place(client, kind, words):
