@@ -18,11 +18,6 @@ from tests.figures import tables
 from tests.figures.test_figures import TITLE, assert_well_drawn
 
 
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
-
-
 @pytest.fixture
 def tested():
     table = tables.segment_descriptors()

@@ -27,11 +27,6 @@ LONG = (
 LEVELS = {0.6: "doubtful", 0.75: "stable", 0.85: "highly stable"}
 
 
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
-
-
 @pytest.fixture(
     params=[tables.PERSONAS, ("Segment 1", "Segment 2"), LONG, 8], ids=lambda names: str(names)[:12]
 )

@@ -14,11 +14,6 @@ from tests.figures import tables, typing_tables
 from tests.figures.test_figures import TITLE, assert_well_drawn, offsets
 
 
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
-
-
 def test_importance_shows_the_strongest_fields_of_each_set(segments, codebook, reporting):
     table = typing_tables.shap_importance(segments)
     figure = explanations.plot_shap_importance(table, TITLE, codebook, reporting)

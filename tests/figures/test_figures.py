@@ -7,18 +7,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from customer_segmentation.figures import segments as plots
 from tests.figures import tables
 
 TITLE = "A finding with its number (n = 200 households)"
-
-
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
 
 
 def texts(figure: Figure) -> list[Any]:

@@ -16,11 +16,6 @@ from tests.figures.test_evidence import assert_clear
 from tests.figures.test_figures import TITLE
 
 
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
-
-
 def hue(marks) -> str:
     return mpl.colors.to_hex(marks.get_facecolor()[0]).upper()
 
