@@ -57,10 +57,9 @@ def assert_clear(figure: Figure) -> None:
     }
     for (one, first), (other, second) in combinations(boxes.items(), 2):
         assert not first.overlaps(second), f"{one} on {other}"
-    frame = figure.bbox.padded(2)
     for word, box in boxes.items():
-        assert frame.x0 <= box.x0, word
-        assert box.x1 <= frame.x1, word
+        assert figure.bbox.x0 <= box.x0, word
+        assert box.x1 <= figure.bbox.x1, word
 
 
 def colour(artist: Any) -> str:

@@ -319,6 +319,7 @@ def _style(reporting: ReportingParameters) -> Any:
     return {
         **_sizes(fonts),
         "font.family": fonts,
+        "text.hinting": "none",  # as when the file is written; text would be laid out too narrow
         "figure.titleweight": "bold",
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
