@@ -10,8 +10,7 @@ import pytest
 
 from customer_segmentation.figures import decisions
 from tests.figures import typing_tables
-from tests.figures.test_evidence import assert_clear
-from tests.figures.test_figures import TITLE, offsets
+from tests.figures.test_figures import TITLE, assert_clear, offsets
 
 
 def test_the_path_ends_before_all_fields_and_marks_the_recommended_list(reporting):

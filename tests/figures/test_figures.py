@@ -37,6 +37,32 @@ def assert_well_drawn(figure: Figure) -> None:
         assert not any(a.overlaps(b) for a, b in combinations(labels, 2) if axes.get_visible())
 
 
+def words_of(axes: Any) -> list[Any]:
+    """All that is written in a panel; ticks beyond its ends are never drawn."""
+    words = [*axes.texts, axes.title, axes._left_title, axes._right_title]
+    words += [axes.xaxis.label, axes.yaxis.label]
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        words += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return words
+
+
+def assert_clear(figure: Figure) -> None:
+    """Well drawn, and no two words of the figure lie on each other or beyond its frame."""
+    assert_well_drawn(figure)
+    words = [word for axes in figure.axes if axes.get_visible() for word in words_of(axes)]
+    boxes = {
+        word: word.get_window_extent().padded(-1)
+        for word in [*words, *figure.texts]
+        if word.get_text().strip() and word.get_visible()
+    }
+    for (one, first), (other, second) in combinations(boxes.items(), 2):
+        assert not first.overlaps(second), f"{one} on {other}"
+    for word, box in boxes.items():
+        assert figure.bbox.x0 <= box.x0, word
+        assert box.x1 <= figure.bbox.x1, word
+
+
 def offsets(axes: Any) -> np.ndarray:
     return np.vstack(
         [
@@ -51,7 +77,7 @@ def test_the_map_shows_every_household_once(segments, reporting):
     households = tables.household_segments(segments)
     points = households.merge(tables.segment_scores(households), on="household_id")
     figure = plots.plot_segment_map(points, reporting.map_scores, TITLE, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     shown = offsets(figure.axes[0])
     wanted = points[list(reporting.map_scores)].to_numpy()
     np.testing.assert_allclose(np.sort(shown, axis=0), np.sort(wanted, axis=0))
@@ -63,7 +89,7 @@ def test_the_map_shows_every_household_once(segments, reporting):
 
 def test_trends_show_households_and_means(segments, members, profiles, codebook, reporting):
     figure = plots.plot_segment_trends(members, profiles, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     for axes, name in zip(figure.axes, reporting.trend_variables, strict=True):
         *strips, bars, diamonds = axes.collections
         assert sum(len(strip.get_offsets()) for strip in strips) == len(members)
@@ -94,7 +120,7 @@ def test_a_persona_has_one_colour_in_all_figures(members, profiles, segments, co
 
 def test_amounts_show_the_index(segments, profiles, codebook, reporting):
     figure = plots.plot_segment_amounts(profiles, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     wide = profiles.pivot_table(index="variable", columns="segment", values="index_to_total")
     wanted = wide.loc[list(reporting.amount_variables), reporting.order(segments)]
     shown = [part.get_offsets()[:, 0] for part in figure.axes[0].collections[1:]]
@@ -105,7 +131,7 @@ def test_the_profile_plot_has_bars_for_segments_and_dots_for_the_total(
     segments, profiles, codebook, reporting
 ):
     figure = plots.plot_segment_profiles(profiles, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     names = codebook.expand(reporting.profile_variables)
     for axes, segment in zip(figure.axes, reporting.order(segments), strict=False):
         own = profiles[profiles["segment"] == segment].set_index("variable").loc[names]

@@ -89,6 +89,7 @@ def plot_shap_beeswarm(
         panels[0].set_yticks(range(len(fields)), [codebook[field].title for field in fields])
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
         panels[0].locator_params(axis="x", nbins=3)
+        panels[0].xaxis.set_major_formatter("{x:g}")  # 0, not 0.0: eight panels are narrow
         hide_unused(panels, len(colours))
         figure.supxlabel(f"SHAP value ({UNIT}): right of 0 speaks for the segment")
         _value_scale(figure, panels)
