@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from customer_segmentation.cli import serve
+from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.storage import load_bundle
@@ -71,10 +72,16 @@ def limits(parameters: Parameters) -> ServiceParameters:
     return parameters.service
 
 
+@pytest.fixture(scope="session")
+def reporting(parameters: Parameters) -> ReportingParameters:
+    """The words and colours of the project."""
+    return parameters.reporting
+
+
 @pytest.fixture
-def app(models: Models, limits: ServiceParameters, parameters: Parameters) -> Flask:
+def app(models: Models, limits: ServiceParameters, reporting: ReportingParameters) -> Flask:
     """The service on loopback, as a user starts it."""
-    return create_app(limits, models, HERE, parameters.reporting)
+    return create_app(limits, models, HERE, reporting)
 
 
 @pytest.fixture

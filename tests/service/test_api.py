@@ -327,8 +327,10 @@ def test_the_model_tells_what_its_answers_are_worth(client, bundle):
     assert all(each["meaning"].endswith(".") for each in sets)
 
 
-def test_a_service_without_a_model_is_alive_and_answers_nothing_else(limits, tmp_path, household):
-    client = create_app(limits, Models(tmp_path), HERE).test_client()
+def test_a_service_without_a_model_is_alive_and_answers_nothing_else(
+    limits, tmp_path, household, reporting
+):
+    client = create_app(limits, Models(tmp_path), HERE, reporting).test_client()
     assert client.get("/health/live").status_code == 200
     assert client.get("/metrics").status_code == 200
     for path in ("/health/ready", "/model", "/openapi.json"):

@@ -78,17 +78,17 @@ def test_the_model_is_told(client, bundle, models):
     assert the(told, "model_loads_total", outcome="failed") == 0
 
 
-def test_without_a_model_there_is_none_to_tell(limits, tmp_path):
+def test_without_a_model_there_is_none_to_tell(limits, tmp_path, reporting):
     models = Models(tmp_path)
     models.refresh()
-    told = read(create_app(limits, models, HERE).test_client())
+    told = read(create_app(limits, models, HERE, reporting).test_client())
     assert the(told, "ready") == 0
     assert not [name for name, _ in told if name == "model_info"]
     assert the(told, "model_loads_total", outcome="failed") == 1
 
 
-def test_each_app_counts_for_itself(client, models, limits):
-    other = create_app(limits, models, HERE).test_client()
+def test_each_app_counts_for_itself(client, models, limits, reporting):
+    other = create_app(limits, models, HERE, reporting).test_client()
     client.get("/health/live")
     asked = {"route": "/health/live", "method": "GET", "status": "200"}
     assert the(read(client), "requests_total", **asked) == 1

@@ -268,8 +268,10 @@ def test_twenty_new_models_under_sixteen_clients_lose_nothing(start, folder, bun
     assert sorted(renewed, key=sorted) == [{1}] * 10 + [{len(bundle.segments)}] * 10
 
 
-def test_a_damaged_model_does_not_disturb_those_who_ask(held, folder, bundle, limits, household):
-    client = create_app(limits, held, HERE).test_client()
+def test_a_damaged_model_does_not_disturb_those_who_ask(
+    held, folder, bundle, limits, household, reporting
+):
+    client = create_app(limits, held, HERE, reporting).test_client()
     save(renew(bundle, 1), folder)
     flip_a_byte(folder / names_of(renew(bundle, 1))[0])
     held.refresh()

@@ -104,9 +104,11 @@ def test_the_limit_of_a_batch_is_told(document, limits):
     assert (batch["minItems"], batch["maxItems"]) == (1, limits.batch_limit)
 
 
-def test_a_token_is_asked_for_only_where_there_is_one(document, models, limits):
+def test_a_token_is_asked_for_only_where_there_is_one(document, models, limits, reporting):
     assert "security" not in document
-    client = create_app(limits, models, Access(frozenset({"localhost"}), TOKEN)).test_client()
+    client = create_app(
+        limits, models, Access(frozenset({"localhost"}), TOKEN), reporting
+    ).test_client()
     closed = client.get("/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}).json
     assert [*map(list, closed["security"])] == [["bearer"], ["basic"]]
     assert closed["paths"]["/health/live"]["get"]["security"] == []

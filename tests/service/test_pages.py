@@ -526,7 +526,7 @@ def test_what_the_model_does_not_have_is_not_found(client, query):
     assert page.find("a", href="/")
 
 
-def test_without_a_model_every_page_says_so(tmp_path, limits, parameters: Parameters):
+def test_without_a_model_every_page_says_so(tmp_path, limits, parameters: Parameters, reporting):
     app = create_app(limits, Models(tmp_path), HERE, parameters.reporting)
     client = app.test_client()
     for response in (
