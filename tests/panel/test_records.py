@@ -280,9 +280,10 @@ def test_an_unknown_affluence_of_a_table_is_not_stated(reader):
     table = pd.DataFrame(
         [blank, blank | {"affluence_index": NAN}, blank | {"affluence_index": 4}, stated]
     )
-    emptied = table.astype("float64").mask(table == pd.Series(blank)).replace({NAN: None})
-    for each in (table, emptied.assign(affluence_index=table["affluence_index"])):
-        households = reader.read_table(each, "a table")
+    emptied = table.astype("float64").mask(table == pd.Series(blank))
+    for each in (table, emptied, emptied.astype(object), emptied.astype(str).replace("nan", "")):
+        indexed = each.assign(affluence_index=table["affluence_index"])
+        households = reader.read_table(indexed, "a table")
         told = [{}, {}, {"affluence_index": 4}, {"television": 1, "affluence_index": 0}]
         assert list_told(households) == told
         assert list_known(households) == [set(names)] * 4
