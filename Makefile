@@ -51,9 +51,10 @@ lineage: $(VENV)/run.stamp  ## Open the map of pipelines and datasets in a brows
 lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
 	$(BIN)/kedro viz build --include-previews
 
-bench: $(VENV)/dev.stamp  ## Measure seconds per node, peak memory, and stability beside scikit-learn
+bench: $(VENV)/dev.stamp  ## Measure seconds and memory, and stability and scoring beside the usual ways
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_stability.py
+	PYTHONPATH=src $(BIN)/python -m tools.bench_scoring
 
 docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last full run
 	$(BIN)/python tools/docs.py

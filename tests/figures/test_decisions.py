@@ -9,14 +9,8 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.figures import decisions
-from tests.figures import tables, typing_tables
-from tests.figures.test_evidence import assert_clear
-from tests.figures.test_figures import TITLE, offsets
-
-
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
+from tests.figures import typing_tables
+from tests.figures.test_figures import TITLE, assert_clear, offsets
 
 
 def test_the_path_ends_before_all_fields_and_marks_the_recommended_list(reporting):

@@ -15,12 +15,7 @@ from customer_segmentation.figures.demographics import (
     plot_descriptor_mosaics,
 )
 from tests.figures import tables
-from tests.figures.test_figures import TITLE, assert_well_drawn
-
-
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
+from tests.figures.test_figures import TITLE, assert_clear, assert_well_drawn
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def test_links_are_shown_in_order_with_effect_interval_and_word(
     tested, levelled, codebook, reporting
 ):
     figure = plot_demographic_links(tested, levelled, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     for axes, convention in zip(figure.axes, "wf", strict=True):
         own = tested[tested["convention"] == convention]
         intervals, again, effects = axes.collections[:3]
@@ -102,7 +97,7 @@ def test_links_of_one_measure_need_one_panel(tested, levelled, codebook, reporti
 
 def test_tiles_are_as_wide_as_segments_and_as_high_as_shares(shown, codebook, reporting):
     figure = plot_descriptor_mosaics(shown, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     panels = [axes for axes in figure.axes if axes.patches]
     for axes, (name, own) in zip(panels, shown.groupby("variable", sort=False), strict=False):
         order = reporting.order(own["segment"])
@@ -152,7 +147,7 @@ def test_any_number_of_descriptors_finds_room(number, codebook, reporting):
     figure = plot_descriptor_mosaics(
         table[table["variable"].isin(names)], TITLE, codebook, reporting
     )
-    assert_well_drawn(figure)
+    assert_clear(figure)
     assert sum(bool(axes.containers) for axes in figure.axes) == number
 
 

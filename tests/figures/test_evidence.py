@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
-from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from customer_segmentation.figures import evidence, specifications, stability
 from tests.figures import tables
-from tests.figures.test_figures import TITLE, assert_well_drawn
+from tests.figures.test_figures import TITLE, assert_clear
 
 LONG = (
     "Households that stay loyal to one favourite brand",
@@ -27,11 +26,6 @@ LONG = (
 LEVELS = {0.6: "doubtful", 0.75: "stable", 0.85: "highly stable"}
 
 
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
-
-
 @pytest.fixture(
     params=[tables.PERSONAS, ("Segment 1", "Segment 2"), LONG, 8], ids=lambda names: str(names)[:12]
 )
@@ -40,32 +34,6 @@ def names(request) -> tuple[str, ...]:
     if request.param == 8:
         return tuple(f"Segment {number}" for number in range(1, 9))
     return request.param
-
-
-def words_of(axes: Any) -> list[Any]:
-    """All that is written in a panel; ticks beyond its ends are never drawn."""
-    words = [*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = sorted(axis.get_view_interval())
-        words += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-    return words
-
-
-def assert_clear(figure: Figure) -> None:
-    """Well drawn, and no two words of the figure lie on each other or beyond its frame."""
-    assert_well_drawn(figure)
-    words = [word for axes in figure.axes if axes.get_visible() for word in words_of(axes)]
-    boxes = {
-        word: word.get_window_extent().padded(-1)
-        for word in [*words, *figure.texts]
-        if word.get_text().strip() and word.get_visible()
-    }
-    for (one, first), (other, second) in combinations(boxes.items(), 2):
-        assert not first.overlaps(second), f"{one} on {other}"
-    frame = figure.bbox.padded(2)
-    for word, box in boxes.items():
-        assert frame.x0 <= box.x0, word
-        assert box.x1 <= frame.x1, word
 
 
 def colour(artist: Any) -> str:

@@ -11,18 +11,13 @@ import pytest
 
 from customer_segmentation.figures import explanations
 from tests.figures import tables, typing_tables
-from tests.figures.test_figures import TITLE, assert_well_drawn, offsets
-
-
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
+from tests.figures.test_figures import TITLE, assert_clear, offsets
 
 
 def test_importance_shows_the_strongest_fields_of_each_set(segments, codebook, reporting):
     table = typing_tables.shap_importance(segments)
     figure = explanations.plot_shap_importance(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     parts = table.groupby("information_set", sort=False)
     for axes, (_, part) in zip(figure.axes, parts, strict=True):
         strongest = part.groupby("field")["mean_abs_shap"].sum().nlargest(reporting.fields_shown)
@@ -35,7 +30,7 @@ def test_the_beeswarm_shows_every_household(segments, codebook, reporting):
     table = typing_tables.shap_values(households, segments)
     table.loc[table.index[::7], "field_value"] = np.nan
     figure = explanations.plot_shap_beeswarm(table, TITLE, codebook, reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     panels = [axes for axes in figure.axes[: len(segments)] if axes.get_visible()]
     assert len(panels) == len(segments)
     strongest = table["shap_value"].abs().groupby(table["field"]).sum()
@@ -50,7 +45,7 @@ def test_a_story_ends_where_its_steps_lead(values, reporting):
     names = [f"Field {i} with a long name: value {i} that is long as well" for i in range(4)]
     fields = pd.DataFrame({"name": names[: len(values)], "shap_value": values})
     figure = explanations.plot_household_story(fields, TITLE, "#0072B2", reporting)
-    assert_well_drawn(figure)
+    assert_clear(figure)
     *bars, total = figure.axes[0].patches
     assert [bar.get_width() for bar in bars] == pytest.approx(values)
     assert [bar.get_x() for bar in bars] == pytest.approx([0, *np.cumsum(values)[:-1]])

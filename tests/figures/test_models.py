@@ -12,13 +12,7 @@ import pytest
 from customer_segmentation.figures import intervals, models
 from customer_segmentation.figures.style import plot_nothing
 from tests.figures import tables, typing_tables
-from tests.figures.test_evidence import assert_clear
-from tests.figures.test_figures import TITLE
-
-
-@pytest.fixture(scope="module")
-def reporting():
-    return tables.reporting()
+from tests.figures.test_figures import TITLE, assert_clear
 
 
 def hue(marks) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import matplotlib as mpl
 import pytest
 from pydantic import ValidationError
 
 from customer_segmentation.figures.style import canvas
 from tests.figures import tables
-
-
-@pytest.fixture
-def reporting():
-    return tables.reporting()
 
 
 def test_a_persona_keeps_its_colour_whatever_stands_beside_it(reporting):
@@ -91,3 +90,16 @@ def test_a_long_title_stays_inside_the_figure(reporting):
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.width
     assert figure.get_suptitle().split() == title.split()
+
+
+@pytest.mark.parametrize(("metrics", "is_title"), [("phvr8a", False), ("phvb8a", True)])
+def test_lines_are_as_long_in_any_font(metrics, is_title, reporting):
+    # Helvetica has Arial's widths; a table of them, in thousandths, comes with matplotlib.
+    table = Path(mpl.get_data_path(), "fonts", "afm", f"{metrics}.afm").read_text("ascii")
+    widths = dict(re.findall(r"C (\d+) ; WX (\d+)", table))
+    line = "Education of the homemaker: school 10-12 years"
+    with canvas("Title", 2, reporting) as (figure, (axes,)):
+        text = axes.set_title(line) if is_title else axes.text(0, 0, line)
+    points = text.get_window_extent().width * 72 / figure.dpi
+    arial = 10.5 * sum(int(widths[str(ord(sign))]) for sign in line) / 1000
+    assert points == pytest.approx(arial, rel=0.03)

@@ -69,6 +69,12 @@ def is_refused(values: pd.Series, field: Field) -> pd.Series:
     return refused
 
 
+def list_limits(field: Field) -> tuple[float, float]:
+    """What a measurement must lie between."""
+    low, high = field.minimum, field.maximum
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
 def keeps_rules(table: pd.DataFrame, codebook: Codebook) -> pd.Series:
     """Whether each household keeps the rules, as the panel file's contract had it from the start.
 
@@ -81,22 +87,25 @@ def keeps_rules(table: pd.DataFrame, codebook: Codebook) -> pd.Series:
     for group in codebook.compositions:
         parts = told[codebook.columns_of(group.name)]
         total, allowed = parts.sum(axis=1), group.tolerance + ROUNDING
-        too_little = parts.notna().all(axis=1) & (total < group.sums_to - allowed)
-        broken |= too_little | (total > group.sums_to + allowed)
+        exact = group.sums_to or 0.0
+        too_little = parts.notna().all(axis=1) & (total < exact - allowed)
+        broken |= too_little | (total > exact + allowed)
     for name, expected in {
         "transactions_per_run": told["transactions"] / told["brand_runs"],
         "volume_per_transaction": told["total_volume"] / told["transactions"],
         "average_price": told["total_value"] / told["total_volume"] * 100,
     }.items():
-        field = codebook.field(name)
+        low, high = list_limits(codebook.field(name))
         broken |= (told[name] - expected).abs() > 0.01 + ROUNDING
-        broken |= (expected < field.minimum - ROUNDING) | (expected > field.maximum + ROUNDING)
+        broken |= (expected < low - ROUNDING) | (expected > high + ROUNDING)
     return ~broken
 
 
 def list_strange_values(codebook: Codebook) -> list[float]:
     """Values that some field accepts and others do not."""
-    limits = {limit for f in codebook.fields for limit in (f.minimum, f.maximum)} - {None}
+    limits = {
+        limit for field in codebook.fields for limit in list_limits(field) if math.isfinite(limit)
+    }
     codes = {float(code) for field in codebook.fields for code in field.codes}
     beside = {limit + step for limit in limits for step in (-1, -0.5, 0.5, 1)}
     far = {-math.inf, math.inf, 1e308, -1e308, 2.0**53 + 2, 2.0**60, 0.5, 1e-300}
@@ -182,6 +191,7 @@ def test_only_codes_are_accepted_where_codes_have_gaps(codebook, codes):
     rules = Rules(changed)
     for value in np.arange(-4, 12, 0.5):
         assert accepts(rules, socio_economic_class=value) == (value in codes)
+    assert accepts(rules)  # nothing is told
 
 
 def beside(limit: float, towards: float) -> float:

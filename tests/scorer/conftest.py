@@ -68,13 +68,15 @@ def coded(_households: pd.DataFrame, codebook: Codebook) -> Floats:
 @pytest.fixture(scope="session")
 def records(_households: pd.DataFrame, codebook: Codebook) -> list[dict[str, float]]:
     """The panel as a program would tell it, codes as in the file; not to be changed."""
-    return restore_codes(_households, codebook).to_dict("records")
+    table = restore_codes(_households, codebook)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
 
 
 @pytest.fixture(scope="session")
 def named(segmenter: Pipeline, complete: pd.DataFrame) -> list[str]:
     """The segment of every household of the panel."""
-    return list(segmenter.predict(complete))
+    names: list[str] = segmenter.predict(complete).tolist()
+    return names
 
 
 Fit = Callable[..., TunedClassifier]
@@ -95,7 +97,7 @@ def fit(values: pd.DataFrame, named: list[str], parameters: Parameters) -> Fit:
             setting.model_validate({**kept, **trees})
             for setting, kept in zip(settings, grids[model], strict=True)
         ]
-        seen = values[list(fields) or list(values)]
+        seen = values[list(fields or values.columns)]
         return tune_classifier(
             model, seen, labels[segments], grid[-1:], 2, parameters.codebook, seed=0
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,7 @@ from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.scorer.batch import score_tables
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.storage import load_bundle
-from tests.conftest import ProjectRun
-
-
-@pytest.fixture(scope="module")
-def bundle(project_run: ProjectRun) -> ScoringBundle:
-    return load_bundle(project_run.data_root / "07_model_output" / "scoring_bundle")
+from customer_segmentation.scorer.scoring import score_households
 
 
 @pytest.fixture
@@ -68,14 +63,26 @@ def blank(table: pd.DataFrame, rows: range, columns: list[str]) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("part", [1, 7, 599, 600, 10_000])
-def test_neither_parts_nor_threads_change_a_bit(score, table, codebook, tmp_path, part, workers):
+@pytest.mark.parametrize("part", [7, 599, 600, 10_000])
+def test_neither_parts_nor_threads_change_a_byte(score, table, codebook, tmp_path, part, workers):
     blank(table, range(300, 450), codebook.columns_of("brand_shares"))
-    blank(table, range(400, 600), [codebook.column(Role.BRAND_RUNS)])
     files = [tmp_path / "one.parquet", tmp_path / "other.parquet"]
     score(table, part=600, workers=1).to_parquet(files[0])
     score(table, part, workers).to_parquet(files[1])
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("kind", range(3), ids=["lr", "xgboost", "rf"])
+def test_every_kind_of_champion_answers_alike_alone_and_among_others(bundle, table, codebook, kind):
+    """To the last bit: parts of one household, parts of many, and records of a program."""
+    asked = replace(bundle, champions=bundle.champions[kind : kind + 1], examples=())
+    table = table.drop(columns=codebook.columns_of("brand_shares"))
+    together, apart = (score_tables(asked, divide(table, part), 2) for part in (600, 1))
+    pd.testing.assert_frame_equal(together, apart, check_exact=True)
+    assert set(together["information_set"]) == {asked.champions[0].information_set}
+    records = [asked.reader.read_records([record]) for record in table.to_dict("records")]
+    alone = [score_households(asked, each.households).probabilities[0] for each in records]
+    assert np.array_equal(together.filter(regex="^p_").to_numpy(), alone)
 
 
 def test_the_order_is_that_of_the_file_whatever_is_done_first(score, table, codebook):
@@ -145,14 +152,13 @@ def test_a_file_without_ids_is_refused_once(refuse, table, codebook):
     assert f"column '{raw_name}': is missing; give every household an id" in told
 
 
-@pytest.mark.parametrize("raw", [False, True])
-def test_a_household_without_an_id_is_named_by_its_row(refuse, table, codebook, raw):
+@pytest.mark.parametrize(
+    "spell", [lambda f: f.name, lambda f: f.raw_name, lambda f: f" {f.raw_name}"]
+)
+def test_a_household_without_an_id_is_named_by_its_row(refuse, table, codebook, spell):
     table.loc[[250, 460], codebook.identifier] = np.nan
-    name = codebook.identifier
-    if raw:
-        table = table.rename(columns={field.name: field.raw_name for field in codebook.fields})
-        name = codebook.field(name).raw_name
-    told = refuse(table)
+    told = refuse(table.rename(columns={f.name: spell(f) for f in codebook.fields}))
+    name = spell(codebook.field(codebook.identifier))
     assert told.startswith("mine.csv, read up to row 301, is refused")
     assert f"row 252, column '{name}': is empty; give every household an id" in told
     assert "row 462" not in told

@@ -143,6 +143,16 @@ def test_codes_that_are_equally_frequent_give_the_smallest(coded, codebook):
         assert describe_typical(two, rules)["mother_tongue"] == expected
 
 
+def test_counts_are_whole_where_the_middle_is_between_two(coded, codebook):
+    rules = Rules(codebook)
+    two = coded[:, :2].copy()
+    two[rules.position["brand_runs"]] = 5, 6
+    two[rules.position["total_value"]] = 70.5, 70.75
+    values = describe_typical(two, rules)
+    assert values["brand_runs"] == 6
+    assert values["total_value"] == 70.625
+
+
 def test_a_typical_household_does_not_change_what_it_is_made_from(coded, codebook):
     before = coded.copy()
     describe_typical(coded, Rules(codebook))

@@ -193,6 +193,32 @@ def test_every_household_is_guessed_as_the_fitted_champion_does(
     np.testing.assert_array_equal(scores.segments, expected.argmax(axis=1))
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("affluence_index", "household_size"),
+        ("household_size", "homemaker_age"),
+        ("affluence_index", "children", "socio_economic_class"),
+        ("affluence_index", "food_habits", "television", "log_volume"),
+        ("repeat_rate",),
+    ],
+    ids=str,
+)
+def test_what_a_set_asks_for_is_enough_to_answer_as_in_training(
+    sets, fit, values, households, records, fields
+):
+    original = fit("lr", 3, *fields)
+    champion = extract_champion("alone", Claim.OVERLAP, original, ERROR_RATE)
+    alone = build_bundle(sets.codebook, sets.segmenter, [champion])
+    asked = alone.routes[1].inputs.fields
+    scores = score(alone, [{name: each[name] for name in asked} for each in records])
+    of_table = score_households(alone, alone.reader.read_table(households[asked], "a table"))
+    assert set(scores.routes) == {1} == set(of_table.routes)
+    expected = original.predict_proba(values[list(fields)])
+    np.testing.assert_allclose(of_table.probabilities, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(scores.probabilities, expected, rtol=0, atol=1e-9)
+
+
 def test_of_two_segments_too(bundle_of_two, fit, values, households):
     read = bundle_of_two.reader.read_table(households, "a table").values
     for route in bundle_of_two.routes[1:]:

@@ -32,20 +32,13 @@ from customer_segmentation.service.page_answers import (
     describe_answer,
     tell_evidence,
 )
-from customer_segmentation.service.security import Access
+from tests.service.conftest import HERE
 from tests.service.hostile import HOSTILE
 from tests.service.page import Element, read_page
 
 SETS = ("demographics", "demographics_and_basis", "source_study", SEGMENTER_INPUTS)
 PAGES = ("/", *(f"/?known={name}" for name in SETS), "/batch")
 Texts = dict[str, str]
-
-
-@pytest.fixture
-def bundle(models: Models) -> ScoringBundle:
-    """What answers."""
-    assert models.current
-    return models.current.bundle
 
 
 def find_route(bundle: ScoringBundle, name: str):
@@ -533,9 +526,8 @@ def test_what_the_model_does_not_have_is_not_found(client, query):
     assert page.find("a", href="/")
 
 
-def test_without_a_model_every_page_says_so(service_bundle, tmp_path, parameters: Parameters):
-    access = Access(frozenset({"localhost"}))
-    app = create_app(parameters.service, Models(tmp_path), access, parameters.reporting)
+def test_without_a_model_every_page_says_so(tmp_path, limits, parameters: Parameters, reporting):
+    app = create_app(limits, Models(tmp_path), HERE, parameters.reporting)
     client = app.test_client()
     for response in (
         *(client.get(path) for path in (*PAGES, "/batch/example.csv")),
@@ -668,9 +660,9 @@ def test_a_bad_file_is_refused_with_a_few_lines_that_say_why(client, kind):
         ("many columns", "names 2000 columns"),
         ("a wrong code", "row 2, column 'SEC', value '9'"),
         ("an id twice", "row 3"),
-        ("no ids", "column named 'household_id' or 'Member id'"),
-        ("an id missing", "identifier"),
-        ("too little known", "row 2: too little is known"),
+        ("no ids", "column 'Member id': is missing"),
+        ("an id missing", "row 3, column 'household_id': is empty"),
+        ("too little known", "too little is known for any answer"),
     ],
 )
 def test_the_line_names_the_place(client, kind, words):
@@ -925,4 +917,6 @@ def test_numbers_of_the_page_are_finite_for_every_household(bundle, households, 
             )
             lengths = [each.length for each in (*answer.bars, *answer.distances)]
             assert all(0 <= length <= 1 for length in lengths)
-            assert np.abs([each.length for each in answer.picture.terms]).max() <= 1
+            sizes = [each.size for each in answer.picture.bars]
+            assert np.isfinite(sizes).all()
+            assert answer.picture.widest == np.abs(sizes).max()

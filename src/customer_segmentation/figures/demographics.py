@@ -84,7 +84,7 @@ def _draw_links(axes: Axes, links: pd.DataFrame, levelled: pd.Series) -> None:
     )
     words = zip(links["cohen_high"], links["cohen_effect"], links["magnitude"], strict=True)
     for place, (high, effect, word) in enumerate(words):
-        axes.text(high + 0.012, place, f"{effect:.2f} {word}", va="center", fontsize=9)
+        axes.text(high + 0.012, place, f"{effect:.2f} {word}", va="center", fontsize="small")
 
 
 def _name_rows(axes: Axes, links: pd.DataFrame, codebook: Codebook) -> None:
@@ -181,7 +181,7 @@ def _name_tiles(axes: Axes, heights: pd.Series, least: float) -> None:
     places = _push_apart(middles, least)
     for middle, place in zip(middles, places, strict=True):
         axes.plot([-0.07, 0], [place, middle], color=QUIET, lw=0.6, clip_on=False)
-    axes.set_yticks(places, list(heights.index), fontsize=8.5)
+    axes.set_yticks(places, list(heights.index), fontsize="small")
     axes.tick_params(axis="y", pad=12)
 
 
@@ -210,5 +210,5 @@ def _explain_shades(figure: Figure, panels: list[Axes]) -> None:
         extendfrac="auto",
         extendrect=True,
     )
-    bar.set_label("Residual; below 0: fewer households than without a link", fontsize=9)
+    bar.set_label("Residual; below 0: fewer households than without a link", fontsize="small")
     bar.outline.set_visible(False)

@@ -119,8 +119,8 @@ def plot_segment_similarities(
             axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
             axes.grid(visible=True, axis="both")
         hide_unused(panels, len(colours))
-        figure.supxlabel("Similarity to the segment (grey: households of other segments)", size=10)
-        figure.supylabel("Households", size=10)
+        figure.supxlabel("Similarity to the segment (grey: households of other segments)")
+        figure.supylabel("Households")
     return figure
 
 

@@ -89,8 +89,9 @@ def plot_shap_beeswarm(
         panels[0].set_yticks(range(len(fields)), [codebook[field].title for field in fields])
         panels[0].set_ylim(len(fields) - 0.4, -0.6)
         panels[0].locator_params(axis="x", nbins=3)
+        panels[0].xaxis.set_major_formatter("{x:g}")  # 0, not 0.0: eight panels are narrow
         hide_unused(panels, len(colours))
-        figure.supxlabel(f"SHAP value ({UNIT}): right of 0 speaks for the segment", fontsize=10)
+        figure.supxlabel(f"SHAP value ({UNIT}): right of 0 speaks for the segment")
         _value_scale(figure, panels)
     return figure
 
@@ -188,5 +189,7 @@ def _value_scale(figure: Figure, panels: list[Axes]) -> None:
         ScalarMappable(cmap=COLOURS), ax=panels, aspect=30, pad=0.02, ticks=[0, 1]
     )
     bar.ax.set_yticklabels(["low", "high"])
-    bar.set_label("Value of the field (grey: no order, or not stated)", color=QUIET, fontsize=9)
+    bar.set_label(
+        "Value of the field (grey: no order, or not stated)", color=QUIET, fontsize="small"
+    )
     bar.outline.set_visible(False)

@@ -155,7 +155,7 @@ def plot_segment_profiles(
         panels[0].set_ylim(max(places.values()) + 0.8, -0.8)
         panels[0].xaxis.set_major_formatter(_percent)
         hide_unused(panels, len(colours))
-        figure.supxlabel("Mean share (bar: segment, dot: all eligible households)", fontsize=10)
+        figure.supxlabel("Mean share (bar: segment, dot: all eligible households)")
     return figure
 
 
@@ -186,7 +186,7 @@ def _draw_means(
             (means.iloc[place], place - 0.36),
             ha="center",
             va="bottom",
-            fontsize=9,
+            fontsize="small",
             weight="bold",
             bbox={"facecolor": "white", "alpha": 0.8, "pad": 0.6, "lw": 0},
         )

@@ -37,7 +37,7 @@ def plot_specification_agreement(
     """
     places = np.arange(len(agreements))
     values = agreements[[str(place + 1) for place in places]].to_numpy(dtype="float64")
-    size = 7 if len(places) > MANY else 9
+    size = "x-small" if len(places) > MANY else "small"
     with canvas(title, 0.8 + ROW * len(places), reporting) as (figure, (axes,)):
         below = np.ma.masked_invalid(np.where(np.tri(len(places), k=-1) == 1, values, np.nan))
         axes.imshow(below, cmap="Blues", vmin=0, vmax=1.1, aspect="auto", origin="upper")
@@ -47,7 +47,7 @@ def plot_specification_agreement(
             text = f"{100 * value:.0f}".replace("-0", "0")
             axes.text(column, row, text, ha="center", va="center", color=colour, size=size)
         labels = [f"{name}  {place + 1}" for place, name in enumerate(agreements["specification"])]
-        axes.set_yticks(places, labels, fontsize=8)
+        axes.set_yticks(places, labels, fontsize=size)
         axes.set_xticks(places[:-1], [str(place + 1) for place in places[:-1]], fontsize=size)
         axes.set_xlim(-0.5, max(len(places) - 1.5, 0.5))
         axes.grid(visible=False)
@@ -83,8 +83,8 @@ def plot_segment_sensitivity(
             axes.barh(places, part["share_moved"], 0.55, color=QUIET)
             for place, share, ari in zip(places, part["share_moved"], part["ari"], strict=True):
                 text = f"  {share:.0%} (ARI {ari:.2f})"
-                axes.text(share, place, text, va="center", fontsize=9)
-            axes.set_yticks(places, labels[kind], fontsize=9)
+                axes.text(share, place, text, va="center", fontsize="small")
+            axes.set_yticks(places, labels[kind], fontsize="small")
             axes.set_ylim(len(part) - 0.4, -0.6)
             axes.set_title(reporting.label(str(kind)))
         axes.set_xlim(0, max(0.1, sensitivity["share_moved"].max()) * 1.45)

@@ -135,7 +135,7 @@ def plot_segment_stability(
     with canvas(title, 1.0 + row_height(labels) * len(rows), reporting) as (figure, (axes,)):
         for level, word in levels.items():
             axes.axvline(level, color=INK, lw=1, ls=(0, (4, 3)), zorder=0.9)
-            axes.text(level, -0.72, f" {word}", fontsize=9, va="center")
+            axes.text(level, -0.72, f" {word}", fontsize="small", va="center")
         for place, (segment, colour) in enumerate(colours.items()):
             values = jaccards.loc[jaccards["segment"] == segment, "jaccard"]
             _draw_boxes(axes, [values], [place], 0.5, colour, orientation="horizontal")
@@ -266,7 +266,7 @@ def _draw_nodes(axes: Axes, nodes: pd.DataFrame, hues: dict[str, str]) -> None:
         if node["height"] >= LEGIBLE and is_known:
             place = node["k"], (node["top"] + node["bottom"]) / 2
             text = f"{node['slsa']:.2f}"
-            axes.text(*place, text, color=_on(colour), ha="center", va="center", size=8)
+            axes.text(*place, text, color=_on(colour), ha="center", va="center", size="small")
 
 
 def _on(colour: Any) -> str:

@@ -26,11 +26,11 @@ INK = "#1F2933"
 QUIET = "#66727F"
 FAINT = "#DDE2E7"
 WIDTH = 6.0  # inches; narrow, so that the text of a figure can still be read on a phone
-TITLE_SIZE = 12  # points
-LEGEND_SIZE = 10
 POINTS = 72 * WIDTH
 POINTS_PER_MARK = 36  # a mark in a legend, with the space around it
 MOST_COLUMNS = 4
+SAMPLE = "Households whose segment changes, of those compared"
+ARIAL = {"normal": 25.46, "bold": 27.34}  # points that the sample takes in the size of one point
 
 
 class ClaimStyle(Configured):
@@ -70,7 +70,8 @@ class ReportingParameters(Configured):
         claims: The mark of each claim, from the weakest evidence to the strongest.
         labels: Names for people of models, information sets, protocols and scores; a name without
             an entry is shown with spaces for its underscores.
-        fonts: Font names in order of preference; those not installed are passed over.
+        fonts: Font names in order of preference; those not installed are passed over. A font wider
+            than Arial is set smaller, as the figures are laid out for the length of its lines.
         dots_per_inch: Resolution of the pictures.
         map_scores: The two segmentation scores of the segment map.
         trend_variables: Variables of the trend figure, by codebook name.
@@ -222,8 +223,11 @@ def plot_nothing(title: str, reporting: ReportingParameters) -> Figure:
 
 def add_legend(figure: Figure, axes: Axes) -> None:
     """Put the labelled marks of some axes below the figure, in as many columns as find room."""
+    import matplotlib as mpl
+
+    size = mpl.rcParams["legend.fontsize"]
     handles, labels = axes.get_legend_handles_labels()
-    widest = max(_measure(label, LEGEND_SIZE, "normal") for label in labels)
+    widest = max(_measure(label, size, "normal") for label in labels)
     columns = max(1, int(POINTS / (widest + POINTS_PER_MARK)))
     figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
 
@@ -258,7 +262,6 @@ def claim_legend(
         loc="outside lower center",
         ncols=4,
         title=axis or None,
-        title_fontsize=LEGEND_SIZE,
     )
 
 
@@ -275,34 +278,51 @@ def hide_unused(panels: list[Axes], used: int) -> None:
 
 
 def _wrap(title: str) -> list[str]:
-    points_per_character = _measure(title, TITLE_SIZE, "bold") / len(title)
+    import matplotlib as mpl
+
+    points_per_character = _measure(title, mpl.rcParams["figure.titlesize"], "bold") / len(title)
     width = int(0.95 * POINTS / points_per_character)
     return textwrap.wrap(title, width, break_on_hyphens=False)
 
 
-def _measure(text: str, size: float, weight: str) -> float:
+def _measure(text: str, size: float, weight: str, fonts: list[str] | None = None) -> float:
     """Width of a line in points; fonts differ by a fifth, so counting characters is not enough."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(weight=weight, size=size)
+    font = FontProperties(family=fonts, weight=weight, size=size)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width)
+
+
+def _sizes(fonts: list[str]) -> dict[str, float]:
+    """Sizes of text in points: as chosen for Arial, smaller where a font's lines run longer."""
+    normal, bold = (
+        min(1.0, width / _measure(SAMPLE, 1, weight, fonts)) for weight, width in ARIAL.items()
+    )
+    return {
+        "font.size": 10.5 * normal,
+        "figure.titlesize": 12 * bold,
+        "figure.labelsize": 10 * normal,
+        "axes.titlesize": 10.5 * bold,
+        "axes.labelsize": 10 * normal,
+        "legend.fontsize": 10 * normal,
+        "legend.title_fontsize": 10 * normal,
+    }
 
 
 def _style(reporting: ReportingParameters) -> Any:
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())
+    fonts = [font for font in reporting.fonts if font in installed] or ["sans-serif"]
     return {
-        "font.family": [font for font in reporting.fonts if font in installed] or ["sans-serif"],
-        "font.size": 10.5,
-        "figure.titlesize": TITLE_SIZE,
+        **_sizes(fonts),
+        "font.family": fonts,
+        "text.hinting": "none",  # as when the file is written; text would be laid out too narrow
         "figure.titleweight": "bold",
-        "axes.titlesize": 10.5,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
-        "axes.labelsize": 10,
         "axes.labelcolor": INK,
         "axes.edgecolor": FAINT,
         "axes.linewidth": 1.0,
@@ -322,7 +342,6 @@ def _style(reporting: ReportingParameters) -> Any:
         "ytick.major.size": 0,
         "ytick.major.pad": 7,  # a mark at zero must not touch its label
         "legend.frameon": False,
-        "legend.fontsize": LEGEND_SIZE,
         "legend.handletextpad": 0.3,
         "legend.columnspacing": 1.2,
         "figure.constrained_layout.h_pad": 0.07,

@@ -55,11 +55,11 @@ def require_model() -> Model:
     return model
 
 
-def count_scores(scores: Scores | None, records: int) -> None:
+def count_scores(scores: Scores, records: int) -> None:
     """Let the households of the request be counted, in its log line and in the metrics.
 
     Args:
-        scores: The answers, if any.
+        scores: The answers.
         records: Number of records that were sent.
     """
     note = current_note()

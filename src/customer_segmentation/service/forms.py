@@ -88,7 +88,6 @@ class Form:
         texts: What was written for a field, by its name; nothing for the others.
         problems: What is wrong, by the name of the field or of the group.
         missing: The fields without which there is no answer.
-        scores: The answer; None where there is none.
     """
 
     bundle: ScoringBundle
@@ -96,7 +95,11 @@ class Form:
     texts: Mapping[str, str] = attribute(default_factory=dict)
     problems: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
     missing: Sequence[Field] = ()
-    scores: Scores | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something must be mended."""
+        return bool(self.problems or self.missing)
 
     @property
     def fields(self) -> list[Field]:
@@ -147,7 +150,7 @@ def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form
     )
 
 
-def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> Form:
+def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> tuple[Form, Scores]:
     """Score the household that a form tells of, or say what is wrong.
 
     Args:
@@ -155,6 +158,10 @@ def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> 
             not known.
         bundle: What answers.
         route: What was asked. Where the form is filled in part only, another may answer.
+
+    Returns:
+        The form as it was filled in, and the answer about the household. Where the form is wrong,
+        there is no answer.
     """
     codebook = bundle.codebook
     written = {name: text.strip() for name, text in texts.items() if text.strip()}
@@ -163,13 +170,13 @@ def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> 
     if not reading.refused and (implied := _work_out(reading.households, record, route)):
         written |= {name: _write(value, codebook.field(name)) for name, value in implied.items()}
         reading = bundle.reader.read_records([{**record, **implied}])
+    scores = score_households(bundle, reading.households)
+    problems, missing = {}, []
     if reading.refused:
         problems = _sort_problems(reading.refused[0], written, route, bundle)
-        return Form(bundle, route, written, problems)
-    scores = score_households(bundle, reading.households)
-    if scores.routes[0] == NOBODY:
-        return Form(bundle, route, written, missing=_find_missing(reading.households, route))
-    return Form(bundle, route, written, scores=scores)
+    elif scores.routes[0] == NOBODY:
+        missing = _find_missing(reading.households, route)
+    return Form(bundle, route, written, problems, missing), scores
 
 
 def _describe_range(field: Field) -> str:

@@ -97,9 +97,9 @@ class Front:
         access_logger.info("request", extra={"fields": fields})
 
     def _count_households(self, note: Note) -> dict[str, int]:
-        if not note.records:
+        if note.scores is None:
             return {}
-        given = tally(note.scores) if note.scores else {}
+        given = tally(note.scores)
         answered = sum(given.values())
         self._metrics.count_scores(given, note.records - answered)
         return {"answered": answered, "refused": note.records - answered}

@@ -18,7 +18,7 @@ class Note:
     Attributes:
         request_id: By which its log line is found.
         model_version: The model that answers it.
-        scores: The answers about its households, if any.
+        scores: The answers about its households; None if it is about none.
         records: Number of households that were sent.
     """
 

@@ -10,6 +10,9 @@ from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.schemas import TEXT, Schema, as_json, describe_schemas, refer
 from customer_segmentation.service.security import Access
 
+SCORING, OPERATION = ["scoring"], ["operation"]  # headings
+OPEN: list[Schema] = []  # no token is asked for
+
 # What may be wrong with any request, by status.
 REFUSALS = {
     "400": "The request is malformed: no strict JSON, an unknown query, or a name of the service "
@@ -59,16 +62,28 @@ def _describe_paths(bundle: ScoringBundle) -> Schema:
     return {
         "/segments": {"post": _describe_scoring(bundle)},
         "/model": {
-            "get": _operation("Describe the model", "ModelDescription", ["400", "401", "503"])
+            "get": {
+                "tags": SCORING,
+                **_operation("Describe the model", "ModelDescription", ["400", "401", "503"]),
+            }
         },
         "/health/live": {
-            "get": _operation("Is the process alive?", "Life", ["400"], open_to_all=True)
+            "get": {
+                "tags": OPERATION,
+                "security": OPEN,
+                **_operation("Is the process alive?", "Life", ["400"]),
+            }
         },
         "/health/ready": {
-            "get": _operation("Does a model serve?", "Readiness", ["400", "503"], open_to_all=True)
+            "get": {
+                "tags": OPERATION,
+                "security": OPEN,
+                **_operation("Does a model serve?", "Readiness", ["400", "503"]),
+            }
         },
         "/metrics": {
             "get": {
+                "tags": OPERATION,
                 "summary": "Figures for Prometheus",
                 "responses": {
                     "200": {
@@ -82,21 +97,19 @@ def _describe_paths(bundle: ScoringBundle) -> Schema:
     }
 
 
-def _operation(
-    summary: str, schema: str, refusals: list[str], *, open_to_all: bool = False
-) -> Schema:
-    operation = {
+def _operation(summary: str, schema: str, refusals: list[str]) -> Schema:
+    return {
         "summary": summary,
         "responses": {
             "200": {"description": "The answer.", "content": as_json(refer(schema))},
             **_refer_to_refusals(refusals),
         },
     }
-    return operation | ({"security": []} if open_to_all else {})
 
 
 def _describe_scoring(bundle: ScoringBundle) -> Schema:
     return {
+        "tags": SCORING,
         "summary": "Name the segment of households",
         "description": (
             "Takes one household, or a batch of which each is judged by itself. Who tells all that "

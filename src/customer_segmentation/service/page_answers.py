@@ -64,15 +64,20 @@ class Term:
 
     Attributes:
         label: What it is about.
+        title: The same where it stands alone, as the part of a composition says little.
         value: What is known of it; empty for a score.
-        length: In [-1, 1], of the longest bar there may be; negative where it speaks against.
-        shown: The number in words, with its sign.
+        size: What it adds; negative where it speaks against.
     """
 
     label: str
+    title: str
     value: str
-    length: float
-    shown: str
+    size: float
+
+    @property
+    def shown(self) -> str:
+        """What it adds, in words."""
+        return signed_decimals(self.size)
 
 
 @dataclass(frozen=True)
@@ -83,17 +88,20 @@ class Picture:
         title: What it shows, in a sentence.
         unit: In which unit, of how many households.
         reading: How it is read.
-        terms: The reasons, the strongest first.
-        most: How many of them are drawn by themselves.
-        others: The sum of the others; None where all are drawn.
+        terms: All reasons, the strongest first.
+        bars: What is drawn: the strongest of them, and the sum of the others.
     """
 
     title: str
     unit: str
     reading: str
     terms: Sequence[Term]
-    most: int
-    others: Term | None
+    bars: Sequence[Term]
+
+    @property
+    def widest(self) -> float:
+        """The size of the longest bar; 1 where there is none."""
+        return max(abs(bar.size) for bar in self.bars) or 1.0
 
 
 @dataclass(frozen=True)
@@ -255,41 +263,45 @@ def _tell_record(scores: Scores, route: Route) -> str:
 def _draw_reasons(
     reasons: Reasons, segment: str, scores: Scores, route: Route, reporting: ReportingParameters
 ) -> Picture:
-    values = reasons.contributions
-    known = _show_known(scores, route)
-    order = np.argsort(-np.abs(values), kind="stable").tolist()
-    labels = [_label(name, scores.bundle.codebook, reporting) for name in route.terms]
-    # A single one that is left over takes no more room by itself.
-    most = len(order) if len(order) <= reporting.fields_shown + 1 else reporting.fields_shown
-    rest = float(values[order[most:]].sum())
-    widest = max(float(np.abs(values).max()), abs(rest)) or 1.0
-    terms = [
-        Term(labels[at], known[at], float(values[at]) / widest, signed_decimals(values[at]))
-        for at in order
-    ]
-    others = Term(
-        f"The other {len(order) - most} answers", "", rest / widest, signed_decimals(rest)
-    )
     second = None if reasons.second is None else scores.bundle.segments[reasons.second]
+    terms = _list_terms(reasons, scores, route, reporting)
     return Picture(
-        title=_title_reasons(terms, segment, second),
+        title=_title_reasons(terms[: reporting.fields_shown], segment, second),
         unit=f"in {OF_DISTANCES if second else OF_LOG_ODDS}; {sample(1)}",
         reading=_explain_reasons(segment, second),
         terms=terms,
-        most=most,
-        others=others if most < len(order) else None,
+        bars=_join_weak(terms, reporting.fields_shown),
     )
 
 
-def _label(name: str, codebook: Codebook, reporting: ReportingParameters) -> str:
-    """What a term is called; the part of a composition says little without the whole."""
-    if name not in codebook:
-        return reporting.label(name)
-    variable = codebook[name]
-    group = codebook.group(variable.group) if isinstance(variable, Field) else None
-    if group is None or group.sums_to is None:
-        return variable.label
-    return f"{variable.title} ({lower_first(group.label)})"
+def _list_terms(
+    reasons: Reasons, scores: Scores, route: Route, reporting: ReportingParameters
+) -> list[Term]:
+    """The reasons, the strongest first."""
+    codebook = scores.bundle.codebook
+    terms = []
+    for name, known, size in zip(
+        route.terms, _show_known(scores, route), reasons.contributions.tolist(), strict=True
+    ):
+        label = codebook[name].title if name in codebook else reporting.label(name)
+        whole = _find_whole(name, codebook)
+        terms.append(Term(label, f"{label} ({whole})" if whole else label, known, size))
+    return sorted(terms, key=lambda term: -abs(term.size))
+
+
+def _join_weak(terms: Sequence[Term], most: int) -> list[Term]:
+    if len(terms) <= most + 1:  # a single one takes no more room by itself
+        return list(terms)
+    rest = f"The other {len(terms) - most} answers"
+    return [*terms[:most], Term(rest, rest, "", sum(term.size for term in terms[most:]))]
+
+
+def _find_whole(name: str, codebook: Codebook) -> str:
+    """The composition that a field is a part of, for without it the part says little; else ""."""
+    for group in codebook.compositions:
+        if name in codebook.columns_of(group.name):
+            return lower_first(group.label)
+    return ""
 
 
 def _show_known(scores: Scores, route: Route) -> list[str]:
@@ -309,7 +321,10 @@ def _show_value(value: float, name: str, codebook: Codebook) -> str:
         return variable.codes[int(value)]
     if isinstance(variable, Field) and variable.is_whole:
         return f"{value:,.0f} {variable.unit}".strip()
-    return f"{printer_of(variable)(value)} {variable.unit.removeprefix('share ')}".strip()
+    unit = variable.unit.removeprefix("share ")
+    if whole := _find_whole(name, codebook):
+        unit = f"of {whole}"
+    return f"{printer_of(variable)(value)} {unit}".strip()
 
 
 def _title_reasons(terms: Sequence[Term], segment: str, second: str | None) -> str:
@@ -318,12 +333,13 @@ def _title_reasons(terms: Sequence[Term], segment: str, second: str | None) -> s
     if not speaking:
         return f"Nothing that is known speaks for or against {side}"
     first = speaking[0]
-    word = "for" if first.length > 0 else "against"
-    told = f"{first.label} speaks most {word} {side}"
-    turn = next((term for term in speaking if (term.length > 0) != (first.length > 0)), None)
-    return (
-        f"{told}; most {'for' if turn.length > 0 else 'against'} it: {turn.label}" if turn else told
-    )
+    told = f"{first.title} speaks most {_name_side(first)} {side}"
+    other = next((term for term in speaking if _name_side(term) != _name_side(first)), None)
+    return f"{told}; most {_name_side(other)}: {other.title}" if other else told
+
+
+def _name_side(term: Term) -> str:
+    return "for" if term.size > 0 else "against"
 
 
 def _explain_reasons(segment: str, second: str | None) -> str:

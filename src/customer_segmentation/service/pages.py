@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+import pandas as pd
 from flask import Blueprint, Response, current_app, g, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
@@ -106,11 +107,11 @@ def answer_household() -> Response:
     """Answer the form of a household, or show it again with what is wrong."""
     bundle = require_model().bundle
     route = _find_route(request.form.get(KNOWN, ""), bundle)
-    form = read_form(_take_texts(request.form, route), bundle, route)
-    count_scores(form.scores, 1)
-    if form.scores is None:
+    form, scores = read_form(_take_texts(request.form, route), bundle, route)
+    count_scores(scores, 1)
+    if form.is_wrong:
         return _show("household.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
-    answer = describe_answer(form.scores, g.reporting)
+    answer = describe_answer(scores, g.reporting)
     return _show("household.html", bundle, form=form, answer=answer)
 
 
@@ -131,13 +132,12 @@ def answer_file() -> Response:
         first, *others = str(error).splitlines()  # the first alone, or a heading of the others
         return _refuse_file(bundle, others or [first])
     count_scores(scores, len(scores.households))
-    return _download(tabulate_file(scores).to_csv(index=False), "segments.csv")
+    return _download(tabulate_file(scores), "segments.csv")
 
 
 def give_example() -> Response:
     """Give a file to start from."""
-    table = tabulate_examples(require_model().bundle)
-    return _download(table.to_csv(index=False), "households.csv")
+    return _download(tabulate_examples(require_model().bundle), "households.csv")
 
 
 def _show(template: str, bundle: ScoringBundle, status: int = 200, **content: Any) -> Response:
@@ -149,9 +149,9 @@ def _refuse_file(bundle: ScoringBundle, problems: Sequence[str]) -> Response:
     return _show("file.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, problems=problems)
 
 
-def _download(content: str, name: str) -> Response:
+def _download(table: pd.DataFrame, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, mimetype="text/csv", headers=headers)
+    return Response(table.to_csv(index=False), mimetype="text/csv", headers=headers)
 
 
 def _find_route(name: str, bundle: ScoringBundle) -> Route:
