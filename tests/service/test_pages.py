@@ -24,7 +24,6 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Evidence
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Guess
 from customer_segmentation.scorer.scoring import Scores, score_households
-from customer_segmentation.service.app import create_app
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.page_answers import (
     BY_DEFINITION,
@@ -32,7 +31,6 @@ from customer_segmentation.service.page_answers import (
     describe_answer,
     tell_evidence,
 )
-from tests.service.conftest import HERE
 from tests.service.hostile import HOSTILE
 from tests.service.page import Element, read_page
 
@@ -526,9 +524,8 @@ def test_what_the_model_does_not_have_is_not_found(client, query):
     assert page.find("a", href="/")
 
 
-def test_without_a_model_every_page_says_so(tmp_path, limits, parameters: Parameters, reporting):
-    app = create_app(limits, Models(tmp_path), HERE, parameters.reporting)
-    client = app.test_client()
+def test_without_a_model_every_page_says_so(tmp_path, open_app):
+    client = open_app(Models(tmp_path)).test_client()
     for response in (
         *(client.get(path) for path in (*PAGES, "/batch/example.csv")),
         client.post("/", data={"known": "demographics"}),
