@@ -633,6 +633,7 @@ BAD_FILES = {
     "an id missing": b"household_id,SEC\n1010010,1\n,2\n",
     "too little known": b"household_id,SEC\n"
     + b"".join(b"%d,1\n" % (1000001 + n) for n in range(40)),
+    "many short rows": b"household_id\n" + b"".join(b"%d\n" % n for n in range(1000000, 1010000)),
     "many wrong values": b"household_id,SEC\n" + b"".join(b"%d,7\n" % n for n in range(1000)),
 }
 
@@ -658,6 +659,7 @@ def test_a_bad_file_is_refused_with_a_few_lines_that_say_why(client, kind):
         ("ragged", "row 2 has 2 cells"),
         ("an unknown column", "column 'colour'"),
         ("many columns", "names 2000 columns"),
+        ("many short rows", "10001 rows are too short to hold the 10 fields"),
         ("a wrong code", "row 2, column 'SEC', value '9'"),
         ("an id twice", "row 3"),
         ("no ids", "column 'Member id': is missing"),

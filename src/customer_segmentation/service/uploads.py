@@ -13,6 +13,7 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import Scores
 
 SET_COLUMN = "conformal_set"
+FEW_ROWS = 1000  # of which each can be judged by itself
 
 
 def score_file(content: bytes, source: str, bundle: ScoringBundle) -> Scores:
@@ -31,6 +32,7 @@ def score_file(content: bytes, source: str, bundle: ScoringBundle) -> Scores:
         HouseholdDataError: The file cannot be read, a column or a value is not what the codebook
             says, or a household has no identifier or no answer.
     """
+    _refuse_scraps(content, source, bundle)
     table = read_panel_bytes(content, source)
     _refuse_crowd(table, source, bundle.codebook)
     return score_table(bundle, table, source)
@@ -64,6 +66,17 @@ def tabulate_examples(bundle: ScoringBundle) -> pd.DataFrame:
     codes = {field.name: "int64" for field in bundle.codebook.fields if field.is_whole}
     table.insert(0, identifier.name, ids)
     return table.astype({name: codes[name] for name in table.columns if name in codes})
+
+
+def _refuse_scraps(content: bytes, source: str, bundle: ScoringBundle) -> None:
+    """Rows without room for what an answer needs cannot be right; judging half a million is slow."""
+    rows = max(content.count(b"\n"), content.count(b"\r"))
+    fewest = min(len(route.inputs.fields) for route in bundle.routes)
+    if rows > FEW_ROWS and len(content) < rows * (fewest + 1):  # a comma each, and the end
+        raise HouseholdDataError(
+            f"{source}: its {rows} rows are too short to hold the {fewest} fields that an answer "
+            "needs at least."
+        )
 
 
 def _refuse_crowd(table: pd.DataFrame, source: str, codebook: Codebook) -> None:
