@@ -36,15 +36,27 @@ BUDGETS = (
 )
 
 
+def read_command(process: int) -> bytes:
+    """The command line of a process."""
+    return Path("/proc", str(process), "cmdline").read_bytes()
+
+
 def family_memory(process: int) -> int:
-    """Resident bytes of a process and all its descendants; 0 where there is no /proc."""
+    """Resident bytes of a process and all its descendants; 0 where there is no /proc.
+
+    A child that has not started its own program yet shows its parent's memory, which is not counted
+    twice.
+    """
     pending, total = [process], 0
     while pending:
-        current = Path("/proc", str(pending.pop()))
+        number = pending.pop()
+        current = Path("/proc", str(number))
         try:
+            command = read_command(number)
             total += 1024 * int(re.findall(r"VmRSS:\s+(\d+)", (current / "status").read_text())[0])
             for children in current.glob("task/*/children"):
-                pending += [int(child) for child in children.read_text().split()]
+                started = (int(child) for child in children.read_text().split())
+                pending += [child for child in started if read_command(child) != command]
         except (OSError, IndexError):
             continue  # it ended while we looked
     return total

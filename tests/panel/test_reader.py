@@ -155,3 +155,9 @@ def test_content_is_not_unpacked() -> None:
     bomb = gzip.compress(b"id,age\n" + b"1,34\n" * 1_000_000)
     with pytest.raises(HouseholdDataError, match=r"^sent\.csv: row 1 "):
         read_panel_bytes(bomb, "sent.csv")
+
+
+@pytest.mark.parametrize("content", ["\n" * 300_000, "id,age\n" + "\n" * 300_000 + "1,34\n"])
+def test_blank_rows_without_end_are_refused_in_one_pass(content: str) -> None:
+    with pytest.raises(HouseholdDataError, match=r"is empty|row 2 is blank between households"):
+        read_panel_bytes(content.encode(), "sent.csv")

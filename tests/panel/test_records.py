@@ -99,7 +99,7 @@ def test_labels_are_told_where_a_code_cannot_be_read(reader):
     (problem,) = refuse(reader, {"television": "maybe"})
     assert problem.advice == "expected one of the codes 0, 1, 2 or its label (not stated, yes, no)"
     (problem,) = refuse(reader, {"transactions": "few"})
-    assert problem.advice == "expected a whole number of at least 1 and at most 2000"
+    assert problem.advice == "expected a whole number of at least 1 and at most 2000, not as text"
 
 
 def test_every_code_may_be_the_text_of_its_label_in_whatever_case(reader, codebook):
@@ -148,13 +148,12 @@ def test_a_field_under_two_names_is_refused_once_for_each_that_is_too_many(reade
     ("name", "hint"),
     [
         ("transaction", "did you mean 'transactions'?"),
-        ("Transactions", "did you mean 'transactions'?"),
         ("No of Trans", "did you mean 'No. of Trans'?"),
         ("  homemaker  age ", "did you mean 'homemaker_age'?"),
-        ("färbe", "leave it out"),
-        ("", "leave it out"),
-        ("segment", "leave it out"),
-        ("repeat_rate", "leave it out"),  # computed, never taken
+        ("färbe", "give it the name of one, or leave it out"),
+        ("", "give it the name of one, or leave it out"),
+        ("segment", "give it the name of one, or leave it out"),
+        ("repeat_rate", "give it the name of one, or leave it out"),  # computed, never taken
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(reader, name, hint):
@@ -163,6 +162,34 @@ def test_an_unknown_name_is_refused_with_the_nearest(reader, name, hint):
     with pytest.raises(HouseholdDataError, match="is no field of the codebook") as caught:
         reader.read_table(pd.DataFrame({name: [1]}), "a table")
     assert str(caught.value).endswith(f"column {name!r}: is no field of the codebook; {hint}")
+
+
+@pytest.mark.parametrize("name", ["Transactions", "NO. OF  trans", "no. of trans "])
+def test_a_name_is_known_in_whatever_case(reader, name):
+    assert read(reader, **{name: 3}) == {"transactions": 3}
+    table = pd.DataFrame([[3]], columns=[name])
+    assert list_told(reader.read_table(table, "a table")) == [{"transactions": 3}]
+    assert "stands twice" in refuse(reader, {name: 3, "transactions": 3})[0].advice
+
+
+def test_guesses_at_names_are_few_in_a_call(reader):
+    reading = reader.read_records([{"transaction": 1}] * 600)
+    advice = [problems[0].advice for problems in reading.refused.values()]
+    guessed = ["did you mean" in each for each in advice]
+    assert guessed == sorted(guessed, reverse=True)
+    assert sum(guessed) == 50
+    long = {"transactions" * 20: 1}
+    assert "did you mean" not in refuse(reader, long)[0].advice
+
+
+def test_nothing_means_not_stated_where_no_code_does(reader):
+    reading = reader.read_records([{"affluence_index": None}, {"affluence_index": 0}])
+    assert list_told(reading.households) == [{}, {"affluence_index": 0}]
+    assert list_known(reading.households) == [{"affluence_index"}] * 2
+    twice = {"affluence_index": None, "Affluence Index": 3}
+    assert "stands twice" in refuse(reader, twice)[0].advice
+    for name in ("television", "transactions"):
+        assert refuse(reader, {name: None})
 
 
 @pytest.mark.parametrize("name", ["maxBrCd", " maxBrCd  "])

@@ -33,6 +33,8 @@ from customer_segmentation.typing_tool.estimators import probability_column
 from tests.panel.test_rules import BLANK, change_codebook
 from tests.scorer.conftest import ERROR_RATE, FIELDS, Fit
 
+NAN = math.nan
+
 Record = dict[str, float]
 
 # From the richest to the poorest; the first covers all that the second does.
@@ -113,6 +115,7 @@ def test_the_first_route_that_is_open_answers(sets, told, form):
     scores = score(sets, told[form])
     number = NOBODY if form == "nobody" else ORDER.index(form)
     assert scores.routes.tolist() == [number] * 600
+    np.testing.assert_allclose(scores.probabilities.sum(axis=1), NAN if number < 0 else 1)
     assert [route.information_set for route in sets.routes] == ORDER
 
 
@@ -302,7 +305,7 @@ def test_a_thin_record_is_one_with_few_transactions(sets, everybody, features, p
     assert np.isnan(everybody["people"].thin_records).all()
     fewest = parameters.data_processing.minimum_transactions
     known = score(sets, [{"transactions": fewest - 1}, {"transactions": fewest}, {}])
-    np.testing.assert_array_equal(known.thin_records, [1, 0, math.nan])
+    np.testing.assert_array_equal(known.thin_records, [1, 0, NAN])
 
 
 # Conformal sets
@@ -320,6 +323,23 @@ def test_sets_hold_the_segments_that_conform(everybody, fit, fields_of, form):
     assert {1, 2, 3} >= set(expected.sum(axis=1)) != {1}
 
 
+@pytest.mark.parametrize("form", MODELS)
+def test_a_probability_that_is_the_threshold_is_in_the_set(turned, form):
+    route = turned.routes[ORDER.index(form)]
+    champion = route.champion
+    by_name = dict(zip(champion.segments, champion.thresholds, strict=True))
+    thresholds = np.array([by_name[name] for name in turned.segments])
+    assert (thresholds > 0).all()
+    below = np.nextafter(thresholds, 0)
+    for segment in range(3):
+        # The likeliest is in the set in any case; for two of the three this is another one.
+        at, short = below.copy(), below.copy()
+        at[segment] = thresholds[segment]
+        (of_at, of_short) = route.form_sets(np.array([at, short]))
+        assert of_at.tolist() == [each == segment for each in range(3)]
+        assert of_short.sum() == 1
+
+
 def test_the_set_of_an_assigned_household_is_its_segment_and_nobody_has_none(everybody):
     assigned = everybody["segmenter_inputs"]
     np.testing.assert_array_equal(assigned.form_sets(), assigned.probabilities == 1)
@@ -329,30 +349,30 @@ def test_the_set_of_an_assigned_household_is_its_segment_and_nobody_has_none(eve
 # Segments in another order
 
 
-def turn(values: Any) -> Any:
-    """Put the first of three at the end, which is another order than putting the last first."""
-    return [*values[1:], values[0]]
+def turn(values: Any, names: Any) -> list[Any]:
+    """Put what belongs to each segment into an order of which the alphabet's is not the inverse."""
+    first, second, third = (values[at] for at in np.argsort(names))
+    return [second, third, first]
 
 
 def turn_champion(champion: Champion) -> Champion:
     """The same champion with its segments in another order."""
-    values = champion.model_dump()
+    values, names = champion.model_dump(), champion.segments
     estimator = values["estimator"]
     for name in ("coefficients", "intercepts"):
         if name in estimator:
-            estimator[name] = turn(estimator[name])
+            estimator[name] = turn(estimator[name], names)
     if "probabilities" in estimator:
-        estimator["probabilities"] = [turn(row) for row in estimator["probabilities"]]
-    turned = {name: turn(values[name]) for name in ("segments", "shares", "thresholds")}
+        estimator["probabilities"] = [turn(row, names) for row in estimator["probabilities"]]
+    turned = {name: turn(values[name], names) for name in ("segments", "shares", "thresholds")}
     return Champion.model_validate({**values, **turned})
 
 
 def turn_segmenter(stored: StoredSegmenter) -> StoredSegmenter:
     values = stored.model_dump()
-    names = ("names", "centres", "variances", "shares")
-    return StoredSegmenter.model_validate(
-        {**values, **{name: turn(values[name]) for name in names}}
-    )
+    parts = ("names", "centres", "variances", "shares")
+    turned = {name: turn(values[name], stored.names) for name in parts}
+    return StoredSegmenter.model_validate({**values, **turned})
 
 
 @pytest.fixture(scope="module")
@@ -367,7 +387,9 @@ def turned(sets: ScoringBundle) -> ScoringBundle:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_order_of_a_model_s_segments_changes_no_answer(turned, told, everybody, form):
-    assert turned.champions[0].segments != turned.segments == everybody[form].bundle.segments
+    first, second, third = turned.segments
+    assert everybody[form].bundle.segments == turned.segments
+    assert turned.segmenter.names == turned.champions[0].segments == (second, third, first)
     assert_equal(score(turned, told[form]), everybody[form])
 
 
@@ -466,6 +488,12 @@ def test_reasons_stand_beside_their_households_and_nobody_has_any(sets, told, ev
     assert first is None is last
     np.testing.assert_array_equal(middle.contributions, alone[5].contributions)
     assert middle.second == alone[5].second
+    forms = [[*MODELS][at % 3] for at in range(60)]
+    found = score(sets, [told[form][at] for at, form in enumerate(forms)]).explain()
+    by_form = {form: everybody[form].explain() for form in MODELS}
+    for at, form in enumerate(forms):
+        expected = by_form[form][at].contributions
+        np.testing.assert_allclose(found[at].contributions, expected, rtol=0, atol=1e-12)
 
 
 # Tables of answers

@@ -622,7 +622,8 @@ BAD_FILES = {
     "a column twice": b"household_id,SEC,SEC\n1010010,1,1\n",
     "a field twice": b"household_id,SEC,socio_economic_class\n1010010,1,1\n",
     "an unknown column": b"household_id,SEC,colour\n1010010,1,2\n",
-    "many columns": ",".join(f"c{n}" for n in range(2000)).encode() + b"\n1" + b",1" * 1999 + b"\n",
+    "many columns": ",".join(f"c{n}" for n in range(60)).encode() + b"\n1" + b",1" * 59 + b"\n",
+    "columns without end": b"c,d" + b",e" * 9998 + b"\n1" + b",1" * 9999 + b"\n",
     "a wrong code": b"household_id,SEC\n1010010,9\n",
     "a wrong label": b"household_id,SEC\n1010010,upper\n",
     "an id twice": b"household_id,SEC\n1010010,1\n1010010,2\n",
@@ -630,6 +631,7 @@ BAD_FILES = {
     "an id missing": b"household_id,SEC\n1010010,1\n,2\n",
     "too little known": b"household_id,SEC\n"
     + b"".join(b"%d,1\n" % (1000001 + n) for n in range(40)),
+    "many short rows": b"household_id\n" + b"".join(b"%d\n" % n for n in range(1000000, 1010000)),
     "many wrong values": b"household_id,SEC\n" + b"".join(b"%d,7\n" % n for n in range(1000)),
 }
 
@@ -654,7 +656,9 @@ def test_a_bad_file_is_refused_with_a_few_lines_that_say_why(client, kind):
         ("latin-1", "not UTF-8"),
         ("ragged", "row 2 has 2 cells"),
         ("an unknown column", "column 'colour'"),
-        ("many columns", "names 2000 columns"),
+        ("many columns", "names 60 columns, but a household has no more than 47"),
+        ("columns without end", "a row has 10000 cells, but a household has 46 fields"),
+        ("many short rows", "10001 rows are too short to hold the 10 fields"),
         ("a wrong code", "row 2, column 'SEC', value '9'"),
         ("an id twice", "row 3"),
         ("no ids", "column 'Member id': is missing"),

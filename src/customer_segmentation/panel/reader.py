@@ -189,7 +189,10 @@ def _split_header(lines: Iterator[_Line]) -> tuple[_Line, Iterator[_Line]]:
                 )
             _refuse_other_separator(header)
             return header, chain(blank, [line], lines)
-        header, blank = (header, [*blank, line]) if line.is_blank else (line, [])
+        if line.is_blank:
+            blank.append(line)
+        else:
+            header, blank = line, []
     if header is None:
         raise HouseholdDataError(
             "the file is empty. Give a file with a header and one row per household."

@@ -20,6 +20,7 @@ import pandas as pd
 
 from customer_segmentation.panel.codebook import Field, same_name
 from customer_segmentation.panel.contract import (
+    CHARACTERS_SHOWN,
     PROBLEMS_SHOWN,
     Problem,
     Sheet,
@@ -84,6 +85,7 @@ class RecordReader:
         fields = rules.codebook.fields
         self._names = [field.name for field in fields]
         self._positions = {name: at for at, f in enumerate(fields) for name in (f.name, f.raw_name)}
+        self._spelled = {name.casefold(): name for name in self._positions}
         self._labels = [{label.casefold(): code for code, label in f.codes.items()} for f in fields]
 
     def read_records(self, records: Sequence[Record]) -> Reading:
@@ -91,7 +93,8 @@ class RecordReader:
 
         Args:
             records: For each household its fields. Numbers are numbers, not text; a code may be the
-                text of its label, in upper or lower case.
+                text of its label, in upper or lower case. None is "not stated" for a field that has
+                no code for that but in a blank record.
 
         Returns:
             The households that are accepted, and what is wrong with the others: first what cannot
@@ -99,13 +102,15 @@ class RecordReader:
             clean name. An id may come twice: the records are not of one file.
         """
         rows = [[np.nan] * len(self._names) for _ in records]
-        unread = {
-            number: problems
-            for number, record in enumerate(records)
-            # A record may hold names without end, and it takes long to guess what each could mean.
-            if (problems := list(islice(self._fill(rows[number], number, record), PROBLEMS_SHOWN)))
-        }
+        unread, guesses = {}, iter(range(_GUESSES))
+        for number, record in enumerate(records):
+            # Records may hold names without end.
+            found = islice(self._fill(rows[number], number, record, guesses), PROBLEMS_SHOWN)
+            if problems := list(found):
+                unread[number] = problems
         values = np.array(rows).reshape(len(records), len(self._names))
+        unstated = values == _UNSTATED
+        values[unstated] = np.nan
         kept = self.rules.accept(values.T)
         kept[list(unread)] = False
         refused = {}
@@ -113,7 +118,9 @@ class RecordReader:
             broken = find_problems(Sheet(values[[number]].T, [number], self._names), self.rules)
             refused[number] = [*unread.get(number, []), *broken]
         told = np.ascontiguousarray((values[kept] if refused else values).T)
-        return Reading(self._set_aside_unstated(told), np.flatnonzero(kept).tolist(), refused)
+        households = self._set_aside_unstated(told)
+        households.known[unstated[kept].T] = True
+        return Reading(households, np.flatnonzero(kept).tolist(), refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:
         """Read a table, or refuse it as a whole.
@@ -158,40 +165,58 @@ class RecordReader:
     def _set_aside_unstated(self, values: Floats) -> Households:
         return Households(self.rules, self.rules.erase_unstated(values), ~np.isnan(values))
 
-    def _fill(self, row: list[float], number: int, record: Record) -> Iterator[Problem]:
+    def _fill(
+        self, row: list[float], number: int, record: Record, guesses: Iterator[int]
+    ) -> Iterator[Problem]:
         for name, value in record.items():
-            at = self._positions.get(name)
-            if at is None:
-                at = self._positions.get(same_name(name))
+            at = self._find(name)
             if at is None:
                 if same_name(name) not in self.rules.codebook.ignored_raw_names:
-                    yield Problem(number, name, "", self._advise_on_name(name))
+                    yield Problem(number, name, "", self._advise_on_name(name, guesses))
             elif row[at] == row[at]:  # not NaN: it has been told
                 yield Problem(number, self._names[at], "", _TWICE)
+            elif value is None and self._has_no_word_of_its_own(at):
+                row[at] = _UNSTATED
             elif (read := _read_value(value, self._labels[at])) is None:
-                field = self.rules.codebook.fields[at]
-                yield Problem(number, field.name, "", f"expected {_describe_value(field)}")
+                yield Problem(number, self._names[at], "", self._advise_on_value(at))
             else:
                 row[at] = read
 
     def _find_columns(self, names: Iterable[object], source: str) -> dict[int, str]:
         """The column of each field, by the field's position."""
         found: dict[int, str] = {}
-        problems = []
+        problems, guesses = [], iter(range(_GUESSES))
         for name in map(str, names):
-            at = self._positions.get(same_name(name))
+            at = self._find(name)
             if at in found:
                 problems.append(Problem(None, name, "", f"{_TWICE} (the other is {found[at]!r})"))
             elif at is not None:
                 found[at] = name
             elif same_name(name) not in self.rules.codebook.ignored_raw_names:
-                problems.append(Problem(None, name, "", self._advise_on_name(name)))
+                problems.append(Problem(None, name, "", self._advise_on_name(name, guesses)))
         refuse(source, problems)
         return found
 
-    def _advise_on_name(self, name: str) -> str:
-        near = get_close_matches(same_name(name), self._positions, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "leave it out"
+    def _find(self, name: str) -> int | None:
+        """The position of a field that is called by one of its names, in upper or lower case."""
+        spelled = self._spelled.get(same_name(name).casefold(), "")
+        return self._positions.get(name, self._positions.get(spelled))
+
+    def _has_no_word_of_its_own(self, at: int) -> bool:
+        """Whether "not stated" can be told by nothing: what means it, means it in blank records."""
+        return self.rules.codebook.fields[at].not_stated_in_blank_record is not None
+
+    def _advise_on_value(self, at: int) -> str:
+        field = self.rules.codebook.fields[at]
+        form = "" if field.codes else ", not as text"
+        return f"expected {_describe_value(field)}{form}"
+
+    def _advise_on_name(self, name: str, guesses: Iterator[int]) -> str:
+        may_guess = next(guesses, None) is not None and len(name) <= CHARACTERS_SHOWN
+        spelled = same_name(name).casefold()
+        near = get_close_matches(spelled, self._spelled, n=1) if may_guess else []
+        known = self._spelled[near[0]] if near else ""
+        hint = f"did you mean {known!r}?" if near else "give it the name of one, or leave it out"
         return f"is no field of the codebook; {hint}"
 
     def _describe_unreadable(self, sheet: Sheet, household: int, at: int) -> Problem:
@@ -204,7 +229,9 @@ class RecordReader:
         return len(np.unique(known)) < len(known)
 
 
+_GUESSES = 50  # at what an unknown name may mean; each takes long
 _TWICE = "stands twice; give the field under one of its names"
+_UNSTATED = -np.inf  # told, and told to be unknown; no number of a record is infinite
 
 
 def _read_value(value: object, labels: Mapping[str, int]) -> float | None:

@@ -66,7 +66,7 @@ def _describe_field(field: Field) -> Schema:
     parts = [
         f"{field.label}{unit} (raw name: {field.raw_name}).",
         f"Codes, or their labels: {codes}." if codes else "",
-        f"{field.not_stated} if not stated." if field.not_stated is not None else "",
+        f"{_tell_unstated(field)} if not stated." if field.blank_code is not None else "",
         field.note,
     ]
     schema: Schema = {"title": field.label, "description": " ".join(filter(None, parts))}
@@ -74,7 +74,16 @@ def _describe_field(field: Field) -> Schema:
         return schema | {"enum": [*field.codes, *dict.fromkeys(field.codes.values())]}
     limits = {"minimum": field.minimum, "maximum": field.maximum}
     told = {name: limit for name, limit in limits.items() if limit is not None}
-    return schema | {"type": "integer" if field.is_whole else "number", **told}
+    kind = "integer" if field.is_whole else "number"
+    return (
+        schema
+        | {"type": kind if field.not_stated_in_blank_record is None else [kind, "null"]}
+        | told
+    )
+
+
+def _tell_unstated(field: Field) -> str:
+    return "null" if field.not_stated is None else str(field.not_stated)
 
 
 def _describe_answers(bundle: ScoringBundle) -> Schema:

@@ -13,6 +13,8 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import Scores
 
 SET_COLUMN = "conformal_set"
+FEW_ROWS = 1000  # of which each can be judged by itself
+MOST_CELLS = 1000  # of a row: all fields, and many blank columns
 
 
 def score_file(content: bytes, source: str, bundle: ScoringBundle) -> Scores:
@@ -31,6 +33,7 @@ def score_file(content: bytes, source: str, bundle: ScoringBundle) -> Scores:
         HouseholdDataError: The file cannot be read, a column or a value is not what the codebook
             says, or a household has no identifier or no answer.
     """
+    _refuse_odd_shapes(content, source, bundle)
     table = read_panel_bytes(content, source)
     _refuse_crowd(table, source, bundle.codebook)
     return score_table(bundle, table, source)
@@ -64,6 +67,23 @@ def tabulate_examples(bundle: ScoringBundle) -> pd.DataFrame:
     codes = {field.name: "int64" for field in bundle.codebook.fields if field.is_whole}
     table.insert(0, identifier.name, ids)
     return table.astype({name: codes[name] for name in table.columns if name in codes})
+
+
+def _refuse_odd_shapes(content: bytes, source: str, bundle: ScoringBundle) -> None:
+    """What cannot be right by its shape is refused unread: to tell all about it takes minutes."""
+    rows = max(content.count(b"\n"), content.count(b"\r"))
+    fewest = min(len(route.inputs.fields) for route in bundle.routes)
+    if rows > FEW_ROWS and len(content) < rows * (fewest + 1):  # a comma each, and the end
+        raise HouseholdDataError(
+            f"{source}: its {rows} rows are too short to hold the {fewest} fields that an answer "
+            "needs at least."
+        )
+    widest = max((line.count(b",") + 1 for line in content.splitlines()), default=0)
+    if widest > MOST_CELLS:
+        raise HouseholdDataError(
+            f"{source}: a row has {widest} cells, but a household has "
+            f"{len(bundle.codebook.fields)} fields. Leave the others out."
+        )
 
 
 def _refuse_crowd(table: pd.DataFrame, source: str, codebook: Codebook) -> None:
