@@ -84,7 +84,9 @@ def test_every_field_of_the_codebook_is_described(document, bundle):
         if field.codes:
             assert set(schema["enum"]) == {*field.codes, *field.codes.values()}
         else:
-            assert schema["type"] == ("integer" if field.is_whole else "number")
+            kind = "integer" if field.is_whole else "number"
+            unstated = field.not_stated_in_blank_record is not None
+            assert schema["type"] == ([kind, "null"] if unstated else kind)
             limits = {"minimum": field.minimum, "maximum": field.maximum}
             assert {key: schema[key] for key in limits if key in schema} == {
                 key: limit for key, limit in limits.items() if limit is not None
