@@ -229,7 +229,7 @@ def _name_set(possible: Sequence[str], segments: int) -> str:
     if len(possible) == segments:
         return "No segment can be ruled out: what is known says too little about this household."
     if len(possible) == 1:
-        return f"Only {possible[0]} is left; the other segments are ruled out."
+        return f"Only {possible[0]} is left; the others are unlikely enough to leave out."
     return f"{listing(possible)} cannot be ruled out."
 
 
