@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -98,7 +99,12 @@ def turn_into_a_folder(file: Path) -> None:
     file.mkdir()
 
 
-DAMAGES = [flip_a_byte, cut_short, empty, Path.unlink, turn_into_a_folder]
+def turn_into_a_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+DAMAGES = [flip_a_byte, cut_short, empty, Path.unlink, turn_into_a_folder, turn_into_a_pipe]
 
 
 def names_of(bundle: ScoringBundle) -> list[str]:
@@ -119,8 +125,7 @@ def test_a_damaged_model_leaves_the_last_one_serving(held, folder, bundle, damag
         (line,) = caplog.records  # said once
         assert name in line.getMessage()
         assert line.exc_info is None
-        if (folder / name).is_dir():
-            (folder / name).rmdir()
+        shutil.rmtree(folder)
     save(new, folder)
     held.refresh()
     assert held.current.bundle.libraries["number"] == "1"

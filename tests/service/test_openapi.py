@@ -84,6 +84,7 @@ def test_every_field_of_the_codebook_is_described(document, bundle):
         if field.codes:
             assert set(schema["enum"]) == {*field.codes, *field.codes.values()}
         else:
+            assert schema["type"] == ("integer" if field.is_whole else "number")
             limits = {"minimum": field.minimum, "maximum": field.maximum}
             assert {key: schema[key] for key in limits if key in schema} == {
                 key: limit for key, limit in limits.items() if limit is not None

@@ -54,8 +54,9 @@ class Models:
 
     def _read_manifest(self) -> bytes:
         """The manifest as it is; empty if it cannot be read, which loading then explains."""
+        file = self._folder / MANIFEST
         try:
-            return (self._folder / MANIFEST).read_bytes()
+            return file.read_bytes() if file.is_file() else b""  # a pipe would never end
         except OSError:
             return b""
 

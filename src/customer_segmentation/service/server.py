@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 Sockets = dict[int, Any]  # what waitress waits for, by file descriptor
 
 PASS_SECONDS = 0.1  # of one pass of the loop, when nothing happens
+ANSWER_BYTES = 2**24  # more than any answer has; beyond, they would be put on the disk
 SILENT_SECONDS = 1.0  # a client that goes on asking asks again before
 
 
@@ -143,6 +144,7 @@ def serve(
 def _create_server(
     app: Flask, sockets: Sockets, listener: socket.socket, parameters: ServiceParameters
 ) -> BaseWSGIServer:
+    most = 2 * parameters.body_bytes  # up to which the app itself refuses
     settings: Any = {
         "sockets": [listener],
         "threads": parameters.threads,
@@ -150,7 +152,10 @@ def _create_server(
         "channel_timeout": parameters.idle_seconds,
         "cleanup_interval": min(parameters.idle_seconds, 10),
         "max_request_header_size": parameters.header_bytes,
-        "max_request_body_size": 2 * parameters.body_bytes,  # up to which the app itself refuses
+        "max_request_body_size": most,
+        "inbuf_overflow": most + 1,  # beyond, bodies would be put on the disk
+        "outbuf_overflow": ANSWER_BYTES,
+        "outbuf_high_watermark": ANSWER_BYTES,
         "ident": None,
         "log_socket_errors": False,  # clients go away as they like
     }
