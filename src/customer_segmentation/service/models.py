@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from threading import Event, Thread
 
+from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.scorer.scoring import check_examples
 from customer_segmentation.scorer.storage import MANIFEST, load_bundle
@@ -55,7 +56,7 @@ class Models:
     def _read_manifest(self) -> bytes:
         """The manifest as it is; empty if it cannot be read, which loading then explains."""
         try:
-            return (self._folder / MANIFEST).read_bytes()
+            return read_folder(self._folder, [MANIFEST]).get(MANIFEST, b"")
         except OSError:
             return b""
 
