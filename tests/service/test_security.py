@@ -66,6 +66,7 @@ WRONG = [
     *("", TOKEN, "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"),
     *(f"Bearer {TOKEN.upper()}", f"Token {TOKEN}", f"Bearer token={TOKEN}", "Basic", "Basic ===="),
     *(basic(""), basic("wrong"), basic(f"{TOKEN} "), basic("x", TOKEN), f"Basic {TOKEN}"),
+    *(f"Foo password={TOKEN}", f'Digest username="x", password="{TOKEN}"', f"password={TOKEN}"),
     *("Basic " + base64.b64encode(b"\xff:\xff").decode(), f"Digest username={TOKEN}", "Bearer é"),
 ]
 

@@ -34,6 +34,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - no name of any machine
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _TOKEN = re.compile(r"[!-~]{16,}")
+_SECRETS = {"basic": "password", "bearer": "token"}  # where each kind of header has it
 _CHALLENGES = (
     WWWAuthenticate("basic", {"realm": "customer segmentation", "charset": "UTF-8"}),
     WWWAuthenticate("bearer", {"realm": "customer segmentation"}),
@@ -75,7 +76,9 @@ class Access:
 
     def _check_token(self, header: str | None) -> None:
         sent = Authorization.from_header(header)
-        told = sent and (sent.token if sent.type == "bearer" else sent.password)
+        told = None
+        if sent and sent.type in _SECRETS:
+            told = getattr(sent, _SECRETS[sent.type])
         # Digests have one length, so that the time tells nothing of the token's.
         digests = (sha256(each.encode()).digest() for each in (told or "", self.token))
         if not compare_digest(*digests):
