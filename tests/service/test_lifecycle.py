@@ -53,6 +53,7 @@ def test_the_command_serves_what_a_run_has_written(service, household, bundle):
 
 def test_it_says_its_address_and_logs_in_json_lines(service):
     assert f"http://127.0.0.1:{service.port}" in service.said
+    assert "--trusted-host" not in service.said
     assert service.ask("GET", "/health/live")[0] == 200
     wait_until(lambda: any(line.get("route") == "/health/live" for line in service.lines()))
     assert any(line["message"] == "a model is loaded" for line in service.lines())
@@ -204,6 +205,7 @@ def test_other_machines_need_a_token(kedro_serve):
 def test_a_service_for_everybody_says_so_loudly(start):
     service = start("--host", "0.0.0.0", "--insecure")
     assert "EVERYBODY" in service.said
+    assert "--trusted-host" in service.said
     assert service.ask("GET", "/health/live")[0] == 200
 
 

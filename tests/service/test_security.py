@@ -140,6 +140,11 @@ def test_the_service_answers_to_its_names_only(models, open_app, listening, host
         assert response.status_code == (404 if (path, status) == ("/nothing", 200) else status)
 
 
+def test_who_calls_by_another_name_is_told_no_option_of_the_command(client):
+    response = client.get("/model", headers={"Host": "evil.example"})
+    assert response.json["error"]["message"] == "The service is not called by this name."
+
+
 def test_no_header_says_another_name(client):
     told = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "X-Forwarded-For": "127.0.0.1"}
     assert client.get("/model", headers=told).status_code == 400

@@ -70,7 +70,7 @@ class Access:
         """
         called = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
         if called is None or called[1].lower() not in self.hosts:
-            raise SecurityError("The service is not called by this name; see --trusted-host.")
+            raise SecurityError("The service is not called by this name.")
         if self.token and not environ["PATH_INFO"].startswith(OPEN_TO_ALL):
             self._check_token(environ.get("HTTP_AUTHORIZATION"))
 
