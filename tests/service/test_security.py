@@ -178,6 +178,24 @@ def test_another_origin_is_allowed_nothing(client):
     assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
 
 
+@pytest.mark.parametrize("path", ["/", "/batch", "/segments", "/nothing"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "anything", "None"])
+def test_the_page_of_another_site_sends_nothing(client, path, site):
+    response = client.post(path, headers={"Sec-Fetch-Site": site})
+    assert response.status_code == 403
+    assert response.json["error"]["title"] == "Forbidden"
+
+
+@pytest.mark.parametrize("site", [{}, *({"Sec-Fetch-Site": x} for x in ("same-origin", "none"))])
+def test_its_own_pages_and_programs_may_send(client, household, site):
+    assert client.post("/segments", json=household, headers=site).status_code == 200
+    assert client.post("/batch", headers=site).status_code == 422
+
+
+def test_a_link_from_another_site_may_lead_to_it(client):
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
 @pytest.fixture
 def faulty(client, monkeypatch):
     """A service with a bug that has a secret in its message."""
