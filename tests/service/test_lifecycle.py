@@ -228,12 +228,35 @@ def test_the_command_is_one_of_the_project():
     assert set(cli.commands) == {"run", "serve"}
 
 
+def write_head(*lines: str) -> bytes:
+    return "\r\n".join(["POST /segments HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+
+
 MALFORMED = {
     "no request": (b"hello\r\n\r\n", 400),
     "a header that is none": (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
     "a bare line feed": (b"GET / HTTP/1.1\r\nHost: <script>\nx\r\n\r\n", 400),
     "a length that is none": (b"POST /segments HTTP/1.1\r\nContent-Length: <b>\r\n\r\n", 400),
-    "another encoding": (b"POST /segments HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    "a length of 5000 digits": (write_head("Content-Length: " + "9" * 5000), 400),
+    "another coding": (write_head("Transfer-Encoding: gzip"), 400),
+    "one coding more": (write_head("Transfer-Encoding: gzip, chunked"), 400),
+    "an unknown coding": (write_head("Transfer-Encoding: xchunked"), 400),
+    "a coding twice": (write_head("Transfer-Encoding: chunked, chunked"), 400),
+    "two codings": (write_head("Transfer-Encoding: chunked", "Transfer-Encoding: gzip"), 400),
+    "a coding of nothing": (write_head("Transfer-Encoding:", "Content-Length: 0"), 400),
+    "two ends": (write_head("Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n", 400),
+    "two ends, the other first": (
+        write_head("Content-Length: 3", "TRANSFER-encoding:chunked"),
+        400,
+    ),
+    "a coding of the new in the old": (
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "a host that is none": (b"GET http://[script]/ HTTP/1.1\r\n\r\n", 400),
+    "half a host": (b"GET http://[/ HTTP/1.1\r\n\r\n", 400),
+    "no path": (b"GET ? HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "a path that begins nowhere": (b"GET model HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     "headers without end": (b"GET / HTTP/1.1\r\nX: " + b"x" * 20000 + b"\r\n\r\n", 431),
     "a body without end": (b"POST /segments HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
 }
@@ -244,6 +267,7 @@ def test_what_is_no_request_gets_a_plain_answer(service, case):
     data, status = MALFORMED[case]
     response, content = receive(send(service, data))
     assert (response.status, content["error"]["status"]) == (status, status)
+    assert response.headers["Connection"] == "close"
     assert "script" not in json.dumps(content)
     assert response.headers["Server"] is None
     assert response.headers["X-Content-Type-Options"] == "nosniff"

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import socket
+import sys
 import time
 from http import HTTPStatus
 from threading import Event
@@ -20,6 +22,7 @@ from typing import Any
 from flask import Flask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
@@ -35,6 +38,9 @@ Sockets = dict[int, Any]  # what waitress waits for, by file descriptor
 
 PASS_SECONDS = 0.1  # of one pass of the loop, when nothing happens
 SILENT_SECONDS = 1.0  # a client that goes on asking asks again before
+
+_LENGTH = "CONTENT_LENGTH"
+_CODINGS = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
 
 
 class ListenError(ReadableError):
@@ -69,6 +75,24 @@ class _ErrorTask(ErrorTask):
         access_logger.info("malformed request", extra={"fields": fields})
 
 
+class _Parser(HTTPRequestParser):
+    """Refuses what waitress would stumble over, or would read otherwise than a proxy before it."""
+
+    path: str
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except (ValueError, TransferEncodingNotImplemented) as error:
+            raise ParsingError("The request cannot be read.") from error
+        if not self.path.startswith("/"):
+            raise ParsingError("The target is no path.")
+        codings = [each.strip(b" \t").lower() for each in _CODINGS.findall(header_plus)]
+        is_clear = codings == [b"chunked"] and self.chunked and _LENGTH not in self.headers
+        if codings and not is_clear:
+            raise ParsingError("It is not clear where the body ends.")
+
+
 class _Channel(HTTPChannel):
     """A connection.
 
@@ -78,11 +102,18 @@ class _Channel(HTTPChannel):
 
     task_class = _Task
     error_task_class = _ErrorTask
+    parser_class = _Parser
     draining = False
 
     def has_more(self) -> bool:
         """Whether another request has been read, or begun, after the one that is answered."""
         return len(self.requests) > 1 or self.request is not None
+
+    def handle_error(self) -> None:
+        """Close after a fault; waitress would log the client's address and what it has sent."""
+        fault = type(sys.exception()).__qualname__
+        logger.error("a connection met a fault", extra={"fields": {"fault": fault}})
+        self.handle_close()
 
     def drain(self) -> None:
         """Close once nothing is begun and nothing comes."""
