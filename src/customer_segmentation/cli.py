@@ -178,11 +178,12 @@ def start_service(
     listener = server.listen(host, port)
     logs.configure_logging()
     held = models.Models(Path(context.catalog["scoring_bundle"]._filepath).parent)  # noqa: SLF001
-    _announce(host, listener.getsockname()[1], is_open=not (token or security.is_loopback(host)))
+    is_local = security.is_loopback(host)
+    _announce(host, listener.getsockname()[1], is_local=is_local, is_open=not (token or is_local))
     server.serve(app.create_app(limits, held, access, reporting), held, listener, limits)
 
 
-def _announce(host: str, port: int, *, is_open: bool) -> None:
+def _announce(host: str, port: int, *, is_local: bool, is_open: bool) -> None:
     """Say where the service is; not among its log lines."""
     if is_open:
         click.secho(
@@ -192,6 +193,12 @@ def _announce(host: str, port: int, *, is_open: bool) -> None:
             err=True,
         )
     name = f"[{host}]" if ":" in host else host
+    if not is_local:
+        click.echo(
+            "Other names by which it is called are given by --trusted-host or "
+            "service.trusted_hosts.",
+            err=True,
+        )
     click.echo(f"Serving at http://{name}:{port} until Ctrl+C.", err=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -38,6 +39,10 @@ def send(service: RunningService, data: bytes, window: int | None = None) -> soc
     return connection
 
 
+def write_head(*lines: str) -> bytes:
+    return "\r\n".join(["POST /segments HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+
+
 def receive(connection: socket.socket) -> tuple[HTTPResponse, Any]:
     response = HTTPResponse(connection)
     response.begin()
@@ -53,6 +58,7 @@ def test_the_command_serves_what_a_run_has_written(service, household, bundle):
 
 def test_it_says_its_address_and_logs_in_json_lines(service):
     assert f"http://127.0.0.1:{service.port}" in service.said
+    assert "--trusted-host" not in service.said
     assert service.ask("GET", "/health/live")[0] == 200
     wait_until(lambda: any(line.get("route") == "/health/live" for line in service.lines()))
     assert any(line["message"] == "a model is loaded" for line in service.lines())
@@ -153,6 +159,41 @@ def test_a_request_that_never_ends_does_not_keep_it(start, household):
     assert service.lines()[-1] == {**service.lines()[-1], "connections": 1, "level": "warning"}
 
 
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_a_request_that_drips_is_cut_in_the_end(start, head):
+    service = start(request_seconds=0.5)
+    drip = send(service, head)
+
+    def is_cut() -> bool:
+        try:
+            drip.sendall(b"\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            return True
+        return False
+
+    wait_until(is_cut)
+
+
+def test_a_client_that_asks_on_has_time_for_each_request(start):
+    service = start(request_seconds=0.5)
+    connection = service.connect()
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        connection.request("GET", "/health/live")
+        assert connection.getresponse().read()
+    assert service.lines()
+
+
+def test_requests_that_stay_half_do_not_keep_it(start, household):
+    service = start(drain_seconds=2 * SECONDS).wait_ready()
+    halves = [send(service, each) for each in (b"GET / HT", write_head("Content-Length: 9"))]
+    assert service.end(signal.SIGTERM) == 0
+    assert [half.recv(1) for half in halves] == [b"", b""]
+    assert not [line for line in service.lines() if line["level"] == "warning"]
+
+
 def test_slow_clients_block_nobody(start, household):
     service = start(threads=2).wait_ready()
     slow = [send(service, write_request(service, b"{", "Content-Length: 9")) for _ in range(20)]
@@ -204,6 +245,7 @@ def test_other_machines_need_a_token(kedro_serve):
 def test_a_service_for_everybody_says_so_loudly(start):
     service = start("--host", "0.0.0.0", "--insecure")
     assert "EVERYBODY" in service.said
+    assert "--trusted-host" in service.said
     assert service.ask("GET", "/health/live")[0] == 200
 
 
@@ -231,7 +273,26 @@ MALFORMED = {
     "a header that is none": (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
     "a bare line feed": (b"GET / HTTP/1.1\r\nHost: <script>\nx\r\n\r\n", 400),
     "a length that is none": (b"POST /segments HTTP/1.1\r\nContent-Length: <b>\r\n\r\n", 400),
-    "another encoding": (b"POST /segments HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    "a length of 5000 digits": (write_head("Content-Length: " + "9" * 5000), 400),
+    "another coding": (write_head("Transfer-Encoding: gzip"), 400),
+    "one coding more": (write_head("Transfer-Encoding: gzip, chunked"), 400),
+    "an unknown coding": (write_head("Transfer-Encoding: xchunked"), 400),
+    "a coding twice": (write_head("Transfer-Encoding: chunked, chunked"), 400),
+    "two codings": (write_head("Transfer-Encoding: chunked", "Transfer-Encoding: gzip"), 400),
+    "a coding of nothing": (write_head("Transfer-Encoding:", "Content-Length: 0"), 400),
+    "two ends": (write_head("Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n", 400),
+    "two ends, the other first": (
+        write_head("Content-Length: 3", "TRANSFER-encoding:chunked"),
+        400,
+    ),
+    "a coding of the new in the old": (
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "a host that is none": (b"GET http://[script]/ HTTP/1.1\r\n\r\n", 400),
+    "half a host": (b"GET http://[/ HTTP/1.1\r\n\r\n", 400),
+    "no path": (b"GET ? HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "a path that begins nowhere": (b"GET model HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     "headers without end": (b"GET / HTTP/1.1\r\nX: " + b"x" * 20000 + b"\r\n\r\n", 431),
     "a body without end": (b"POST /segments HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
 }
@@ -242,6 +303,7 @@ def test_what_is_no_request_gets_a_plain_answer(service, case):
     data, status = MALFORMED[case]
     response, content = receive(send(service, data))
     assert (response.status, content["error"]["status"]) == (status, status)
+    assert response.headers["Connection"] == "close"
     assert "script" not in json.dumps(content)
     assert response.headers["Server"] is None
     assert response.headers["X-Content-Type-Options"] == "nosniff"

@@ -104,6 +104,11 @@ def turn_into_a_pipe(file: Path) -> None:
     os.mkfifo(file)
 
 
+def turn_into_a_link(file: Path) -> None:
+    file.rename(file.with_suffix(".kept"))
+    file.symlink_to(file.with_suffix(".kept"))
+
+
 DAMAGES = [flip_a_byte, cut_short, empty, Path.unlink, turn_into_a_folder, turn_into_a_pipe]
 
 
@@ -129,6 +134,12 @@ def test_a_damaged_model_leaves_the_last_one_serving(held, folder, bundle, damag
     save(new, folder)
     held.refresh()
     assert held.current.bundle.libraries["number"] == "1"
+
+
+def test_a_manifest_that_is_a_link_is_no_manifest(held, folder):
+    turn_into_a_link(folder / MANIFEST)
+    held.refresh()
+    assert (held.loaded, held.failed) == (1, 1)
 
 
 def test_a_model_whose_manifest_is_gone_serves_on(held, folder):

@@ -24,6 +24,7 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Evidence
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Guess
 from customer_segmentation.scorer.scoring import Scores, score_households
+from customer_segmentation.service.forms import read_form
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.page_answers import (
     BY_DEFINITION,
@@ -187,6 +188,15 @@ def test_a_typical_household_gets_the_answer_that_the_bundle_holds_for_it(
     assert "autofocus" in page.one("h1").attributes
 
 
+@pytest.mark.parametrize("known", SETS)
+def test_a_typical_household_is_written_without_rounding(bundle, typical, known):
+    for example in bundle.examples:
+        for name, text in typical(known, example.segment).items():
+            if name != "known":
+                number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+                assert number == pytest.approx(example.values[name], rel=1e-9)
+
+
 def test_households_of_the_panel_get_the_same_segment_as_from_the_scorer(
     client, bundle, households, codebook: Codebook
 ):
@@ -340,6 +350,22 @@ def test_what_is_not_stated_is_an_answer(client, typical):
 
 
 @pytest.mark.parametrize(
+    ("shares", "shown"),
+    [
+        ((0.997, 0.002, 0.001), ["over 99%", "under 1%", "under 1%"]),
+        ((0.995, 0.005, 0.0), ["over 99%", "under 1%", "0%"]),
+        ((1.0, 0.0, 0.0), ["100%", "0%", "0%"]),
+        ((0.5, 0.494, 0.006), ["50%", "49%", "1%"]),
+    ],
+)
+def test_only_what_is_certain_is_called_so(bundle, typical, parameters, shares, shown):
+    scores = replace(score(typical("demographics"), bundle), probabilities=np.array([shares]))
+    bars = describe_answer(scores, parameters.reporting).bars
+    told = {bar.segment: bar.shown for bar in bars}
+    assert [told[name] for name in bundle.segments] == shown
+
+
+@pytest.mark.parametrize(
     ("majority", "said"),
     [
         (0.5, "which is less than the whole interval."),
@@ -410,6 +436,20 @@ def test_what_would_be_worked_out_is_not_asked_for(client, typical):
         client.post("/", data=typical("source_study", average_price="", total_value="")), 422
     )
     assert set(problems_of(page)) == {"total_value"}
+
+
+def test_the_segmenter_needs_what_is_not_stated(bundle, typical):
+    fields = tuple(
+        each.model_copy(update={"not_stated": 2000}) if each.name == "transactions" else each
+        for each in bundle.codebook.fields
+    )
+    other = replace(bundle, codebook=bundle.codebook.model_copy(update={"fields": fields}))
+    texts = typical(SEGMENTER_INPUTS)
+    del texts["known"]
+    route = find_route(other, SEGMENTER_INPUTS)
+    assert not read_form(texts, other, route)[0].is_wrong
+    form, _ = read_form(texts | {"transactions": "2000"}, other, route)
+    assert [each.name for each in form.missing] == ["transactions"]
 
 
 @pytest.mark.parametrize(

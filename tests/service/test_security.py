@@ -66,6 +66,7 @@ WRONG = [
     *("", TOKEN, "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"),
     *(f"Bearer {TOKEN.upper()}", f"Token {TOKEN}", f"Bearer token={TOKEN}", "Basic", "Basic ===="),
     *(basic(""), basic("wrong"), basic(f"{TOKEN} "), basic("x", TOKEN), f"Basic {TOKEN}"),
+    *(f"Foo password={TOKEN}", f'Digest username="x", password="{TOKEN}"', f"password={TOKEN}"),
     *("Basic " + base64.b64encode(b"\xff:\xff").decode(), f"Digest username={TOKEN}", "Bearer é"),
 ]
 
@@ -139,6 +140,11 @@ def test_the_service_answers_to_its_names_only(models, open_app, listening, host
         assert response.status_code == (404 if (path, status) == ("/nothing", 200) else status)
 
 
+def test_who_calls_by_another_name_is_told_no_option_of_the_command(client):
+    response = client.get("/model", headers={"Host": "evil.example"})
+    assert response.json["error"]["message"] == "The service is not called by this name."
+
+
 def test_no_header_says_another_name(client):
     told = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "X-Forwarded-For": "127.0.0.1"}
     assert client.get("/model", headers=told).status_code == 400
@@ -170,6 +176,24 @@ def test_another_origin_is_allowed_nothing(client):
     response = client.options("/segments", headers=asked)
     assert response.status_code == 405
     assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize("path", ["/", "/batch", "/segments", "/nothing"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "anything", "None"])
+def test_the_page_of_another_site_sends_nothing(client, path, site):
+    response = client.post(path, headers={"Sec-Fetch-Site": site})
+    assert response.status_code == 403
+    assert response.json["error"]["title"] == "Forbidden"
+
+
+@pytest.mark.parametrize("site", [{}, *({"Sec-Fetch-Site": x} for x in ("same-origin", "none"))])
+def test_its_own_pages_and_programs_may_send(client, household, site):
+    assert client.post("/segments", json=household, headers=site).status_code == 200
+    assert client.post("/batch", headers=site).status_code == 422
+
+
+def test_a_link_from_another_site_may_lead_to_it(client):
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def judge(predictions, information_set, error_rate=0.3):
     for row in wanted.to_dict("records"):
         segments = [s for s in PERSONAS if row[conformity_column(s)] > error_rate]
         likeliest = max(PERSONAS, key=lambda s: row[probability_column(s)])
-        segments = segments or [likeliest]
+        segments = {*segments, likeliest}
         rows.append({**row, "covered": row["segment"] in segments, "size": len(segments)})
     return pd.DataFrame(rows)
 

@@ -19,7 +19,7 @@ MEANINGS = {
         "segment is guessed, with help from what it is made of."
     ),
     Claim.PREDICTION: (
-        "Nothing of the purchases is known: the segment is predicted from who the household is."
+        "Nothing of the purchases is used: the segment is predicted from who the household is."
     ),
 }
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from threading import Event, Thread
 
+from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.scorer.scoring import check_examples
 from customer_segmentation.scorer.storage import MANIFEST, load_bundle
@@ -54,9 +55,8 @@ class Models:
 
     def _read_manifest(self) -> bytes:
         """The manifest as it is; empty if it cannot be read, which loading then explains."""
-        file = self._folder / MANIFEST
         try:
-            return file.read_bytes() if file.is_file() else b""  # a pipe would never end
+            return read_folder(self._folder, [MANIFEST]).get(MANIFEST, b"")
         except OSError:
             return b""
 

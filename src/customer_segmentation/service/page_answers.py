@@ -213,9 +213,9 @@ def _draw_probabilities(scores: Scores, colours: Mapping[str, str]) -> list[Bar]
 
 def _show_probability(share: float) -> str:
     """Only what is certain is printed as 0% or 100%."""
-    if 0 < share < ALMOST_NOTHING:
+    if 0 < share <= ALMOST_NOTHING:
         return "under 1%"
-    return "over 99%" if 1 - ALMOST_NOTHING < share < 1 else percent(share)
+    return "over 99%" if 1 - ALMOST_NOTHING <= share < 1 else percent(share)
 
 
 def _tell_set(bars: Sequence[Bar], route: Route) -> str:
@@ -229,7 +229,7 @@ def _name_set(possible: Sequence[str], segments: int) -> str:
     if len(possible) == segments:
         return "No segment can be ruled out: what is known says too little about this household."
     if len(possible) == 1:
-        return f"Only {possible[0]} is left; the other segments are ruled out."
+        return f"Only {possible[0]} is left; the others are unlikely enough to leave out."
     return f"{listing(possible)} cannot be ruled out."
 
 

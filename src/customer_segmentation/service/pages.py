@@ -31,6 +31,7 @@ NAME_SHOWN = 60  # characters of a file's name, which may be anything
 
 HEADINGS = {
     400: "This request cannot be read",
+    401: "This service asks for a token",
     404: "There is no such page",
     413: "This is too large to be sent here",
     503: "No model is ready yet",

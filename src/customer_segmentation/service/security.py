@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from werkzeug.datastructures import Authorization, WWWAuthenticate
-from werkzeug.exceptions import SecurityError, Unauthorized
+from werkzeug.exceptions import Forbidden, SecurityError, Unauthorized
 
 from customer_segmentation.panel.errors import ReadableError
 
@@ -34,6 +34,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - no name of any machine
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _TOKEN = re.compile(r"[!-~]{16,}")
+_SITE, _OWN_SITES = "HTTP_SEC_FETCH_SITE", ("same-origin", "none")  # none: no page, a person
+_SECRETS = {"basic": "password", "bearer": "token"}  # where each kind of header has it
 _CHALLENGES = (
     WWWAuthenticate("basic", {"realm": "customer segmentation", "charset": "UTF-8"}),
     WWWAuthenticate("bearer", {"realm": "customer segmentation"}),
@@ -58,24 +60,31 @@ class Access:
     token: str = ""
 
     def check(self, environ: Mapping[str, Any]) -> None:
-        """Refuse a request that comes by another name or without the token.
+        """Refuse a request that comes by another name, from another site or without the token.
+
+        A site is asked after only where something is sent: a link from anywhere may lead here.
 
         Args:
             environ: The request's environment.
 
         Raises:
             SecurityError: The service is not called by one of its names.
+            Forbidden: The page of another site lets a browser send something.
             Unauthorized: A token is asked for, and it is not the one.
         """
         called = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
         if called is None or called[1].lower() not in self.hosts:
-            raise SecurityError("The service is not called by this name; see --trusted-host.")
+            raise SecurityError("The service is not called by this name.")
+        if environ["REQUEST_METHOD"] == "POST" and environ.get(_SITE, "none") not in _OWN_SITES:
+            raise Forbidden("The page of another site may not send anything to this service.")
         if self.token and not environ["PATH_INFO"].startswith(OPEN_TO_ALL):
             self._check_token(environ.get("HTTP_AUTHORIZATION"))
 
     def _check_token(self, header: str | None) -> None:
         sent = Authorization.from_header(header)
-        told = sent and (sent.token if sent.type == "bearer" else sent.password)
+        told = None
+        if sent and sent.type in _SECRETS:
+            told = getattr(sent, _SECRETS[sent.type])
         # Digests have one length, so that the time tells nothing of the token's.
         digests = (sha256(each.encode()).digest() for each in (told or "", self.token))
         if not compare_digest(*digests):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import socket
+import sys
 import time
 from http import HTTPStatus
 from threading import Event
@@ -20,6 +22,7 @@ from typing import Any
 from flask import Flask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
@@ -36,6 +39,9 @@ Sockets = dict[int, Any]  # what waitress waits for, by file descriptor
 PASS_SECONDS = 0.1  # of one pass of the loop, when nothing happens
 ANSWER_BYTES = 2**24  # more than any answer has; beyond, they would be put on the disk
 SILENT_SECONDS = 1.0  # a client that goes on asking asks again before
+
+_LENGTH = "CONTENT_LENGTH"
+_CODINGS = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
 
 
 class ListenError(ReadableError):
@@ -70,25 +76,67 @@ class _ErrorTask(ErrorTask):
         access_logger.info("malformed request", extra={"fields": fields})
 
 
+class _Parser(HTTPRequestParser):
+    """Refuses what waitress would stumble over, or would read otherwise than a proxy before it."""
+
+    path: str
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except (ValueError, TransferEncodingNotImplemented) as error:
+            raise ParsingError("The request cannot be read.") from error
+        if not self.path.startswith("/"):
+            raise ParsingError("The target is no path.")
+        codings = [each.strip(b" \t").lower() for each in _CODINGS.findall(header_plus)]
+        is_clear = codings == [b"chunked"] and self.chunked and _LENGTH not in self.headers
+        if codings and not is_clear:
+            raise ParsingError("It is not clear where the body ends.")
+
+
 class _Channel(HTTPChannel):
     """A connection.
 
     Attributes:
+        begun: When the first byte came of what is no whole request yet.
         draining: Whether the server is about to stop.
     """
 
     task_class = _Task
     error_task_class = _ErrorTask
+    parser_class = _Parser
+    begun: float | None = None
     draining = False
+
+    def received(self, data: bytes) -> bool:
+        if self.begun is None:
+            self.begun = time.monotonic()
+        return super().received(data)
+
+    def service(self) -> None:
+        self.begun = None  # and nothing more is read until the request is answered
+        super().service()
+
+    def cut_slow(self, seconds: float) -> None:
+        """Close if a request has not come to its end after some seconds, however steadily."""
+        begun = self.begun
+        if begun is not None and not self.requests and time.monotonic() - begun > seconds:
+            self.will_close = True
 
     def has_more(self) -> bool:
         """Whether another request has been read, or begun, after the one that is answered."""
         return len(self.requests) > 1 or self.request is not None
 
+    def handle_error(self) -> None:
+        """Close after a fault; waitress would log the client's address and what it has sent."""
+        fault = type(sys.exception()).__qualname__
+        logger.error("a connection met a fault", extra={"fields": {"fault": fault}})
+        self.handle_close()
+
     def drain(self) -> None:
-        """Close once nothing is begun and nothing comes."""
+        """Close once nothing is to be answered and nothing comes."""
         self.draining = True
-        is_idle = not self.requests and self.request is None and not self.total_outbufs_len
+        is_idle = not self.requests and not self.total_outbufs_len
         if is_idle and time.time() - self.last_activity > SILENT_SECONDS:
             self.will_close = True
 
@@ -137,6 +185,8 @@ def serve(
         signal.signal(number, stop)
     models.watch(parameters.reload_seconds, stopped)
     while not stopped.is_set():
+        for channel in _list_channels(sockets):
+            channel.cut_slow(parameters.request_seconds)
         _run_once(sockets)
     _drain(server, sockets, parameters.drain_seconds)
 

@@ -74,7 +74,10 @@ def find_thresholds(
 
 
 def form_sets(included: Flags, probabilities: Floats) -> Flags:
-    """Make sure that no set is empty: the likeliest segment joins, which only raises coverage.
+    """Let the likeliest segment join its household's set, which only raises coverage.
+
+    Thresholds belong to the segments, so the likeliest may fall short of its own while another
+    passes. A set without the segment that is named would help nobody.
 
     Args:
         included: Whether a segment cannot be ruled out: households x segments.
@@ -83,7 +86,6 @@ def form_sets(included: Flags, probabilities: Floats) -> Flags:
     Returns:
         Whether a segment is in the set; every row has at least one.
     """
-    empty = np.flatnonzero(~included.any(axis=1))
     sets = included.copy()
-    sets[empty, probabilities[empty].argmax(axis=1)] = True
+    sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
     return sets
