@@ -116,7 +116,7 @@ def test_a_token_is_asked_for_only_where_there_is_one(document, models, open_app
 
 def test_every_refusal_is_described(document):
     responses = document["paths"]["/segments"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "401", "413", "415", "422", "503"}
+    assert set(responses) == {"200", "400", "401", "403", "413", "415", "422", "503"}
 
 
 def references(node: object) -> set[str]:

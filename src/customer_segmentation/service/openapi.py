@@ -18,6 +18,7 @@ REFUSALS = {
     "400": "The request is malformed: no strict JSON, an unknown query, or a name of the service "
     "that it does not go by.",
     "401": "A token is needed, as a bearer token or as the password of basic authentication.",
+    "403": "A browser sends it for the page of another site.",
     "413": "The body is too large.",
     "415": "The body is not declared as uncompressed JSON in UTF-8.",
     "422": "No record can be scored: what is wrong with each is told by field. A valid schema does "
