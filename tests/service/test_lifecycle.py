@@ -38,6 +38,10 @@ def send(service: RunningService, data: bytes, window: int | None = None) -> soc
     return connection
 
 
+def write_head(*lines: str) -> bytes:
+    return "\r\n".join(["POST /segments HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+
+
 def receive(connection: socket.socket) -> tuple[HTTPResponse, Any]:
     response = HTTPResponse(connection)
     response.begin()
@@ -154,6 +158,31 @@ def test_a_request_that_never_ends_does_not_keep_it(start, household):
     assert service.lines()[-1] == {**service.lines()[-1], "connections": 1, "level": "warning"}
 
 
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_a_request_that_drips_is_cut_in_the_end(start, head):
+    service = start(request_seconds=0.5)
+    drip = send(service, head)
+
+    def is_cut() -> bool:
+        try:
+            drip.sendall(b"\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            return True
+        return False
+
+    wait_until(is_cut)
+
+
+def test_requests_that_stay_half_do_not_keep_it(start, household):
+    service = start(drain_seconds=2 * SECONDS).wait_ready()
+    halves = [send(service, each) for each in (b"GET / HT", write_head("Content-Length: 9"))]
+    assert service.end(signal.SIGTERM) == 0
+    assert [half.recv(1) for half in halves] == [b"", b""]
+    assert not [line for line in service.lines() if line["level"] == "warning"]
+
+
 def test_slow_clients_block_nobody(start, household):
     service = start(threads=2).wait_ready()
     slow = [send(service, write_request(service, b"{", "Content-Length: 9")) for _ in range(20)]
@@ -226,10 +255,6 @@ def test_names_on_the_command_line_are_trusted(start):
 
 def test_the_command_is_one_of_the_project():
     assert set(cli.commands) == {"run", "serve"}
-
-
-def write_head(*lines: str) -> bytes:
-    return "\r\n".join(["POST /segments HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
 
 
 MALFORMED = {

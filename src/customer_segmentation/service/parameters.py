@@ -17,6 +17,7 @@ class ServiceParameters(Configured):
         threads: Number of requests that are answered at the same time; others wait.
         connections: Most connections that are open at the same time; others wait to be accepted.
         idle_seconds: A connection on which nothing happens is closed after that many seconds.
+        request_seconds: A request is cut that many seconds after its first byte if it is not whole.
         reload_seconds: Seconds between two looks at the manifest of the model.
         drain_seconds: Seconds that requests in flight have when the service is told to stop.
         trusted_hosts: Names, without a port, by which clients may call the service; this machine's
@@ -29,6 +30,7 @@ class ServiceParameters(Configured):
     threads: int = Field(ge=1)
     connections: int = Field(ge=1)
     idle_seconds: int = Field(ge=1)
+    request_seconds: float = Field(gt=0)
     reload_seconds: float = Field(gt=0)
     drain_seconds: float = Field(ge=0)
     trusted_hosts: tuple[str, ...] = ()

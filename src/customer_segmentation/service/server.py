@@ -97,13 +97,30 @@ class _Channel(HTTPChannel):
     """A connection.
 
     Attributes:
+        begun: When the first byte came of what is no whole request yet.
         draining: Whether the server is about to stop.
     """
 
     task_class = _Task
     error_task_class = _ErrorTask
     parser_class = _Parser
+    begun: float | None = None
     draining = False
+
+    def received(self, data: bytes) -> bool:
+        if self.begun is None:
+            self.begun = time.monotonic()
+        return super().received(data)
+
+    def service(self) -> None:
+        self.begun = None  # and nothing more is read until the request is answered
+        super().service()
+
+    def cut_slow(self, seconds: float) -> None:
+        """Close if a request has not come to its end after some seconds, however steadily."""
+        begun = self.begun
+        if begun is not None and not self.requests and time.monotonic() - begun > seconds:
+            self.will_close = True
 
     def has_more(self) -> bool:
         """Whether another request has been read, or begun, after the one that is answered."""
@@ -116,9 +133,9 @@ class _Channel(HTTPChannel):
         self.handle_close()
 
     def drain(self) -> None:
-        """Close once nothing is begun and nothing comes."""
+        """Close once nothing is to be answered and nothing comes."""
         self.draining = True
-        is_idle = not self.requests and self.request is None and not self.total_outbufs_len
+        is_idle = not self.requests and not self.total_outbufs_len
         if is_idle and time.time() - self.last_activity > SILENT_SECONDS:
             self.will_close = True
 
@@ -167,6 +184,8 @@ def serve(
         signal.signal(number, stop)
     models.watch(parameters.reload_seconds, stopped)
     while not stopped.is_set():
+        for channel in _list_channels(sockets):
+            channel.cut_slow(parameters.request_seconds)
         _run_once(sockets)
     _drain(server, sockets, parameters.drain_seconds)
 
