@@ -51,10 +51,16 @@ def see(response: TestResponse, status: int = 200) -> Element:
     return read_page(response.text)
 
 
+def controls_of(part: Element) -> list[Element]:
+    """What may be written or chosen; marks of what is not stated are another matter."""
+    found = part.find("input", "select")
+    return [each for each in found if each.attributes.get("type") != "checkbox"]
+
+
 def read_texts(page: Element) -> Texts:
     """What a browser would send of the form on a page."""
     texts = {}
-    for each in page.one("form").find("input", "select"):
+    for each in controls_of(page.one("form")):
         chosen = [option for option in each.find("option") if "selected" in option.attributes]
         told = (chosen or each.find("option") or [each])[0]
         texts[each["name"]] = told["value"]
@@ -129,7 +135,7 @@ def test_a_form_asks_the_fields_of_its_set_in_order_and_under_their_groups(clien
     page, codebook = see(client.get("/", query_string={"known": known})), bundle.codebook
     asked = {}
     for group in page.find("fieldset"):
-        for each in group.find("input", "select"):
+        for each in controls_of(group):
             asked[each["name"]] = group.one("legend").text
     fields = [f for f in codebook.fields if f.name in find_route(bundle, known).inputs.fields]
     assert list(asked.items()) == [(f.name, codebook.group(f.group).label) for f in fields]
@@ -349,6 +355,43 @@ def test_what_is_not_stated_is_an_answer(client, typical):
     assert told == "not stated"
 
 
+@pytest.mark.parametrize("name", ["household_size", "affluence_index"])
+def test_a_number_can_be_marked_as_not_stated(client, bundle, typical, name):
+    texts = typical("demographics", **{name: ""})
+    assert name in problems_of(see(client.post("/", data=texts), 422))
+    marked = see(client.post("/", data=texts | {"unstated": name}))
+    (mark,) = [
+        each for each in marked.find("input", type="checkbox") if "checked" in each.attributes
+    ]
+    assert mark["value"] == name
+    values = {each: float(text) for each, text in texts.items() if text and each != "known"}
+    code = bundle.codebook.field(name).not_stated
+    record = {**values, name: code}
+    scores = score_households(bundle, bundle.reader.read_records([record]).households)
+    best = max(scores.probabilities[0])
+    assert read_bars(marked)[marked.one("h1").text].one("strong").text == f"{best:.0%}"
+    label = bundle.codebook.field(name).label
+    rows = marked.one("figure").one("tbody").find("tr")
+    assert [r.find("td")[0].text for r in rows if r.one("th").text == label] == ["not stated"]
+
+
+def test_a_number_and_its_mark_contradict_each_other(client, typical):
+    texts = typical("demographics") | {"unstated": ["household_size", "affluence_index"]}
+    page = see(client.post("/", data=texts), 422)
+    told = problems_of(page)
+    assert set(told) == {"household_size", "affluence_index"}
+    assert all("not both" in said for said in told.values())
+    assert len([e for e in page.find("input", type="checkbox") if "checked" in e.attributes]) == 2
+
+
+def test_only_what_can_be_unstated_has_a_mark(client, bundle):
+    for known in SETS:
+        page = see(client.get("/", query_string={"known": known}))
+        marks = {each["value"] for each in page.find("input", type="checkbox")}
+        fields = find_route(bundle, known).inputs.fields
+        assert marks == {"household_size", "affluence_index"} & set(fields)
+
+
 @pytest.mark.parametrize(
     ("shares", "shown"),
     [
@@ -418,7 +461,7 @@ def test_an_empty_form_says_what_is_needed_and_leads_there(client, bundle):
     assert page.one("title").text.startswith("Error: ")
     targets = [each["href"].removeprefix("#") for each in summary.find("a")]
     assert targets == [f"field-{name}" for name in texts if name != "known"]
-    for each in page.one("form").find("input", "select"):
+    for each in controls_of(page.one("form")):
         if each["name"] != "known":
             assert each["aria-invalid"] == "true"
             assert "needed" in problems_of(page)[each["name"]]
@@ -447,8 +490,8 @@ def test_the_segmenter_needs_what_is_not_stated(bundle, typical):
     texts = typical(SEGMENTER_INPUTS)
     del texts["known"]
     route = find_route(other, SEGMENTER_INPUTS)
-    assert not read_form(texts, other, route)[0].is_wrong
-    form, _ = read_form(texts | {"transactions": "2000"}, other, route)
+    assert not read_form(texts, (), other, route)[0].is_wrong
+    form, _ = read_form(texts | {"transactions": "2000"}, (), other, route)
     assert [each.name for each in form.missing] == ["transactions"]
 
 
@@ -535,6 +578,7 @@ def test_no_message_calls_a_field_by_its_name(client, bundle, known):
         page = see(client.post("/", data={"known": known, **wrong}), 422)
         for field in bundle.codebook.fields:
             assert "_" not in field.name or field.name not in page.text
+        assert "as text" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -545,6 +589,9 @@ def test_no_message_calls_a_field_by_its_name(client, bundle, known):
         ({"known": "demographics", "Member id": "1010010"}, 400),
         ({"known": "demographics", "television": ["1", "2"]}, 400),
         ({"known": "demographics", "": "x"}, 400),
+        ({"known": "demographics", "unstated": "television"}, 400),
+        ({"known": "demographics", "unstated": "x"}, 400),
+        ({"known": "segmenter_inputs", "unstated": "household_size"}, 400),
         ({"known": "everything"}, 404),
         ({}, 404),
     ],
@@ -802,7 +849,7 @@ def test_every_reference_leads_somewhere_and_every_id_is_the_only_one(client, ty
         ]
         inner = [a["href"][1:] for a in page.find("a") if a["href"].startswith("#")]
         assert set(references + inner) <= set(ids)
-        for control in page.find("input", "select"):
+        for control in controls_of(page):
             assert control.attributes.get("type") == "hidden" or page.one(
                 "label", for_=control["id"]
             )

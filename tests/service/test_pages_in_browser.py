@@ -146,7 +146,9 @@ def test_the_first_tab_leads_past_the_navigation(look: Browser, site):
 
 def test_the_focus_goes_through_the_form_in_the_order_in_which_it_is_read(look: Browser, site):
     look.open(f"{site}/?known=source_study")
-    controls = look.driver.find_elements(By.CSS_SELECTOR, "form select, form input[id]")
+    controls = look.driver.find_elements(
+        By.CSS_SELECTOR, "form select, form input:not([type=hidden])"
+    )
     tab_to(look, f"#{controls[0].get_attribute('id')}")
     for control in controls[1:]:
         press(look, Keys.TAB)
@@ -169,6 +171,19 @@ def test_an_error_is_found_and_mended_by_keyboard(look: Browser, site):
     assert read(focused(look), "value") == "many"
     press(look, Keys.END, Keys.BACKSPACE * 4, "4", Keys.ENTER)
     look.wait(lambda driver: driver.find_elements(By.ID, "answer"))
+    stays_home(look, site)
+
+
+def test_what_is_not_stated_is_marked_by_keyboard(look: Browser, site):
+    fill_example(look, site, "demographics")
+    find(look, "#field-affluence_index").clear()
+    tab_to(look, "input[type=checkbox][value=affluence_index]")
+    press(look, Keys.SPACE)
+    tab_to(look, "form button[type=submit]")
+    press(look, Keys.ENTER)
+    look.wait(lambda driver: driver.find_elements(By.ID, "answer"))
+    assert find(look, "input[type=checkbox][value=affluence_index]").is_selected()
+    assert "not stated" in find(look, ".reasons").text
     stays_home(look, site)
 
 

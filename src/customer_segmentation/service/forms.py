@@ -26,6 +26,7 @@ from customer_segmentation.scorer.routes import Assignment, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 
 NEEDED = "This is needed for an answer."
+BOTH = "Write a number or mark it as not stated, not both."
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class Question:
         field: The field.
         follows_from: The labels of the fields from which it is worked out if it is left empty.
         text: What was written.
+        is_unstated: Whether it was marked as not stated.
         problems: What is wrong with it.
     """
 
     field: Field
     follows_from: str
     text: str
+    is_unstated: bool
     problems: Sequence[str]
 
     @property
@@ -49,10 +52,7 @@ class Question:
         """What may be written, in a few words."""
         if self.field.scale is Scale.SHARE:
             return "0 to 1, such as 0.35 or 35%"
-        unstated = (
-            "" if self.field.not_stated is None else f"; {self.field.not_stated} if not stated"
-        )
-        return f"{_describe_range(self.field)} {self.field.unit}".strip() + unstated
+        return f"{_describe_range(self.field)} {self.field.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Form:
         bundle: What answers.
         route: The route.
         texts: What was written for a field, by its name; nothing for the others.
+        unstated: The fields that were marked as not stated.
         problems: What is wrong, by the name of the field or of the group.
         missing: The fields without which there is no answer.
     """
@@ -93,6 +94,7 @@ class Form:
     bundle: ScoringBundle
     route: Route
     texts: Mapping[str, str] = attribute(default_factory=dict)
+    unstated: Collection[str] = ()
     problems: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
     missing: Sequence[Field] = ()
 
@@ -128,12 +130,18 @@ class Form:
             sources = _list_sources(field, codebook)
             follows_from = listing(lower_first(codebook[name].label) for name in sources)
         needed = [NEEDED] if field in self.missing else self.problems.get(field.name, ())
-        return Question(field, follows_from, self.texts.get(field.name, ""), needed)
+        is_unstated = field.name in self.unstated
+        return Question(field, follows_from, self.texts.get(field.name, ""), is_unstated, needed)
 
 
 def list_fields(route: Route, codebook: Codebook) -> list[Field]:
     """List the fields that a route needs to know, in the order of the codebook."""
     return [field for field in codebook.fields if field.name in route.inputs.fields]
+
+
+def has_mark(field: Field) -> bool:
+    """Whether a number can be marked as not stated; among labels of codes, that is one of them."""
+    return not field.codes and field.blank_code is not None
 
 
 def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form:
@@ -150,12 +158,15 @@ def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form
     )
 
 
-def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> tuple[Form, Scores]:
+def read_form(
+    texts: Mapping[str, str], unstated: Collection[str], bundle: ScoringBundle, route: Route
+) -> tuple[Form, Scores]:
     """Score the household that a form tells of, or say what is wrong.
 
     Args:
         texts: What was written, by the name of the field, for fields that were asked; empty means
             not known.
+        unstated: Names of fields that have a mark for not stated, and were marked.
         bundle: What answers.
         route: What was asked. Where the form is filled in part only, another may answer.
 
@@ -165,18 +176,21 @@ def read_form(texts: Mapping[str, str], bundle: ScoringBundle, route: Route) -> 
     """
     codebook = bundle.codebook
     written = {name: text.strip() for name, text in texts.items() if text.strip()}
-    record = {name: _read(text, codebook.field(name)) for name, text in written.items()}
+    record = {
+        **{name: codebook.field(name).not_stated for name in unstated},  # None where it has no code
+        **{name: _read(text, codebook.field(name)) for name, text in written.items()},
+    }
     reading = bundle.reader.read_records([record])
     if not reading.refused and (implied := _work_out(reading.households, record, route)):
         written |= {name: _write(value, codebook.field(name)) for name, value in implied.items()}
         reading = bundle.reader.read_records([{**record, **implied}])
     scores = score_households(bundle, reading.households)
-    problems, missing = {}, []
+    problems, missing = {name: [BOTH] for name in unstated if name in written}, []
     if reading.refused:
-        problems = _sort_problems(reading.refused[0], written, route, bundle)
+        problems |= _sort_problems(reading.refused[0], written, route, bundle)
     elif scores.routes[0] == NOBODY:
         missing = _find_missing(reading.households, route)
-    return Form(bundle, route, written, problems, missing), scores
+    return Form(bundle, route, written, unstated, problems, missing), scores
 
 
 def _describe_range(field: Field) -> str:
@@ -249,6 +263,7 @@ def _sort_problems(
 
 def _use_labels(advice: str, codebook: Codebook) -> str:
     """The advice of the reader, which calls fields by name, in the words of the form."""
+    advice = advice.removesuffix(", not as text")  # which all that is written in a form is
     for field in codebook.fields:
         advice = advice.replace(repr(field.name), f"“{field.label}”")
     return advice

@@ -22,11 +22,18 @@ from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Route
 from customer_segmentation.service.context import count_scores, require_model
-from customer_segmentation.service.forms import Form, list_fields, read_form, write_example
+from customer_segmentation.service.forms import (
+    Form,
+    has_mark,
+    list_fields,
+    read_form,
+    write_example,
+)
 from customer_segmentation.service.page_answers import describe_answer, tell_accuracy, tell_evidence
 from customer_segmentation.service.uploads import score_file, tabulate_examples, tabulate_file
 
-KNOWN, EXAMPLE, FILE = "known", "example", "file"  # what the pages ask for besides fields
+# What the pages ask for besides fields.
+KNOWN, EXAMPLE, UNSTATED, FILE = "known", "example", "unstated", "file"
 NAME_SHOWN = 60  # characters of a file's name, which may be anything
 
 HEADINGS = {
@@ -69,6 +76,7 @@ def offer_words() -> dict[str, Any]:
     """What the templates say beyond what a view gives them."""
     functions = (
         describe_expected,
+        has_mark,
         list_fields,
         lower_first,
         tell_accuracy,
@@ -108,7 +116,8 @@ def answer_household() -> Response:
     """Answer the form of a household, or show it again with what is wrong."""
     bundle = require_model().bundle
     route = _find_route(request.form.get(KNOWN, ""), bundle)
-    form, scores = read_form(_take_texts(request.form, route), bundle, route)
+    texts, unstated = _take_answers(request.form, route, bundle)
+    form, scores = read_form(texts, unstated, bundle, route)
     count_scores(scores, 1)
     if form.is_wrong:
         return _show("household.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
@@ -162,15 +171,22 @@ def _find_route(name: str, bundle: ScoringBundle) -> Route:
     raise NotFound("The model does not answer from this. Choose again what is known.")
 
 
-def _take_texts(sent: MultiDict[str, str], route: Route) -> dict[str, str]:
-    """What was written in the fields of a form; one that was not shown is not read.
+def _take_answers(
+    sent: MultiDict[str, str], route: Route, bundle: ScoringBundle
+) -> tuple[dict[str, str], list[str]]:
+    """What was written in the fields of a form, and which of them were marked as not stated.
 
     Raises:
         BadRequest: The form holds something that was not asked, or an answer twice.
     """
-    texts = {name: values for name, values in sent.lists() if name != KNOWN}
-    if not texts.keys() <= set(route.inputs.fields) or any(
-        len(each) > 1 for each in texts.values()
-    ):
+    asked = list_fields(route, bundle.codebook)
+    texts = {name: values for name, values in sent.lists() if name not in (KNOWN, UNSTATED)}
+    unstated = sent.getlist(UNSTATED)
+    is_own = (
+        texts.keys() <= {field.name for field in asked}
+        and set(unstated) <= {field.name for field in asked if has_mark(field)}
+        and all(len(values) == 1 for values in texts.values())
+    )
+    if not is_own:
         raise BadRequest(OTHER_FORM)
-    return {name: value for name, (value,) in texts.items()}
+    return {name: value for name, (value,) in texts.items()}, unstated

@@ -17,7 +17,7 @@ class ServiceParameters(Configured):
         threads: Number of requests that are answered at the same time; others wait.
         connections: Most connections that are open at the same time; others wait to be accepted.
         idle_seconds: A connection on which nothing happens is closed after that many seconds.
-        request_seconds: A request that has not come whole so many seconds after its first byte is cut.
+        request_seconds: A request is cut that many seconds after its first byte if it is not whole.
         reload_seconds: Seconds between two looks at the manifest of the model.
         drain_seconds: Seconds that requests in flight have when the service is told to stop.
         trusted_hosts: Names, without a port, by which clients may call the service; this machine's
