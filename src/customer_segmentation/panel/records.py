@@ -110,16 +110,20 @@ class RecordReader:
                 unread[number] = problems
         values = np.array(rows).reshape(len(records), len(self._names))
         unstated = values == _UNSTATED
-        values[unstated] = np.nan
+        if unstated.any():
+            values[unstated] = np.nan
         kept = self.rules.accept(values.T)
-        kept[list(unread)] = False
+        if unread:
+            kept[list(unread)] = False
         refused = {}
         for number in np.flatnonzero(~kept).tolist():
             broken = find_problems(Sheet(values[[number]].T, [number], self._names), self.rules)
             refused[number] = [*unread.get(number, []), *broken]
-        told = np.ascontiguousarray((values[kept] if refused else values).T)
-        households = self._set_aside_unstated(told)
-        households.known[unstated[kept].T] = True
+        if refused:
+            values, unstated = values[kept], unstated[kept]
+        households = self._set_aside_unstated(np.ascontiguousarray(values.T))
+        if unstated.any():
+            households.known[unstated.T] = True
         return Reading(households, np.flatnonzero(kept).tolist(), refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:

@@ -56,6 +56,16 @@ class Implied(NamedTuple):
     off: Flags
 
 
+class _Keepers(NamedTuple):
+    """The fields that keep an identity: positions, limits and tolerances, one of each a row."""
+
+    fields: list[Field]
+    at: npt.NDArray[np.intp]
+    lowest: Floats
+    highest: Floats
+    tolerances: Floats
+
+
 class Rules:
     """What the codebook asks of numbers, looked up once.
 
@@ -131,12 +141,10 @@ class Rules:
         columns = {name: values[at] for name, at in self._sources.items()}
         computed = [factor * each.compute(columns) for _, factor, each in self._identities]
         expected = np.array(computed).reshape(len(computed), values.shape[1])
-        at, tolerances = self._implied, self._slack
+        fields, at, lowest, highest, tolerances = self._keepers
         rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
-        low, high = self._lowest[at] - rounding, self._highest[at] + rounding
-        impossible = (expected < low) | (expected > high)
+        impossible = (expected < lowest - rounding) | (expected > highest + rounding)
         off = impossible | (np.abs(values[at] - expected) > tolerances + rounding)
-        fields = [field for field, _, _ in self._identities]
         return [Implied(*each) for each in zip(fields, expected, impossible, off, strict=True)]
 
     def erase_unstated(self, values: Floats) -> Floats:
@@ -174,14 +182,12 @@ class Rules:
         return {name: self.position[name] for name in names}
 
     @cached_property
-    def _implied(self) -> list[int]:
-        """The positions of the fields that keep an identity."""
-        return [self.position[field.name] for field, _, _ in self._identities]
-
-    @cached_property
-    def _slack(self) -> Floats:
-        kept = [field.identity for field, _, _ in self._identities]
-        return np.array([[each.tolerance if each else 0.0] for each in kept]).reshape(-1, 1)
+    def _keepers(self) -> _Keepers:
+        fields = [field for field, _, _ in self._identities]
+        at = np.array([self.position[field.name] for field in fields], dtype=np.intp)
+        tolerances = [[field.identity.tolerance if field.identity else 0.0] for field in fields]
+        column = np.array(tolerances).reshape(-1, 1)
+        return _Keepers(fields, at, self._lowest[at], self._highest[at], column)
 
     @cached_property
     def _unstated(self) -> Floats:
