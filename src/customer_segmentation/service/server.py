@@ -203,7 +203,7 @@ def _create_server(
         "cleanup_interval": min(parameters.idle_seconds, 10),
         "max_request_header_size": parameters.header_bytes,
         "max_request_body_size": most,
-        "inbuf_overflow": most + 1,  # beyond, bodies would be put on the disk
+        "inbuf_overflow": 2 * most,  # beyond, bodies would be put on the disk, refused ones too
         "outbuf_overflow": ANSWER_BYTES,
         "outbuf_high_watermark": ANSWER_BYTES,
         "ident": None,
