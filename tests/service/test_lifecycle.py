@@ -287,7 +287,7 @@ MALFORMED = {
         400,
     ),
     "a coding of the new in the old": (
-        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        write_head("Transfer-Encoding: chunked").replace(b"1.1", b"1.0"),
         400,
     ),
     "a host that is none": (b"GET http://[script]/ HTTP/1.1\r\n\r\n", 400),
