@@ -119,8 +119,8 @@ def _describe_answer(bundle: ScoringBundle) -> dict[str, Schema]:
         "probabilities": {**shares, "description": "Of each segment; they add up to 1."},
         "conformal_set": {
             **_list_of(segment),
-            "description": "The segments that cannot be ruled out; /model tells how often it holds "
-            "the right one.",
+            "description": "The likeliest segment and all that cannot be ruled out; /model tells "
+            "how often it holds the right one.",
         },
         bundle.codebook.column(Role.THIN_RECORD): {
             "type": ["boolean", "null"],
