@@ -366,3 +366,25 @@ def test_other_samples_are_told_one_by_one():
     halves = specifications.tell_samples(table)[-1]
     assert halves.startswith("Split halves: 7% of the households change segment")
     assert halves.endswith("adjusted Rand index 0.85; Mean of both directions.")
+
+
+def test_the_brief_verdict_joins_steadiness_with_separation(candidates):
+    table = candidates.assign(verdict="reproducible", silhouette=0.3)
+    assert evidence.judge_in_brief(table) == (
+        "The 3 segments are reproducible, not natural; the structure is weak and could be "
+        "artificial."
+    )
+    assert evidence.explain_verdict(table).startswith("They come back in new samples, but")
+    assert evidence.judge_in_brief(table.assign(verdict="", silhouette=0.1)) == (
+        "The 3 segments are not compared with simulated households; no substantial structure has "
+        "been found."
+    )
+
+
+def test_weights_are_told_where_there_are_any():
+    table = tables.segment_stability()
+    assert membership.tell_weights(table).startswith("The panel carries no weights")
+    told = membership.tell_weights(table.assign(share=0.25, weighted_share=[0.1, 0.3, 0.6]))
+    first, *_ = table["segment"]
+    assert told.startswith(f"With the households’ weights: {first} 10% instead of 25%, ")
+    assert told.endswith(" 60% instead of 25%.")

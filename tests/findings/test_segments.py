@@ -7,9 +7,8 @@ import re
 import pandas as pd
 import pytest
 
-from customer_segmentation.findings import segments
+from customer_segmentation.findings import personas, segments
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.segments.personas import Criterion, Naming, Persona
 
 
 def sizes(counts: dict[str, int], thin: int = 0) -> pd.DataFrame:
@@ -115,18 +114,10 @@ def test_what_lies_between_bounds_is_a_range_and_ranked_where_they_do_not_cross(
     assert ("70% to 80% of volume" in title) is clear
 
 
-def test_bounds_that_meet_those_of_the_total_set_nobody_apart(codebook):
-    table = loyalty(codebook, {"A": 0.7, "B": 0.1}, {"A": 0.8, "B": 0.45})
-    name = between(codebook)
-    (fact,) = segments.set_apart(table, "A", [name], codebook, 3)
-    assert (fact.value, fact.total, fact.higher) == ("70% to 80% of volume", "40% to 50%", True)
-    assert segments.set_apart(table, "B", [name], codebook, 3) == []
-
-
 def test_a_difference_inside_the_noise_sets_nobody_apart(codebook):
     rate = codebook.column(Role.REPEAT_RATE)
     table = profiles(rate, {"A": 0.55}, 0.5, error=0.06)
-    assert segments.set_apart(table, "A", [rate], codebook, 3) == []
+    assert personas.set_apart(table, "A", [rate], codebook, 3) == []
     assert segments.find_largest_gap(table, [rate], codebook).startswith("No share differs")
 
 
@@ -152,84 +143,3 @@ def test_equal_amounts_do_not_differ(codebook):
     other = profiles(value, {"A": 5.0, "B": 15.0}, 10.0)
     text = segments.compare_amounts(other, [value], codebook)
     assert "clearly highest for B; index 50 to 150" in text
-
-
-def test_what_sets_a_segment_apart_is_ranked_by_standard_deviations(codebook):
-    low, rate = codebook.column(Role.LOYALTY_LOW), codebook.column(Role.REPEAT_RATE)
-    table = pd.concat([profiles(low, {"A": 0.6}, 0.5), profiles(rate, {"A": 0.1}, 0.5)])
-    facts = segments.set_apart(table, "A", [low, rate], codebook, 2)
-    assert [fact.label for fact in facts] == ["Repeat rate", "Largest share (low)"]
-    assert [fact.higher for fact in facts] == [False, True]
-    assert (facts[0].value, facts[0].total) == ("10% of purchases", "50%")
-
-
-def _persona(name: str, criterion: Criterion) -> Persona:
-    """One criterion shows the sentence more plainly than the two that a file must have."""
-    return Persona.model_construct(name=name, signature=(criterion,))
-
-
-def naming(codebook, foremost: bool = False) -> Naming:
-    rate, promotion = codebook.column(Role.REPEAT_RATE), codebook.column(Role.PROMOTION_SHARE)
-    one = Criterion(variable=rate, level="low", minimum=0.1, foremost=foremost)
-    other = Criterion(variable=promotion, level="high", minimum=0.1)
-    return Naming.model_construct(
-        personas=(_persona("A", one), _persona("B", other)),
-        minimum_margin=0,
-        when_unmatched="number",
-    )
-
-
-def rivals(codebook, rates: dict[str, float], error: float = 0.0) -> pd.DataFrame:
-    rate, promotion = codebook.column(Role.REPEAT_RATE), codebook.column(Role.PROMOTION_SHARE)
-    promotions = {"A": 0.1, "B": 0.9}
-    return pd.concat(
-        [profiles(rate, rates, 0.5, error=error), profiles(promotion, promotions, 0.5)]
-    )
-
-
-def test_a_rule_is_told_in_words(codebook):
-    table = rivals(codebook, {"A": 0.3, "B": 0.6})
-    told = segments.explain_rule("A", table, naming(codebook, foremost=True), codebook)
-    assert told.endswith(
-        "repeat rate at least 0.1 standard deviations below the total, below every other segment."
-    )
-
-
-def test_others_that_meet_a_rule_are_named_with_what_parts_them(codebook):
-    table = rivals(codebook, {"A": 0.3, "B": 0.2})
-    told = segments.explain_rule("A", table, naming(codebook), codebook)
-    assert "This rule also fits B, even further in repeat rate (20% against 30%);" in told
-    assert told.endswith("What parts the two most: bought on promotion (90% against 10%).")
-    assert "also fits" not in segments.explain_rule("B", table, naming(codebook), codebook)
-
-
-@pytest.mark.parametrize(("rate_of_b", "error"), [(0.35, 0.0), (0.2, 0.06)])
-def test_a_rival_goes_further_only_where_that_is_clear(codebook, rate_of_b, error):
-    table = rivals(codebook, {"A": 0.3, "B": rate_of_b}, error)
-    told = segments.explain_rule("A", table, naming(codebook), codebook)
-    assert "This rule also fits B; names go by" in told
-
-
-def test_nobody_else_is_named_who_breaks_the_rule(codebook):
-    table = rivals(codebook, {"A": 0.3, "B": 0.45})
-    assert "also fits" not in segments.explain_rule("A", table, naming(codebook), codebook)
-    foremost = naming(codebook, foremost=True)
-    close = rivals(codebook, {"A": 0.2, "B": 0.3})
-    assert "also fits" not in segments.explain_rule("A", close, foremost, codebook)
-
-
-@pytest.mark.parametrize(
-    ("names", "personas", "reason"),
-    [
-        (["1", "2", "3"], 2, "there are 3 segments, but 2 personas."),
-        (["1", "2"], 2, "the segments do not show the personas' signatures clearly enough."),
-        (["1", "2"], 0, "no persona is defined."),
-    ],
-)
-def test_a_numbered_segment_says_why(codebook, names, personas, reason):
-    rate = codebook.column(Role.REPEAT_RATE)
-    table = profiles(rate, dict.fromkeys(names, 0.5), 0.5)
-    given = naming(codebook)
-    given = given.model_copy(update={"personas": given.personas[:personas]})
-    text = segments.explain_rule("1", table, given, codebook)
-    assert text == f"Numbered by size: {reason}"

@@ -161,3 +161,15 @@ def test_only_steps_that_are_there_are_explained(segmenter, model, told):
     text = source_study.explain_steps(segmenter=segmenter, study_model=model, protocol="folds")
     assert text.startswith(told)
     assert text.endswith("the whole procedure by folds.")
+
+
+def test_published_figures_stand_below_ours_of_the_same_claim_the_least_informed_first():
+    claims = ["assignment", "overlap", "prediction"]
+    steps = pd.DataFrame({"step": ["a", "b", "c"], "claim": claims, "accuracy": [0.9, 0.8, 0.6]})
+    published = pd.DataFrame(
+        {"step": ["theirs", "later"], "claim": ["overlap", "prediction"], "accuracy": [0.89, 0.57]}
+    )
+    table = source_study.explain_numbers(steps, published)
+    assert list(table["step"]) == ["c", "later", "b", "theirs", "a"]
+    assert list(table["meaning"].str.contains("sees no purchase")) == [True, True, *[False] * 3]
+    assert list(source_study.explain_numbers(steps, published.head(0))["step"]) == ["c", "b", "a"]

@@ -45,6 +45,20 @@ class ClaimStyle(Configured):
     marker: Literal["o", "s", "D", "d", "^", "v", "P", "X", "*"]
 
 
+class LaterFigure(Configured):
+    """What the author of a published study reached later, from other columns.
+
+    Attributes:
+        information_set: The information set of ours that holds those columns.
+        accuracy: Share of the households typed correctly.
+        majority: Share that always naming the largest segment types correctly.
+    """
+
+    information_set: str
+    accuracy: float = Field(ge=0, le=1)
+    majority: float = Field(ge=0, le=1)
+
+
 class PublishedClaim(Configured):
     """What a published study says of its classifiers, to be set beside what they reach.
 
@@ -52,11 +66,13 @@ class PublishedClaim(Configured):
         accuracy: Share of the households that its best model types correctly.
         precision: Share of those it gives a segment that belong there, by name of the segment.
         strongest_fields: The fields that are said to move its model most; groups may stand here.
+        later: What its author reached later; None where nothing is known of it.
     """
 
     accuracy: float = Field(ge=0, le=1)
     precision: dict[str, Annotated[float, Field(ge=0, le=1)]]
     strongest_fields: tuple[str, ...] = Field(min_length=1)
+    later: LaterFigure | None
 
 
 class ReportingParameters(Configured):
@@ -67,6 +83,7 @@ class ReportingParameters(Configured):
             an environment of its own null takes an entry of the base away.
         other_colours: Colours of segments that have no entry there, by position; numbered segments
             and other panels use them.
+        offers: What to propose to a segment, by its name: one sentence for its card.
         claims: The mark of each claim, from the weakest evidence to the strongest.
         labels: Names for people of models, information sets, protocols and scores; a name without
             an entry is shown with spaces for its underscores.
@@ -95,6 +112,7 @@ class ReportingParameters(Configured):
 
     segment_colours: dict[str, Colour]
     other_colours: tuple[Colour, ...] = Field(min_length=1)
+    offers: dict[str, str]
     claims: dict[Claim, ClaimStyle] = Field(min_length=len(Claim))
     labels: dict[str, str]
     fonts: tuple[str, ...] = Field(min_length=1)

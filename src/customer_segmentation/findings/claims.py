@@ -33,6 +33,21 @@ from customer_segmentation.typing_tool.audit import Claim
 from customer_segmentation.typing_tool.estimators import MAJORITY, NEAREST_CENTROID, PROCEDURE
 
 CLAIMS = [claim.value for claim in Claim]
+# What a figure of each claim is worth.
+MEANINGS = {
+    Claim.ASSIGNMENT.value: (
+        "The classifier sees everything that made the segments. It copies a rule we already have: "
+        "its accuracy is circular and says nothing about prediction."
+    ),
+    Claim.OVERLAP.value: (
+        "It sees some, not all, of what made the segments, or other columns of that record. Part "
+        "of the answer is in the question."
+    ),
+    Claim.PREDICTION.value: (
+        "It sees no purchase at all. Only this tells how well the segment of an unknown household "
+        "can be guessed, provided it makes enough transactions to be eligible."
+    ),
+}
 BETTER, WORSE, OPEN = "better than", "worse than", "not told apart from"
 
 

@@ -10,6 +10,7 @@ from customer_segmentation.findings.wording import (
     listing,
     percent,
     two_decimals,
+    upper_first,
     whole,
 )
 from customer_segmentation.segments.choice import (
@@ -24,15 +25,24 @@ from customer_segmentation.segments.nulls import COPULA, PERMUTED
 # the bootstrap, for the three words.
 VERDICTS = {
     NATURAL: (
-        "natural: steadier and further apart than segments of simulated households that have the "
-        "same distributions and correlations but no segments"
+        "natural",
+        (
+            "they are steadier and further apart than segments of simulated households that have "
+            "the same distributions and correlations but no segments"
+        ),
     ),
     REPRODUCIBLE: (
-        "reproducible, not natural: they come back in new samples, but simulated households "
-        "without segments show them as clearly in steadiness, separation or both"
+        "reproducible, not natural",
+        (
+            "they come back in new samples, but simulated households without segments show them "
+            "as clearly in steadiness, separation or both"
+        ),
     ),
-    CONSTRUCTIVE: "constructive: a way to sort households that does not come back reliably",
-    "": "not compared with simulated households, so that only their steadiness is known",
+    CONSTRUCTIVE: (
+        "constructive",
+        "they are a way to sort households that does not come back reliably",
+    ),
+    "": ("not compared with simulated households", "only their steadiness is known"),
 }
 # Kaufman and Rousseeuw (1990), Finding Groups in Data, chapter 2, table 4.
 SILHOUETTE_WORDS = (
@@ -58,7 +68,32 @@ def judge_verdict(candidates: pd.DataFrame) -> str:
         One sentence.
     """
     row = chosen_candidate(candidates)
-    return f"The {row['k']} segments are {VERDICTS[row['verdict']]}."
+    return f"The {row['k']} segments are {': '.join(VERDICTS[row['verdict']])}."
+
+
+def judge_in_brief(candidates: pd.DataFrame) -> str:
+    """Join the verdict on the chosen segments with the word for how far apart they lie.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+
+    Returns:
+        One sentence.
+    """
+    row = chosen_candidate(candidates)
+    return f"The {row['k']} segments are {VERDICTS[row['verdict']][0]}; {_word_silhouette(row)}."
+
+
+def explain_verdict(candidates: pd.DataFrame) -> str:
+    """Say what the verdict on the chosen segments means.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+
+    Returns:
+        One sentence.
+    """
+    return f"{upper_first(VERDICTS[chosen_candidate(candidates)['verdict']][1])}."
 
 
 def explain_steadiness(candidates: pd.DataFrame, reproducible_from: float) -> str:
@@ -116,12 +151,15 @@ def explain_nulls(candidates: pd.DataFrame) -> str:
 def judge_separation(candidates: pd.DataFrame) -> str:
     """Say how far apart the chosen segments lie, in the words of Kaufman and Rousseeuw (1990)."""
     row = chosen_candidate(candidates)
-    shown = two_decimals(row["silhouette"])
-    words = next(text for least, text in SILHOUETTE_WORDS if float(shown) >= least)
     return (
         f"Kaufman and Rousseeuw's words for the average silhouette of these {row['k']} segments, "
-        f"{shown}: {words}"
+        f"{two_decimals(row['silhouette'])}: {_word_silhouette(row)}"
     )
+
+
+def _word_silhouette(row: pd.Series) -> str:
+    shown = float(two_decimals(row["silhouette"]))
+    return next(text for least, text in SILHOUETTE_WORDS if shown >= least)
 
 
 def explain_rule(candidates: pd.DataFrame, finalists: int) -> str:

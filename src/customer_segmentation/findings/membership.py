@@ -7,7 +7,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.findings.stability import name_extremes
-from customer_segmentation.findings.wording import counted, percent, sample, two_decimals, whole
+from customer_segmentation.findings.wording import (
+    counted,
+    listing,
+    percent,
+    sample,
+    two_decimals,
+    whole,
+)
 from customer_segmentation.segments.positions import AXES, OUTER
 
 STEADY, UNSTEADY = 0.9, 0.5  # agreement with bootstrap solutions
@@ -29,6 +36,28 @@ def judge_sizes(stability: pd.DataFrame, stratum: str) -> str:
         f"to {percent(row['share_high'])} by the 95% interval, {percent(row['mix_low'])} to "
         f"{percent(row['mix_high'])} over all mixes of {stratum}; {sample(stability['size'].sum())}"
     )
+
+
+def tell_weights(stability: pd.DataFrame) -> str:
+    """Say how large the segments are once the households are weighted, where weights exist.
+
+    Args:
+        stability: `segment_stability`; one row per segment, weighted_share missing without weights.
+
+    Returns:
+        One sentence.
+    """
+    weighted = stability.dropna(subset="weighted_share")
+    if weighted.empty:
+        return (
+            "The panel carries no weights, so no share can be projected to a population; what "
+            "stands instead is the range of each share over all mixes of the sampling strata."
+        )
+    told = listing(
+        f"{row['segment']} {percent(row['weighted_share'])} instead of {percent(row['share'])}"
+        for row in weighted.to_dict("records")
+    )
+    return f"With the households’ weights: {told}."
 
 
 def summarise_similarities(similarities: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
-from customer_segmentation.findings.claims import CLAIMS
+from customer_segmentation.findings.claims import CLAIMS, MEANINGS
 from customer_segmentation.findings.wording import (
     Row,
     counted,
@@ -194,6 +194,25 @@ def build_ladder(
     order = steps["claim"].map(CLAIMS.index)
     ordered = steps.assign(order=order).sort_values(["order", "accuracy"], ascending=[True, False])
     return ordered[LADDER].reset_index(drop=True)
+
+
+def explain_numbers(steps: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the accuracies, ours and the published ones, beside what each of them means.
+
+    Args:
+        steps: What `build_ladder` returned.
+        published: Published figures in the same columns, without intervals; or none.
+
+    Returns:
+        The rows of both, from the least informed to the best, each published figure after the
+        steps of its claim, with the column meaning.
+    """
+    ours = steps.iloc[::-1]
+    rows = pd.concat([part for part in (ours, published) if len(part)], ignore_index=True)
+    order = -rows["claim"].map(CLAIMS.index)
+    rows = rows.assign(order=order, meaning=rows["claim"].map(MEANINGS))
+    ordered = rows.sort_values("order", kind="stable").reset_index(drop=True)
+    return ordered.drop(columns="order")
 
 
 def explain_steps(*, segmenter: bool, study_model: str, protocol: str) -> str:

@@ -7,15 +7,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from customer_segmentation import __version__
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.exhibits import Section
+from customer_segmentation.findings.personas import introduce
 from customer_segmentation.findings.wording import upper_first
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 COLOURS = 256
+HEADINGS_ABOVE = 2  # the page's title and the section's
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -24,6 +28,7 @@ def render_report(
     segmentation: SegmentationParameters,
     modelling: ModellingParameters,
     reporting: ReportingParameters,
+    model_card: str,
     **parts: Any,
 ) -> str:
     """Render the report: one HTML page that holds its style, pictures and tables.
@@ -33,6 +38,7 @@ def render_report(
         segmentation: Settings that the method section prints.
         modelling: Likewise.
         reporting: Names, colours and marks.
+        model_card: The model card, in Markdown; it becomes a section of the page.
         **parts: The sections, and the figures as the bytes of PNG files, by the names under which
             the template places them.
 
@@ -45,6 +51,7 @@ def render_report(
         segmentation=segmentation,
         modelling=modelling,
         reporting=reporting,
+        model_card=model_card,
         **parts,
     )
 
@@ -91,8 +98,25 @@ def _render(template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"embedded": _embed, "upper_first": upper_first}
+    environment.filters |= {
+        "embedded": _embed,
+        "introduced": introduce,
+        "rendered": _render_markdown,
+        "upper_first": upper_first,
+    }
     return environment.get_template(template).render(version=__version__, **content)
+
+
+def _render_markdown(text: str) -> Markup:
+    """A document as part of a section: its first heading stands below the section's own."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{int(token.tag[1]) + HEADINGS_ABOVE}"
+    return Markup(reader.renderer.render(tokens, reader.options, {}))  # noqa: S704
 
 
 def _embed(picture: bytes) -> str:

@@ -16,6 +16,7 @@ PARAMETERS = {
 SECTIONS: dict[str, Callable[..., Any]] = {
     "summary": sections.segments.write_summary,
     "personas": sections.segments.write_personas,
+    "people": sections.demographics.write_people,
     "behaviour": sections.segments.write_behaviour,
     "demographics": sections.demographics.write_demographics,
     "evidence": sections.evidence.write_evidence,
@@ -82,8 +83,8 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
 
     ```
     tables of the other pipelines ──> sections ──> figures ──> segmentation_report
-                                         ├─────────────────────────┘
-                                         └──> model_card
+                                         │                         │
+                                         └──> model_card ──────────┘
     ```
 
     Args:
@@ -95,7 +96,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     parts = SECTIONS | FIGURES
     rendering = node(
         nodes.render_report,
-        inputs=PARAMETERS | {part: part for part in parts},
+        inputs=PARAMETERS | {part: part for part in ("model_card", *parts)},
         outputs="segmentation_report",
         name="render_report",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings import demographics, segments
+from customer_segmentation.findings import demographics, personas, segments
 from customer_segmentation.findings.exhibits import Chart, Section, print_table
 from customer_segmentation.findings.wording import percent, two_decimals
 from customer_segmentation.panel.codebook import Codebook
@@ -58,6 +58,31 @@ def write_demographics(
         },
         tables={"shown": shown},
     )
+
+
+def write_people(
+    segment_descriptors: pd.DataFrame,
+    segment_demographics: pd.DataFrame,
+    segment_profiles: pd.DataFrame,
+    codebook: Codebook,
+) -> dict[str, list[personas.Fact]]:
+    """Write who the households of each segment are, as far as the data say.
+
+    Args:
+        segment_descriptors: One row per descriptor and subset.
+        segment_demographics: One row per segment, descriptor and code.
+        segment_profiles: One row per segment and variable, for descriptors that are counts.
+        codebook: Names of descriptors.
+
+    Returns:
+        What sets a segment apart, by segment; possibly nothing.
+    """
+    return {
+        name: personas.describe_people(
+            name, segment_descriptors, segment_demographics, segment_profiles, codebook
+        )
+        for name in segment_profiles["segment"].unique()
+    }
 
 
 def _print_descriptors(descriptors: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:

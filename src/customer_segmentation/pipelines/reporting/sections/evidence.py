@@ -119,6 +119,7 @@ def write_stability(
     ordered = _order(segment_stability, reporting)
     stratum = lower_first(codebook[codebook.column(Role.STRATUM)].label)
     return Section(
+        sentences={"weights": membership.tell_weights(ordered)},
         charts={
             "segment_sizes": Chart(
                 membership.judge_sizes(segment_stability, stratum), _print_sizes(ordered)
@@ -131,7 +132,7 @@ def write_stability(
                 stability.follow_segments(segment_paths, segment_flows),
                 _print_flows(segment_paths, segment_flows),
             ),
-        }
+        },
     )
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings import claims, evidence, segments
+from customer_segmentation.findings import (
+    advice,
+    campaign,
+    claims,
+    evidence,
+    membership,
+    personas,
+    segments,
+)
 from customer_segmentation.findings.exhibits import (
     Chart,
     Section,
@@ -15,33 +23,43 @@ from customer_segmentation.findings.exhibits import (
 from customer_segmentation.findings.wording import percent, sample, whole
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 
 def write_summary(
     segment_sizes: pd.DataFrame,
     segmentation_candidates: pd.DataFrame,
     classifier_metrics: pd.DataFrame,
+    campaign_gains: pd.DataFrame,
     segmentation: SegmentationParameters,
+    modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write the headline: what the segments are, how steady, what the model figures are worth.
+    """Write the headline: the segments, how steady they are, what models reach, what to do.
 
     Args:
         segment_sizes: One row per segment.
         segmentation_candidates: One row per specification and number of segments.
         classifier_metrics: One row per information set, model and protocol.
+        campaign_gains: One row per information set and depth.
         segmentation: What counts as reproducible.
-        reporting: Names, order and the protocol.
+        modelling: What is known of the households on the mailing list.
+        reporting: Names, order, the protocol and the depth that is quoted.
 
     Returns:
         The section; its tables hold the numbers of its bars, sizes and accuracies.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     ordered = segment_sizes.set_index("segment").loc[reporting.order(segment_sizes["segment"])]
+    quoted = campaign.find_depth(campaign_gains, reporting.campaign_depth)
+    mailed = quoted[quoted["information_set"] == modelling.campaign.information_set]
+    labels = reporting.labels
     return Section(
         sentences={
             "sizes": segments.summarise_sizes(segment_sizes),
             "thin": segments.count_thin_records(segment_sizes),
+            "brief": evidence.judge_in_brief(segmentation_candidates),
+            "meaning": evidence.explain_verdict(segmentation_candidates),
             "verdict": evidence.judge_verdict(segmentation_candidates),
             "steadiness": evidence.explain_steadiness(
                 segmentation_candidates, segmentation.choice.reproducible_from
@@ -49,40 +67,60 @@ def write_summary(
             "separation": f"{evidence.judge_separation(segmentation_candidates)}.",
             "claims": claims.judge_claims(headline),
         },
+        lists={
+            "advice": [
+                advice.advise_on_use(segmentation_candidates),
+                advice.advise_on_known(segment_sizes),
+                *(advice.advise_on_mailing(row, labels) for row in mailed.to_dict("records")),
+                *advice.advise_on_questions(headline, labels),
+                advice.advise_on_quoting(headline),
+            ]
+        },
         tables={"sizes": ordered.reset_index(), "accuracies": headline},
     )
 
 
 def write_personas(
     segment_sizes: pd.DataFrame,
+    segment_stability: pd.DataFrame,
     segment_profiles: pd.DataFrame,
+    household_segments: pd.DataFrame,
     codebook: Codebook,
     segmentation: SegmentationParameters,
     reporting: ReportingParameters,
-) -> list[segments.Card]:
-    """Write a card per segment: its size, what sets it apart and the rule that named it.
+) -> list[personas.Card]:
+    """Write a card per segment: its size, what sets it apart, and how sure that is.
 
     Args:
         segment_sizes: One row per segment.
+        segment_stability: One row per segment: intervals of sizes, SLSw.
         segment_profiles: One row per segment and variable.
+        household_segments: One row per household: segment, thin-record flag, agreement, second.
         codebook: The panel's codebook.
         segmentation: The personas and their signatures.
-        reporting: Order and which variables a card may name.
+        reporting: Order, which variables a card may name, and what to propose.
 
     Returns:
         One card per segment, in the order in which segments are shown.
     """
     variables = codebook.expand(reporting.card_variables)
-    number = reporting.facts_on_card
-    sizes = segment_sizes.set_index("segment").to_dict("index")
+    assigned = household_segments[~household_segments[codebook.column(Role.THIN_RECORD)]]
+    agreement = membership.summarise_agreement(assigned)
+    tables = segment_sizes, segment_stability, agreement
+    sizes, steady, agreed = (table.set_index("segment").to_dict("index") for table in tables)
     return [
-        segments.Card(
+        personas.Card(
             segment=name,
             households=whole(sizes[name]["households"]),
             share=percent(sizes[name]["share"]),
+            interval=personas.print_interval(steady[name]),
             thin=whole(sizes[name]["thin_households"]),
-            facts=segments.set_apart(segment_profiles, name, variables, codebook, number),
-            rule=segments.explain_rule(name, segment_profiles, segmentation.naming, codebook),
+            facts=personas.set_apart(
+                segment_profiles, name, variables, codebook, reporting.facts_on_card
+            ),
+            offer=reporting.offers.get(name, ""),
+            certainty=personas.judge_certainty(steady[name], agreed[name]),
+            rule=personas.explain_rule(name, segment_profiles, segmentation.naming, codebook),
         )
         for name in reporting.order(segment_sizes["segment"])
     ]

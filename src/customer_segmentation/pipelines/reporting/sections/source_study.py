@@ -7,7 +7,13 @@ import pandas as pd
 from customer_segmentation.figures.style import PublishedClaim, ReportingParameters
 from customer_segmentation.findings import claims, comparisons, source_study
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
-from customer_segmentation.findings.wording import percent, percent_1, three_decimals, whole
+from customer_segmentation.findings.wording import (
+    lower_first,
+    percent,
+    percent_1,
+    three_decimals,
+    whole,
+)
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.pipelines.reporting.sections.models import print_pairs
 from customer_segmentation.pipelines.reporting.sections.printing import name_for_people
@@ -15,6 +21,8 @@ from customer_segmentation.typing_tool.audit import Claim, claim_between
 from customer_segmentation.typing_tool.parameters import ModellingParameters
 from customer_segmentation.typing_tool.study_protocol import REPEATED_CV, SINGLE_SPLIT
 
+REPORTED = "The published study, as it reports itself"
+LATER = "The study’s author, later"
 OWN_CLUSTERS = "The published study’s fields, on its own clusters"
 
 
@@ -87,7 +95,8 @@ def write_ladder(
 
     Returns:
         The section: where the accuracies come from, the surrogates beside the published claim, the
-        chart accuracy_ladder and the steps that it is drawn from.
+        chart accuracy_ladder, the steps that it is drawn from, and the same steps beside the
+        published figures with what each means.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     headline = headline.assign(step=headline["information_set"].map(reporting.label))
@@ -103,11 +112,15 @@ def write_ladder(
     headings |= {"accuracy": "Accuracy", "majority": "Always the largest segment"}
     merged = merge_intervals(steps, {"accuracy": percent_1})
     table = print_table(merged, headings, {"majority": percent_1, "n": whole})
+    published = _list_published(study, headline, reporting)
     return Section(
         sentences={"origin": origin},
         lists={"surrogates": _tell_surrogates(classifier_metrics, segment_metrics, reporting)},
         charts={"accuracy_ladder": Chart(source_study.title_ladder(steps), table)},
-        tables={"steps": steps},
+        tables={
+            "steps": steps,
+            "numbers": source_study.explain_numbers(steps, published),
+        },
     )
 
 
@@ -126,6 +139,29 @@ def _study_step(
     fields = modelling.information_set(study.information_set).fields
     claim = claim_between(study.segmentation_variables, fields, codebook)
     return own.assign(step=OWN_CLUSTERS, claim=claim.value)
+
+
+def _list_published(
+    study: pd.DataFrame, headline: pd.DataFrame, reporting: ReportingParameters
+) -> pd.DataFrame:
+    """The published figures as steps: the study's claim, and what its author reached later."""
+    published = reporting.published_claim
+    if published is None or study.empty:
+        return pd.DataFrame()
+    (reported,) = study[["claim", "majority"]].to_dict("records")
+    rows = [{"step": REPORTED, "accuracy": published.accuracy} | reported]
+    if later := published.later:
+        seen = headline[headline["information_set"] == later.information_set]
+        rows += [
+            {
+                "step": f"{LATER}: {lower_first(row['step'])}",
+                "claim": row["claim"],
+                "accuracy": later.accuracy,
+                "majority": later.majority,
+            }
+            for row in seen.to_dict("records")
+        ]
+    return pd.DataFrame(rows)
 
 
 def _tell_surrogates(

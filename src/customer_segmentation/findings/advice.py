@@ -1,0 +1,134 @@
+"""What to do with the results: each piece of advice follows from what a table shows."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from customer_segmentation.findings.claims import BETTER, judge_gain
+from customer_segmentation.findings.evidence import chosen_candidate
+from customer_segmentation.findings.wording import (
+    Row,
+    counted,
+    inside,
+    listing,
+    percent,
+    percent_1,
+    two_decimals,
+    whole,
+    with_interval,
+)
+from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
+from customer_segmentation.typing_tool.audit import Claim
+
+USES = {
+    NATURAL: "Plan by segment: the segments are steadier and further apart than chance makes them.",
+    REPRODUCIBLE: (
+        "Use the segments to plan ranges and offers, and do not call them kinds of people: the "
+        "same sorting comes back, but the panel shows no gaps between them."
+    ),
+    CONSTRUCTIVE: (
+        "Build no plan on these segments: another sample of households would be sorted otherwise."
+    ),
+    "": (
+        "Before planning by segment, let a full run compare the segments with simulated "
+        "households; this run did not."
+    ),
+}
+
+
+def advise_on_use(candidates: pd.DataFrame) -> str:
+    """Say what the verdict on the chosen segments means for those who plan with them.
+
+    Args:
+        candidates: `segmentation_candidates`; one row per specification and k.
+
+    Returns:
+        One sentence.
+    """
+    return USES[chosen_candidate(candidates)["verdict"]]
+
+
+def advise_on_known(sizes: pd.DataFrame) -> str:
+    """Say how to type a household whose purchases are known.
+
+    Args:
+        sizes: `segment_sizes`; one row per segment.
+
+    Returns:
+        One sentence.
+    """
+    thin = sizes["thin_households"].sum()
+    told = (
+        "Where the purchases are known, let the rule name the segment; it needs no model and has "
+        f"named all {counted(sizes['households'].sum() + thin, 'household')}"
+    )
+    return (
+        f"{told}. Treat {whole(thin)} of them, with thin records, as a guess."
+        if thin
+        else f"{told}."
+    )
+
+
+def advise_on_mailing(row: Row, labels: dict[str, str]) -> str:
+    """Say whether a list ranked by what is known without purchases is worth mailing.
+
+    Args:
+        row: The quoted row of `campaign_gains`, of the information set on the mailing list.
+        labels: Names of information sets.
+
+    Returns:
+        One sentence with the lift, its interval and its claim.
+    """
+    seen, top = inside(row["information_set"], labels), percent(row["depth"])
+    lift = with_interval(row, "lift", two_decimals)
+    found = f"the likeliest {top} hold them {lift} times as often as chance"
+    if judge_gain(row["lift_low"] - 1, row["lift_high"] - 1) == BETTER:
+        return f"To reach {row['segment']} by {seen}, mail from the top: {found} ({row['claim']})."
+    return (
+        f"Do not pay for a list of {row['segment']} ranked by {seen}: {found} ({row['claim']}), "
+        "not told apart from mailing at random."
+    )
+
+
+def advise_on_questions(headline: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+    """Say which of the sets that do not know everything is worth collecting.
+
+    Args:
+        headline: What `claims.find_headline` returned; by claim, the best informed first.
+        labels: Names of information sets.
+
+    Returns:
+        One sentence; none where only sets that know everything were tried.
+    """
+    partial = headline[headline["claim"] != Claim.ASSIGNMENT]
+    if partial.empty:
+        return []
+    better = partial[partial["verdict"] == BETTER]
+    if better.empty:
+        return ["Type nobody without the purchases: nothing tried does it better than chance."]
+    row = better.sort_values("accuracy").iloc[0]
+    least = (
+        "Of what was tried, the least that types a household better than always naming the "
+        f"largest segment is {inside(row['information_set'], labels)}: right for "
+        f"{percent_1(row['accuracy'])} against {percent_1(row['majority'])} ({row['claim']})."
+    )
+    return [least]
+
+
+def advise_on_quoting(headline: pd.DataFrame) -> str:
+    """Say which accuracies may be quoted as what.
+
+    Args:
+        headline: What `claims.find_headline` returned.
+
+    Returns:
+        One sentence that gives every claim its range of accuracies.
+    """
+    parts = headline.groupby("claim", sort=False)["accuracy"]
+    told = [f"{_print_span(accuracies)} is {claim}" for claim, accuracies in reversed(list(parts))]
+    return f"Quote an accuracy only with its word: {listing(told)}."
+
+
+def _print_span(accuracies: pd.Series) -> str:
+    low, high = percent_1(accuracies.min()), percent_1(accuracies.max())
+    return low if low == high else f"{low} to {high}"
