@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.reader import read_panel_file
 from customer_segmentation.parameters import Parameters, check_parameters
 from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
+from tests.browser import Browser
 
 PROJECT = Path(__file__).parents[1]
 
@@ -115,6 +116,24 @@ def kedro(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def conf(tmp_path: Path) -> Path:
     """A copy of the project's configuration; the test may spoil it."""
     return Path(shutil.copytree(PROJECT / "conf", tmp_path / "conf"))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Headless Chromium; where there is none, the test is skipped."""
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("there is no chromium with its chromedriver; Debian has both as packages")
+    browser = Browser(chromium, chromedriver, tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def look(browser: Browser) -> Iterator[Browser]:
+    """The same, and afterwards as it was."""
+    yield browser
+    browser.reset()
 
 
 def fingerprint(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.security import Access
 from tests.conftest import ProjectRun
-from tests.service.browser import Browser
 from tests.service.running import RunningService
 
 
@@ -35,17 +33,6 @@ class Client(FlaskClient):
 
 
 HERE = Access(frozenset({"localhost"}))
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Headless Chromium; where there is none, the test is skipped."""
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        pytest.skip("there is no chromium with its chromedriver; Debian has both as packages")
-    browser = Browser(chromium, chromedriver, tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.service.browser import Browser
+from tests.browser import Browser
 
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
 DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,7 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
 from customer_segmentation.scorer.scoring import score_households
-from tests.service.browser import Browser
+from tests.browser import Browser
 from tests.service.hostile import HOSTILE
 from tests.service.running import RunningService
 
@@ -31,26 +30,6 @@ REFUSED = re.compile(r"\(UNPROCESSABLE ENTITY\)")  # what Chromium writes of a p
 def site(service: RunningService) -> str:
     """The address at which the service answers."""
     return f"http://localhost:{service.port}"
-
-
-@pytest.fixture
-def look(browser: Browser) -> Iterator[Browser]:
-    """The browser as a person's own: light, wide, with scripts."""
-    yield browser
-    for command in (
-        "Emulation.clearDeviceMetricsOverride",
-        "Emulation.setEmulatedMedia",
-    ):
-        browser.driver.execute_cdp_cmd(command, {})
-    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-
-
-def resize(browser: Browser, width: int, scheme: str = "light") -> None:
-    run = browser.driver.execute_cdp_cmd
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-    run("Emulation.setDeviceMetricsOverride", size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    run("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
 def find(browser: Browser, selector: str) -> WebElement:
@@ -337,7 +316,7 @@ def show(browser: Browser, site: str, state: str) -> None:
 
 @pytest.mark.parametrize("width", [320, 640, 1280])  # 640: as wide as 1280, enlarged twice
 def test_no_page_is_wider_than_its_window(look: Browser, site, width):
-    resize(look, width)
+    look.resize(width)
     for state in STATES:
         show(look, site, state)
         inner, outer = look.driver.execute_script(
@@ -346,50 +325,12 @@ def test_no_page_is_wider_than_its_window(look: Browser, site, width):
         assert inner <= outer == width, state
 
 
-CONTRAST = """
-const parse = (text) => {
-  const [r, g, b, a = 1] = text.match(/[0-9.]+/g).map(Number);
-  return [r, g, b, a];
-};
-const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
-const light = (colour) => {
-  const [r, g, b] = colour.map((each) => {
-    const part = each / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const ground = (element) => {
-  const layers = [];
-  for (let each = element; each; each = each.parentElement) {
-    layers.unshift(parse(getComputedStyle(each).backgroundColor));
-  }
-  return layers.reduce((below, top) => over(top, below), [255, 255, 255]);
-};
-const poor = [];
-let seen = 0;
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (walker.nextNode()) {
-  const element = walker.currentNode.parentElement;
-  if (!walker.currentNode.data.trim() || !element.getClientRects().length) continue;
-  const style = getComputedStyle(element);
-  const below = ground(element);
-  const ink = light(over(parse(style.color), below));
-  const paper = light(below);
-  const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
-  seen += 1;
-  if (ratio < 4.5) poor.push([walker.currentNode.data.trim(), ratio]);
-}
-return [seen, poor];
-"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(look: Browser, site, scheme):
-    resize(look, 1280, scheme)
+    look.resize(1280, scheme)
     for state in STATES:
         show(look, site, state)
-        seen, poor = look.driver.execute_script(CONTRAST)
+        seen, poor = look.judge_contrast()
         assert seen > 5, state
         assert poor == [], state
     ground = find(look, "body").value_of_css_property("background-color")
@@ -408,7 +349,7 @@ def test_everything_that_is_used_has_a_name(look: Browser, site):
 
 
 def test_what_is_pressed_on_a_phone_is_large_enough(look: Browser, site):
-    resize(look, 390)
+    look.resize(390)
     for state in ("start", "errors", "assignment", "file"):
         show(look, site, state)
         for each in look.driver.find_elements(
@@ -436,7 +377,7 @@ def test_on_paper_stands_the_answer_without_what_is_to_be_pressed(look: Browser,
 
 @pytest.mark.parametrize("state", ["start", "assignment"])
 def test_a_picture_of_the_page_shows_something(look: Browser, site, state, tmp_path: Path):
-    resize(look, 390)
+    look.resize(390)
     show(look, site, state)
     shot = look.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
     picture = tmp_path / f"{state}.png"

@@ -7,7 +7,7 @@ import json
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.service.browser import Browser
+from tests.browser import Browser
 from tests.service.running import RunningService
 
 

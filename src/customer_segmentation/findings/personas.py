@@ -159,7 +159,7 @@ def print_interval(stability: Row) -> str:
     Returns:
         Empty where there is no interval.
     """
-    if pd.isna(stability["share_low"]) or pd.isna(stability["share_high"]):
+    if pd.isna(stability["share_low"]):
         return ""
     return f"{percent(stability['share_low'])} to {percent(stability['share_high'])}"
 

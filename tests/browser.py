@@ -31,6 +31,44 @@ FLAGS = (
 )
 
 ASKED = ("Network.requestWillBeSent", "Network.webSocketCreated")
+# Texts and how far each stands out from what lies below it, by the formula of WCAG 2.2.
+CONTRAST = """
+const parse = (text) => {
+  const [r, g, b, a = 1] = text.match(/[0-9.]+/g).map(Number);
+  return [r, g, b, a];
+};
+const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
+const light = (colour) => {
+  const [r, g, b] = colour.map((each) => {
+    const part = each / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = (element) => {
+  const layers = [];
+  for (let each = element; each; each = each.parentElement) {
+    layers.unshift(parse(getComputedStyle(each).backgroundColor));
+  }
+  return layers.reduce((below, top) => over(top, below), [255, 255, 255]);
+};
+const poor = [];
+let seen = 0;
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const element = walker.currentNode.parentElement;
+  if (!walker.currentNode.data.trim() || !element.getClientRects().length) continue;
+  const style = getComputedStyle(element);
+  const below = ground(element);
+  const ink = light(over(parse(style.color), below));
+  const paper = light(below);
+  const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  seen += 1;
+  if (ratio < 4.5) poor.push([walker.currentNode.data.trim(), ratio]);
+}
+return [seen, poor];
+"""
+
 INSIDE = ("about:", "blob:", "chrome:", "data:")  # addresses that no server sees
 
 
@@ -68,6 +106,26 @@ class Browser:
     def wait(self, condition: Callable[[Chrome], Found]) -> Found:
         """Wait until a condition of the driver gives something true, and return that."""
         return WebDriverWait(self.driver, SECONDS).until(condition)
+
+    def resize(self, width: int, scheme: str = "light") -> None:
+        """Give the window a width in pixels, and the person a taste for light or dark."""
+        run = self.driver.execute_cdp_cmd
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+        run("Emulation.setDeviceMetricsOverride", size)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        run("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def reset(self) -> None:
+        """Make it a person's own again: light, wide, with scripts."""
+        run = self.driver.execute_cdp_cmd
+        run("Emulation.clearDeviceMetricsOverride", {})
+        run("Emulation.setEmulatedMedia", {})
+        run("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    def judge_contrast(self) -> tuple[int, list[tuple[str, float]]]:
+        """How many texts the page shows, and those with a contrast below 4.5, with it."""
+        seen, poor = self.driver.execute_script(CONTRAST)
+        return seen, poor
 
     @property
     def console(self) -> list[str]:
