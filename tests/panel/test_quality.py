@@ -195,3 +195,12 @@ def test_thresholds_are_parameters(panel_rows, households, features, parameters)
     assert count("redundant pair", redundant_correlation=0.98) == 3
     assert count("redundant pair", redundant_correlation=1.0) == 0
     assert count("skewed", strong_skewness=4.0) == 1
+
+
+def test_the_panel_file_is_named_without_its_folder(fact, panel_file, panel_rows) -> None:
+    found = fact("panel file")
+    assert found["rows"] == len(panel_rows)
+    assert found["note"] == (
+        f"The panel file is {panel_file.name}, with 600 households in "
+        f"{panel_rows.shape[1]} columns."
+    )

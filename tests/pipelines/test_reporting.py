@@ -26,6 +26,7 @@ from customer_segmentation.pipelines.reporting.pipeline import (
     create_pipeline,
 )
 from customer_segmentation.segments.personas import Naming
+from tests.conftest import load_config
 from tests.figures import tables, typing_tables
 
 FIGURES = [name for name in create_pipeline().all_outputs() if name.endswith("_figure")]
@@ -134,6 +135,15 @@ def test_the_sections_stand_in_the_order_of_the_story(page):
     tool = ["demographics", "models", "uncertainty", "explanations", "questions", "campaign"]
     rest = ["fairness", "study", "quality", "grid", "method", "glossary", "card", "cite"]
     assert ids == [*segments, *tool, *rest]
+
+
+def test_a_quick_look_cannot_be_taken_for_the_real_report(project_run, page, data, parts):
+    notice = load_config("test")["parameters"]["reporting"]["notice"]
+    assert "Quote nothing" in notice
+    assert page.words.count(notice) == 2  # above the report, and above the card in it
+    assert notice in project_run.load("model_card")
+    assert data["reporting"].notice is None
+    assert [attrs for _, attrs in render(data, parts).tags if attrs.get("class") == "notice"] == []
 
 
 def test_nothing_is_left_unfilled(page):

@@ -79,6 +79,8 @@ class ReportingParameters(Configured):
     """What a user may change about the figures and the report.
 
     Attributes:
+        notice: What stands above the report and the model card, such as that their figures are
+            rough; None shows nothing.
         segment_colours: Colour of a segment by its name; the segments are shown in this order. In
             an environment of its own null takes an entry of the base away.
         other_colours: Colours of segments that have no entry there, by position; numbered segments
@@ -110,6 +112,7 @@ class ReportingParameters(Configured):
         quality_checks: The checks of `data_quality` whose notes are told in sentences.
     """
 
+    notice: str | None
     segment_colours: dict[str, Colour]
     other_colours: tuple[Colour, ...] = Field(min_length=1)
     offers: dict[str, str]

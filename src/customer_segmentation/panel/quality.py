@@ -48,7 +48,8 @@ def check_data_quality(
     """Compute what a careful reader should know about the panel.
 
     Args:
-        raw: The panel file as text; only its column names are read.
+        raw: The panel file as text; only its name, in `attrs["source"]`, and its column names are
+            read.
         households: One row per household, not-stated codes as missing.
         features: One row per household: the identifier, every derived variable and flag.
         codebook: The panel's codebook.
@@ -61,6 +62,7 @@ def check_data_quality(
     """
     panel = households.merge(features, on=codebook.identifier, validate="one_to_one")
     facts = [
+        _name_file(raw, codebook),
         *_count_not_stated(panel, codebook),
         *_count_thin_records(panel, codebook, data_processing.minimum_transactions),
         *_count_strata(panel, codebook),
@@ -75,6 +77,12 @@ def check_data_quality(
     table = pd.DataFrame(facts, columns=Fact._fields)
     table = table.assign(share=table["rows"] / len(panel))
     return table[["check", "column", "rows", "share", "value", "note"]]
+
+
+def _name_file(raw: pd.DataFrame, codebook: Codebook) -> Fact:
+    source = raw.attrs.get("source", "without a name")
+    note = f"The panel file is {source}, with {len(raw):,} households in {raw.shape[1]:,} columns."
+    return Fact("panel file", codebook.identifier, len(raw), note)
 
 
 def _count_not_stated(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
