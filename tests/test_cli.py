@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DataCatalog, DatasetError
 
-from customer_segmentation.cli import MAX_LINES, ReadableCommand, cli, message_for, run
+from customer_segmentation.cli import MAX_LINES, ReadableCommand, check_names, cli, message_for, run
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.errors import ReadableError
 
@@ -115,7 +115,7 @@ def test_a_bad_parameter_stops_every_pipeline_by_its_key(
     ("arguments", "expected"),
     [
         (("--pipelines", "segmentatoin"), "there are: data_processing"),
-        (("--tags", "no_such_tag"), "no nodes"),
+        (("--tags", "no_such_tag"), "no tag 'no_such_tag'"),
         (("--nodes", "no_such_node"), "no_such_node"),
         (("--env", "no_such_env"), "no_such_env"),
         (("--runner", "NoSuchRunner"), "NoSuchRunner"),
@@ -266,3 +266,23 @@ def test_the_command_keeps_every_option_of_kedro():
     assert cli.commands["run"] is run
     assert isinstance(run, click.Command)
     assert run.params == kedro_run.params
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--tags", "report"], ["'report'", "reporting", "segmentation"]),
+        (["--nodes", "draw_segment_map"], ["Did you mean reporting.draw_segment_map?"]),
+        (["--nodes", "segmentation.measure_size"], ["segmentation.measure_sizes"]),
+        (["--nodes", "zzz"], ["names each node"]),
+    ],
+)
+def test_a_part_that_does_not_exist_is_answered_with_those_that_do(
+    kedro, tmp_path, arguments, parts
+):
+    assert_refused(kedro(*arguments), tmp_path, *parts)
+
+
+def test_tags_and_nodes_that_exist_are_no_problem(project):
+    check_names(["reporting"], ["reporting.render_report"])
+    check_names([], [])

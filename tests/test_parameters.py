@@ -118,3 +118,18 @@ def test_where_segments_are_numbered_their_names_are_known_only_later(raw):
     put(raw, "segmentation.naming.when_unmatched", "number")
     put(raw, "modelling.campaign.segment", "Segment 2")
     assert check_parameters(raw).modelling.campaign.segment == "Segment 2"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda raw: raw["codebook"]["fields"][3].update(scale="odd"), "codebook.fields[{}].scale"),
+        (lambda raw: raw["modelling"]["models"]["lr"][0].update(C=-1), "models.lr[entry 1].C"),
+    ],
+)
+def test_an_entry_of_a_list_is_told_by_its_name_or_place(raw, change, place):
+    name = raw["codebook"]["fields"][3]["name"]
+    change(raw)
+    with pytest.raises(ParameterError) as caught:
+        check_parameters(raw)
+    assert place.format(name) in str(caught.value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from yaml import YAMLError
 from customer_segmentation.panel.errors import ReadableError
 
 MAX_LINES = 15
+MAX_SUGGESTED = 5
+INTERRUPTED = 130  # as shells report a program that Ctrl+C stopped
+STOPPED = (
+    "\nStopped. What finished is saved whole, beside what an earlier run left; run again before "
+    "using them together."
+)
 
 # Errors that are told whoever raised them: those written for a person, a public table that breaks
 # its schema, and a configuration that cannot be read.
@@ -77,6 +84,9 @@ def _told_to_people() -> Iterator[None]:
         yield
     except click.UsageError:  # click tells it with the usage
         raise
+    except KeyboardInterrupt as error:
+        click.echo(STOPPED, err=True)
+        raise SystemExit(INTERRUPTED) from error
     except Exception as error:
         message = message_for(error)
         if message is None:
@@ -106,6 +116,40 @@ def check_runner(path: str) -> None:
         raise ReadableError(f"{path!r} is no runner of Kedro's kind; SequentialRunner is one.")
 
 
+def check_names(tags: Sequence[str], nodes: Sequence[str]) -> None:
+    """Check that the parts of the project that a run asks for exist.
+
+    Args:
+        tags: As in `kedro run --tags`.
+        nodes: As in `kedro run --nodes`.
+
+    Raises:
+        ReadableError: There is no such tag or node; the message names those there are, of nodes
+            those that look alike.
+    """
+    if not (tags or nodes):
+        return
+    from kedro.framework.project import pipelines
+
+    held = [node for pipeline in pipelines.values() for node in pipeline.nodes]
+    known_tags = sorted({tag for node in held for tag in node.tags})
+    known_nodes = sorted({node.name for node in held})
+    for tag in tags:
+        if tag not in known_tags:
+            raise ReadableError(f"There is no tag {tag!r}; there are: {', '.join(known_tags)}.")
+    for name in nodes:
+        if name not in known_nodes:
+            raise ReadableError(f"There is no node {name!r}. {_suggest(name, known_nodes)}")
+
+
+def _suggest(name: str, known: Sequence[str]) -> str:
+    own = name.rpartition(".")[2]
+    alike = [each for each in known if own in each] or get_close_matches(name, known)
+    if not alike:
+        return "A line of every run names each node; so does `make lineage`."
+    return f"Did you mean {' or '.join(alike[:MAX_SUGGESTED])}?"
+
+
 class ReadableCommand(click.Command):
     """A command whose expected errors end in one message instead of a traceback."""
 
@@ -127,7 +171,11 @@ class ReadableCommand(click.Command):
         with _told_to_people():
             if ctx.params.get("runner"):
                 check_runner(ctx.params["runner"])
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except ValueError:
+                check_names(ctx.params.get("tags") or (), ctx.params.get("node_names") or ())
+                raise
 
 
 @click.group(name="customer_segmentation")

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import click
 import yaml
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
@@ -18,6 +19,8 @@ from kedro.framework.project import LOGGING
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+
+from customer_segmentation.progress import RunProgress
 
 logger = logging.getLogger(__name__)
 
@@ -85,37 +88,48 @@ def _check_globals(loader: AbstractConfigLoader) -> None:
         )
 
 
-REPORT = "segmentation_report"
-
-
 class RunReport:
-    """Logs one line for each finished node: the seconds it took with its loads and saves."""
+    """Shows how a run gets on, logs one line for each finished node, and sums up at the end."""
 
     def __init__(self) -> None:
         self._started = self._last = perf_counter()
+        self._progress = RunProgress()
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         """Start the clock."""
         self._started = self._last = perf_counter()
         logger.info("%d nodes to run", len(pipeline.nodes))
+        self._progress.start(len(pipeline.nodes))
+        if command := click.get_current_context(silent=True):
+            command.call_on_close(self._progress.stop)  # however the run ends, Ctrl+C included
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Show which node works."""
+        self._progress.show(node.name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Report the node whose last output was just saved."""
+        """Report the node whose last output was just saved, with the seconds of loads and saves."""
         if dataset_name == node.outputs[-1]:
             now = perf_counter()
             logger.info("%7.2f s  %s", now - self._last, node.name)
             self._last = now
+            self._progress.advance()
 
     @hook_impl
     def on_node_error(self, node: Node) -> None:
         """Say which node stopped the run; why is said at the end."""
+        self._progress.stop()
         logger.info("%7.2f s  %s stopped", perf_counter() - self._last, node.name)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Report the seconds of the whole run, and where its report is."""
+        """Report the seconds of the whole run, what it found, and where that is."""
+        from customer_segmentation.run_summary import summarise_run
+
+        self._progress.stop()
         logger.info("%7.2f s  in all", perf_counter() - self._started)
-        if REPORT in pipeline.outputs():
-            logger.info("The report is %s", catalog[REPORT]._filepath)  # noqa: SLF001
+        if summary := summarise_run(pipeline.all_outputs(), catalog):
+            logger.info("\n%s", summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -68,7 +68,7 @@ def check_parameters(raw: Mapping[str, Any]) -> Parameters:
     try:
         parameters = Parameters.model_validate(raw)
     except ValidationError as error:
-        raise ParameterError(_explain(error)) from error
+        raise ParameterError(_explain(error, raw)) from error
     for key in ("data_processing", "segmentation", "modelling", "reporting"):
         try:
             getattr(parameters, key).check(parameters.codebook)
@@ -123,16 +123,33 @@ def _refuse_unknown_success(parameters: Parameters) -> None:
         )
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
     shown = error.errors(include_url=False)[:10]
     lines = [
-        f"  {'.'.join(str(part) for part in problem['loc'])}: {_say(problem)}"
+        f"  {_locate(problem['loc'], raw)}: {_say(problem)}"
         + ("" if isinstance(problem["input"], dict) else f" (it is {_shorten(problem['input'])})")
         for problem in shown
     ]
     more = error.error_count() - len(shown)
     heading = "The parameters are not valid; correct these keys in conf/ or --params:"
     return "\n".join([heading, *lines, *([f"  and {more} more"] if more else [])])
+
+
+def _locate(path: Sequence[int | str], raw: Any) -> str:
+    """The path to a value; an entry of a list by its name where it has one, else by its place."""
+    told = ""
+    for part in path:
+        raw = _step(raw, part)
+        name = raw.get("name") if isinstance(raw, Mapping) else None
+        told += f".{part}" if isinstance(part, str) else f"[{name or f'entry {part + 1}'}]"
+    return told.removeprefix(".")
+
+
+def _step(raw: Any, part: int | str) -> Any:
+    try:
+        return raw[part]
+    except (KeyError, IndexError, TypeError):  # missing, or a step that only the model knows
+        return None
 
 
 def _say(problem: ErrorDetails) -> str:
