@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1]
 STUDY = {"reproduction": "", "best": "On the study's own clusters: ", "strongest": "The same: "}
-FIGURES = re.compile(r"(<!-- figures: .*? -->\n).*(<!-- end of figures -->)", re.DOTALL)
+BLOCK = r"(<!-- {0}: .*? -->\n).*(<!-- end of {0} -->)"
 
 
 def write_pages() -> dict[Path, str]:
@@ -38,14 +38,24 @@ def write_pages() -> dict[Path, str]:
     parameters = check_parameters(context.config_loader["parameters"])
     return {
         PROJECT / "docs" / "data-dictionary.md": write_dictionary(parameters.codebook),
-        PROJECT / "README.md": _write_readme(context.catalog, parameters),
+        **_fill("README.md", "figures", "\n".join(_list_figures(context.catalog, parameters))),
+        **_fill("docs/command-line.md", "summary", _show_summary(context.catalog)),
     }
 
 
-def _write_readme(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> str:
-    page = (PROJECT / "README.md").read_text(encoding="utf-8")
-    figures = "\n".join(_list_figures(catalog, parameters))
-    return FIGURES.sub(lambda found: f"{found[1]}{figures}\n{found[2]}", page)
+def _fill(name: str, block: str, text: str) -> dict[Path, str]:
+    """A page with the text between the two marks of a block."""
+    path, marks = PROJECT / name, re.compile(BLOCK.format(block), re.DOTALL)
+    page = path.read_text(encoding="utf-8")
+    return {path: marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page)}
+
+
+def _show_summary(catalog: CatalogProtocol[Any, Any]) -> str:
+    from kedro.framework.project import pipelines
+
+    from customer_segmentation.run_summary import summarise_run
+
+    return f"```text\n{summarise_run(pipelines['__default__'].all_outputs(), catalog)}\n```"
 
 
 def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:

@@ -18,7 +18,7 @@ FILES = {
     "Report": ("segmentation_report",),
     "Lists": ("household_segments", "targeting_list"),
     "Scores": ("household_scores",),
-    "To serve": ("scoring_bundle",),
+    "Bundle": ("scoring_bundle",),
 }
 
 Catalog = CatalogProtocol[Any, Any]
