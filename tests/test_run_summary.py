@@ -75,7 +75,7 @@ def test_the_whole_run_fits_a_screen_and_every_file_it_names_is_there(
     assert len(lines) <= 22
     assert max(map(len, lines)) <= WIDTH
     files = [word for word in text.split() if "/" in word]
-    assert len(files) == 4
+    assert len(files) == 5
     assert all(Path(file).is_file() for file in files)
     monkeypatch.chdir(PROJECT)
     far = [word for word in summarise_run(written, project_run.catalog).split() if "/" in word]

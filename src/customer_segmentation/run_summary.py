@@ -16,6 +16,7 @@ WIDTH = 80
 INDENT = 12
 FILES = {
     "Report": ("segmentation_report",),
+    "To explore": ("households_exploration",),
     "Lists": ("household_segments", "targeting_list"),
     "Scores": ("household_scores",),
     "Bundle": ("scoring_bundle",),

@@ -10,15 +10,17 @@ from customer_segmentation.pipelines.data_processing import create_pipeline
 from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
 
 
-def test_the_pipeline_goes_from_the_file_to_three_tables() -> None:
+def test_the_pipeline_goes_from_the_file_to_its_tables() -> None:
     pipeline = create_pipeline()
     assert {name for name in pipeline.inputs() if not name.startswith("params:")} == {
         "raw_households"
     }
-    assert pipeline.all_outputs() == {"households", "household_features", "data_quality"}
+    tables = {"households", "household_features", "data_quality"}
+    assert pipeline.all_outputs() == {*tables, "households_exploration"}
     assert [node.name for node in pipeline.nodes] == [
         "data_processing.validate_households",
         "data_processing.derive_household_features",
+        "data_processing.explore_households",
         "data_processing.check_data_quality",
     ]
     assert all(node.tags == {"data_processing"} for node in pipeline.nodes)

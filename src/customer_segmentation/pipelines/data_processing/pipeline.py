@@ -6,6 +6,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
+from customer_segmentation.figures.exploration import explore_households
 from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.quality import check_data_quality
 from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
@@ -16,6 +17,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
 
     ```
     raw_households ──> households ──> household_features
+          │                 ├─────────────────│──────────> households_exploration
           └─────────────────┴─────────────────┴──────────> data_quality
     ```
 
@@ -54,6 +56,12 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
                 },
                 outputs="data_quality",
                 name="check_data_quality",
+            ),
+            node(
+                explore_households,
+                inputs={"households": "households", "codebook": "params:codebook"},
+                outputs="households_exploration",
+                name="explore_households",
             ),
         ],
         namespace="data_processing",
