@@ -17,7 +17,7 @@ PORT ?= 8000
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint-container format lineage lineage-static bench docs lock clean
+.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures bench docs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -46,10 +46,13 @@ format: $(VENV)/dev.stamp  ## Format the code
 	$(BIN)/ruff format
 
 lineage: $(VENV)/run.stamp  ## Open the map of pipelines and datasets in a browser
-	$(BIN)/kedro viz run --host 127.0.0.1
+	$(BIN)/python tools/lineage.py show
 
-lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
-	$(BIN)/kedro viz build --include-previews
+lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/lineage
+	$(BIN)/python tools/lineage.py page
+
+lineage-pictures: $(VENV)/dev.stamp  ## Take the pictures of both for the docs; needs Chromium
+	$(BIN)/python tools/lineage.py pictures
 
 bench: $(VENV)/dev.stamp  ## Measure seconds and memory, and stability and scoring beside the usual ways
 	$(BIN)/python tools/bench.py

@@ -272,7 +272,7 @@ def test_the_command_keeps_every_option_of_kedro():
     ("arguments", "parts"),
     [
         (["--tags", "report"], ["'report'", "reporting", "segmentation"]),
-        (["--nodes", "draw_segment_map"], ["Did you mean reporting.draw_segment_map?"]),
+        (["--nodes", "draw_segment_map"], ["Did you mean reporting.segments.draw_segment_map?"]),
         (["--nodes", "segmentation.measure_size"], ["segmentation.measure_sizes"]),
         (["--nodes", "zzz"], ["names each node"]),
     ],

@@ -20,6 +20,7 @@ from customer_segmentation.datasets import (
     FigureDataset,
     HouseholdsFileDataset,
     HtmlDataset,
+    MarkdownDataset,
     MissingFileError,
     PanelFileDataset,
     ScoringBundleDataset,
@@ -362,3 +363,14 @@ def test_a_file_that_goes_while_a_folder_is_read_is_left_out(tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "read_bytes", read_late)
     assert read_folder(tmp_path, "bc") == {"c": b""}
+
+
+def test_a_markdown_document_is_previewed_as_its_reader_sees_it(tmp_path):
+    dataset = MarkdownDataset((tmp_path / "card.md").as_posix())
+    text = "# Card\n\n| a | b |\n| --- | --- |\n| 1 | <b>2</b> |\n"
+    dataset.save(text)
+    assert dataset.load() == text
+    shown = str(dataset.preview())
+    assert "<h1>Card</h1>" in shown
+    assert "<td>1</td>" in shown
+    assert "<b>" not in shown  # what a table holds is text

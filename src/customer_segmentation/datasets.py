@@ -234,6 +234,17 @@ class HtmlDataset(_FileDataset):
         return HTMLPreview(self.load())
 
 
+class MarkdownDataset(HtmlDataset):
+    """A Markdown document as a file; kedro-viz shows it as a reader would see it."""
+
+    def preview(self) -> HTMLPreview:
+        """Give the rendered document to kedro-viz."""
+        from markdown_it import MarkdownIt
+
+        reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+        return HTMLPreview(reader.render(self.load()))
+
+
 class ScoringBundleDataset(_FileDataset):
     """The files of a scoring bundle, which lie together in a folder of their own.
 

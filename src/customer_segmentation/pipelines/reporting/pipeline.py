@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -91,7 +91,8 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         **kwargs: Not used; Kedro may pass some.
 
     Returns:
-        The pipeline, its nodes in the namespace and under the tag `reporting`.
+        The pipeline, its nodes in the namespace and under the tag `reporting`; the sections and
+        figures of one chapter in a namespace within, called like their modules.
     """
     parts = SECTIONS | FIGURES
     rendering = node(
@@ -107,11 +108,22 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         name="write_model_card",
     )
     return Pipeline(
-        [*(_step(function, output) for output, function in parts.items()), rendering, card],
+        [*_chapters(parts), rendering, card],
         namespace="reporting",
         prefix_datasets_with_namespace=False,
         tags=["reporting"],
     )
+
+
+def _chapters(parts: Mapping[str, Callable[..., Any]]) -> list[Pipeline]:
+    chapters: dict[str, list[Node]] = {}
+    for output, function in parts.items():
+        chapter = function.__module__.rpartition(".")[2]
+        chapters.setdefault(chapter, []).append(_step(function, output))
+    return [
+        Pipeline(steps, namespace=chapter, prefix_datasets_with_namespace=False)
+        for chapter, steps in chapters.items()
+    ]
 
 
 def _step(function: Callable[..., Any], output: str) -> Node:
