@@ -240,6 +240,10 @@ def check_separation(reading: Reading) -> Iterator[str]:
         rf"({'|'.join(SILHOUETTES)})",
         *(len(reading.sizes), widths.mean(), word),
     )
+    yield from reading.compare(
+        rf"The (\d+) segments are [^;.]*; [a-z ]*?({'|'.join(SILHOUETTES)})",
+        *(len(reading.sizes), word),
+    )
     below = widths < 0
     yield from reading.compare(
         r"([\d,]+) households? \((\d+%)\) with a silhouette below 0", below.sum(), below.mean()
@@ -303,6 +307,45 @@ def check_stability_words(reading: Reading) -> Iterator[str]:
     flows = r"together with (\d+) segments instead of (\d+)"
     if reading.find(flows):
         yield from reading.compare(flows, len(reading.sizes) + 1, len(reading.sizes))
+
+
+def check_numbers_tried(reading: Reading) -> Iterator[str]:
+    """Which numbers of segments are the steadiest, from the single pairs."""
+    pairs = reading.table("candidate_agreements")
+    own = (pairs["specification"] == reading.chosen["specification"]) & (
+        pairs["mode"] == "pipeline"
+    )
+    tenths = pairs[own].groupby("k")["ari"].quantile(0.1).round(2)
+    steadiest = " and ".join(map(str, tenths.index[tenths == tenths.max()]))
+    yield from reading.compare(
+        rf"steadiest of (\d+) to (\d+) segments: ([\w ]+) \(10% quantile .* ({NUMBER})\); the "
+        r"(\d+) chosen",
+        *(tenths.index.min(), tenths.index.max(), steadiest, tenths.max(), len(reading.sizes)),
+    )
+
+
+def check_nulls(reading: Reading) -> Iterator[str]:
+    """Which simulated households the chosen segments are steadier than."""
+    row = reading.chosen
+    tables = [reading.table("candidate_agreements"), reading.table("candidate_nulls")]
+    pairs, nulls = (
+        table[(table["specification"] == row["specification"]) & (table["k"] == row["k"])]
+        for table in tables
+    )
+    own = pairs.loc[pairs["mode"] == "fixed", "ari"].median()
+    is_steadier = own > nulls.groupby("null")["ari"].quantile(0.95)
+    words = {
+        "permuted": "shuffled scores",
+        "copula": "simulated households of the same correlations",
+    }
+    beaten, others = (
+        [words[null] for null in words if is_steadier[null] == flag] for flag in (True, False)
+    )
+    told = f"are no steadier than {' or '.join(others)}"
+    if beaten:
+        told = f"are steadier than {' and '.join(beaten)}"
+        told += f", not than {' and '.join(others)}" if others else ""
+    yield from reading.compare(r"; the \d+ chosen ([^;]*); n = ", told)
 
 
 def check_positions(reading: Reading) -> Iterator[str]:
@@ -763,6 +806,8 @@ CHECKS: tuple[Callable[[Reading], Iterator[str]], ...] = (
     check_separation,
     check_extremes,
     check_stability_words,
+    check_numbers_tried,
+    check_nulls,
     check_positions,
     check_movers,
     check_cards,
