@@ -30,7 +30,7 @@ from customer_segmentation.typing_tool.estimators import (
 from tests.conftest import ProjectRun
 from tests.pipelines.reader import SIGNS, Report
 
-NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
+NUMBER = r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?"
 BASE = "always naming the largest segment"
 # Other solutions than the chosen one may be told, but only after these words.
 OTHER_SOLUTIONS = re.compile(
@@ -768,7 +768,7 @@ def check_story(reading: Reading) -> Iterator[str]:
     """The household whose story is told has that probability, and that segment by its purchases."""
     for match in reading.find(rf"household (\d+): (.+?) with a probability of ({NUMBER}%)"):
         rows = reading.predictions[reading.predictions["household_id"] == int(match[1])]
-        shares = rows[probability_column(match[2])]
+        shares = rows.get(probability_column(match[2]), [])
         if not any(agrees(match[3], share) for share in shares):
             yield f"{match[0]!r}: nobody gives it that"
         yield from reading.compare(
