@@ -635,12 +635,14 @@ def _check_pair(reading: Reading, name: str, rival: str, saved: float, word: str
 
 
 def _log_losses(reading: Reading) -> dict[Any, float]:
+    """By information set and model; folds count alike, whatever their size."""
     table = reading.predictions[reading.predictions["model"].isin(CLASSIFIERS)]
     names = [probability_column(name) for name in reading.sizes.index]
     places = table["segment"].map(list(reading.sizes.index).index).to_numpy()
     own = table[names].to_numpy()[np.arange(len(table)), places]
-    keys = [table["information_set"], table["model"]]
-    return pd.Series(-np.log(own), index=table.index).groupby(keys).mean().to_dict()
+    folds = table[["information_set", "model", "repeat", "fold"]].assign(loss=-np.log(own))
+    losses = folds.groupby(list(folds.columns[:-1]))["loss"].mean()
+    return losses.groupby(["information_set", "model"]).mean().to_dict()
 
 
 def check_permutations(reading: Reading) -> Iterator[str]:
