@@ -182,6 +182,16 @@ def check_sizes(reading: Reading) -> Iterator[str]:
     )
 
 
+def check_samples(reading: Reading) -> Iterator[str]:
+    """Every title speaks of all eligible households, of one, or of those who state a descriptor."""
+    stating = set(reading.table("segment_descriptors")["n"])
+    known = {len(reading.households), len(reading.table("household_segments")), 1} | stating
+    for match in reading.find(r"n = ([\d,]+)(?: to ([\d,]+))? households?"):
+        for shown in filter(None, match.groups()):
+            if read(shown) not in known:
+                yield f"{match[0]!r}: nothing was done with so many"
+
+
 def check_number_of_segments(reading: Reading) -> Iterator[str]:
     """No sentence speaks of another number of segments, but those that tell of other solutions."""
     words = reading.report.prose()
@@ -362,6 +372,18 @@ def check_positions(reading: Reading) -> Iterator[str]:
         *(shown, astray.mean()),
     )
     yield from reading.compare(rf"; ({NUMBER}) is no preference", 1 / len(reading.sizes))
+
+
+def check_specifications(reading: Reading) -> Iterator[str]:
+    """How far the other specifications sort the households as the chosen one does."""
+    table = reading.table("specification_agreement")
+    name = reading.chosen["specification"]
+    pairs = table[["specification_a", "specification_b"]] == name
+    ari = table.loc[pairs.any(axis=1) & (table["k"] == len(reading.sizes)), "ari"]
+    yield from reading.compare(
+        rf"with those of (\d+) other specifications: ({NUMBER}) to ({NUMBER}), median ({NUMBER})",
+        *(len(ari), ari.min(), ari.max(), ari.median()),
+    )
 
 
 def check_movers(reading: Reading) -> Iterator[str]:
@@ -803,6 +825,7 @@ def check_titles(reading: Reading) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Reading], Iterator[str]], ...] = (
     check_sizes,
+    check_samples,
     check_number_of_segments,
     check_verdict,
     check_separation,
@@ -811,6 +834,7 @@ CHECKS: tuple[Callable[[Reading], Iterator[str]], ...] = (
     check_numbers_tried,
     check_nulls,
     check_positions,
+    check_specifications,
     check_movers,
     check_cards,
     check_means,

@@ -103,6 +103,8 @@ NUMBERS = {
     "slices": r"(\d+) slices? of \d+ with a clear",
     "recall": r": finds (\d+)\.",
     "index": r"index (\d+) to \d+, where",
+    "sample of a title": r"alt=\"Chart[^\"]*n\u00a0=\u00a0(\d+)",
+    "agreement of specifications": r"other specifications: -?0\.(\d+) to",
     "range that was tried": r"Chart. By this specification steadiest of (2) to",
 }
 WORDS = {
