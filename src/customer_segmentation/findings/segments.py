@@ -100,8 +100,8 @@ def contrast(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str:
         codebook: Names, units and bounds.
 
     Returns:
-        One sentence with every mean, its 95 % interval or its bounds, the highest first; it names
-        the highest segment only where the intervals do not meet.
+        One sentence with every mean or its bounds and the 95 % interval, the highest first; it
+        names the highest segment only where the intervals do not meet.
     """
     about = codebook[variable]
     show, means = printer_of(about), locate_means(profiles, variable, codebook)
@@ -163,9 +163,7 @@ def compare_amounts(profiles: pd.DataFrame, variables: Sequence[str], codebook: 
 
 
 def _with_interval(mean: Mean, show: Printer) -> str:
-    if show(mean.low) != show(mean.high):
-        return print_mean(mean, show)
-    return f"{show(mean.low)} ({show(mean.sure_low)} to {show(mean.sure_high)})"
+    return f"{print_mean(mean, show)} ({show(mean.sure_low)} to {show(mean.sure_high)})"
 
 
 def clear_of_total(profiles: pd.DataFrame) -> pd.DataFrame:
