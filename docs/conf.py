@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, get_origin
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -42,7 +43,11 @@ copybutton_exclude = ".linenos, .gp, .go"
 # A name of ours that leads nowhere is an error. Other projects' pages are not asked for: the site
 # is built without a network.
 nitpicky = True
-nitpick_ignore_regex = [(r"py:.*", r"(?!customer_segmentation\b).*")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!customer_segmentation\b).*"),
+    (r"py:.*", r"customer_segmentation\..*\b_\w+"),  # private bases have no page
+]
+suppress_warnings = ["ref.python"]  # an attribute's name may stand in several classes
 linkcheck_timeout = 20
 linkcheck_retries = 2
 
@@ -52,7 +57,7 @@ autodoc_typehints_format = "short"
 autodoc_default_options = {
     "members": True,
     "show-inheritance": True,
-    "exclude-members": "model_config, model_post_init",
+    "exclude-members": "Config, model_config, model_post_init, set_fit_request, set_score_request",
 }
 python_maximum_signature_line_length = 90
 napoleon_numpy_docstring = False
@@ -60,6 +65,7 @@ napoleon_use_ivar = True
 default_role = "literal"  # docstrings quote names in single backticks
 
 FENCE = re.compile(r"^(\s*)```\w*$")
+NAME_PART = re.compile(r"(?<![\w`])([a-z])_(?=\W)")  # p_ is no link
 
 
 def _indent_fences(_app: Sphinx, *details: object) -> None:
@@ -72,10 +78,35 @@ def _indent_fences(_app: Sphinx, *details: object) -> None:
             inside = not inside
             written.extend([f"{found[1]}::", ""] if inside else [""])
         else:
-            written.append(f"    {line}" if inside else line)
+            written.append(f"    {line}" if inside else NAME_PART.sub(r"\1\\_", line))
     lines[:] = written
+
+
+def _skip_aliases(
+    _app: Sphinx, _what: str, _name: str, thing: object, *_options: object
+) -> bool | None:
+    """Leave out aliases of types, whose only text is Python's own."""
+    return True if get_origin(thing) or isinstance(thing, TypeVar) else None
+
+
+def _shorten_classes(
+    _app: Sphinx, what: str, _name: str, thing: object, *_details: object
+) -> tuple[str, None] | None:
+    """Give a class the names of its arguments; their meaning stands under its attributes."""
+    if what != "class":
+        return None
+    try:
+        names = [
+            str(each.replace(annotation=each.empty, default=each.empty))
+            for each in signature(thing).parameters.values()  # type: ignore[arg-type]
+        ]
+    except ValueError:  # of a class written in C
+        return None
+    return f"({', '.join(names)})", None
 
 
 def setup(app: Sphinx) -> None:
     """Register what docstrings need."""
     app.connect("autodoc-process-docstring", _indent_fences, priority=400)
+    app.connect("autodoc-process-signature", _shorten_classes)
+    app.connect("autodoc-skip-member", _skip_aliases)
