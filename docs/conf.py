@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_origin
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT / "src"))
-
-from customer_segmentation import __version__  # noqa: E402
+from customer_segmentation import __version__
 
 project = "customer_segmentation"
 release = __version__
@@ -46,6 +41,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!customer_segmentation\b).*"),
     (r"py:.*", r"customer_segmentation\..*\b_\w+"),  # private bases have no page
+    (r"py:class", r"customer_segmentation\..*\bRow"),  # nor have variables that stand for types
 ]
 suppress_warnings = ["ref.python"]  # an attribute's name may stand in several classes
 linkcheck_timeout = 20
@@ -65,20 +61,20 @@ napoleon_use_ivar = True
 default_role = "literal"  # docstrings quote names in single backticks
 
 FENCE = re.compile(r"^(\s*)```\w*$")
-NAME_PART = re.compile(r"(?<![\w`])([a-z])_(?=\W)")  # p_ is no link
+NAME_END = re.compile(r"(?<![\w`])([a-z]|numpy\.\w+)_(?=\W)")  # p_ and numpy.str_ are no links
 
 
-def _indent_fences(_app: Sphinx, *details: object) -> None:
+def _indent_fences(
+    _app: Sphinx, _what: str, _name: str, _thing: object, _options: object, lines: list[str]
+) -> None:
     """Turn the fenced blocks of a docstring into the literal blocks that Sphinx knows."""
-    lines = details[-1]
-    assert isinstance(lines, list)
     inside, written = False, []
     for line in lines:
         if found := FENCE.match(line):
             inside = not inside
             written.extend([f"{found[1]}::", ""] if inside else [""])
         else:
-            written.append(f"    {line}" if inside else NAME_PART.sub(r"\1\\_", line))
+            written.append(f"    {line}" if inside else NAME_END.sub(r"\1\\_", line))
     lines[:] = written
 
 
@@ -107,6 +103,6 @@ def _shorten_classes(
 
 def setup(app: Sphinx) -> None:
     """Register what docstrings need."""
-    app.connect("autodoc-process-docstring", _indent_fences, priority=400)
+    app.connect("autodoc-process-docstring", _indent_fences, priority=600)
     app.connect("autodoc-process-signature", _shorten_classes)
     app.connect("autodoc-skip-member", _skip_aliases)
