@@ -9,6 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --req
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
+# After a failure all is read anew: Sphinx warns of a page only when it writes it.
 SPHINX := PYTHONPATH=src $(BIN)/python -m sphinx -j auto -d build/doctrees
 
 # Where `make serve` listens.
@@ -62,7 +63,8 @@ docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last 
 	$(BIN)/python tools/docs.py
 
 site: $(VENV)/dev.stamp  ## Build the documentation site in build/site; a broken link fails
-	$(SPHINX) -b html --fail-on-warning --quiet docs build/site
+	@rm -rf build/site
+	$(SPHINX) -b html --fail-on-warning --quiet docs build/site || { rm -rf build/doctrees build/site; exit 1; }
 	@echo "The site is build/site/index.html; for its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 links: $(VENV)/dev.stamp  ## Check the links to other sites, which needs a network

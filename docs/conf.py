@@ -20,6 +20,8 @@ html_show_copyright = False
 html_show_sphinx = False
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False  # the search and the reference do what an index of names would
+html_domain_indices = False
 templates_path = ["_templates"]
 exclude_patterns = ["_templates"]
 
