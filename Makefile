@@ -9,6 +9,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --req
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
+# After a failure all is read anew: Sphinx warns of a page only when it writes it.
+SPHINX := PYTHONPATH=src $(BIN)/python -m sphinx -j auto -d build/doctrees
+
 # Where `make serve` listens.
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -17,7 +20,7 @@ PORT ?= 8000
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures bench docs lock clean
+.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures bench docs site links lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -62,6 +65,14 @@ bench: $(VENV)/dev.stamp  ## Measure seconds and memory, and stability and scori
 docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last full run
 	$(BIN)/python tools/docs.py
 
+site: $(VENV)/dev.stamp  ## Build the documentation site in build/site; a broken link fails
+	@rm -rf build/site
+	$(SPHINX) -b html --fail-on-warning --quiet docs build/site || { rm -rf build/doctrees build/site; exit 1; }
+	@echo "The site is build/site/index.html; for its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
+
+links: $(VENV)/dev.stamp  ## Check the links to other sites, which needs a network
+	$(SPHINX) -b linkcheck --quiet docs build/links
+
 lock: | $(BIN)/python  ## Choose versions anew and write both lock files
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<1'
 	$(LOCK) --upgrade --output-file requirements.lock
@@ -70,6 +81,7 @@ lock: | $(BIN)/python  ## Choose versions anew and write both lock files
 clean:  ## Remove the environment, caches and all that a run wrote; data/01_raw, your own files, stays
 	rm -rf $(VENV) .viz build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 	find data -type f ! -name .gitkeep ! -path 'data/01_raw/*' -delete
+	rm -rf docs/api/modules
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

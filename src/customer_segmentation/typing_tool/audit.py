@@ -31,10 +31,12 @@ TREES = {"n_estimators": 100, "max_depth": 3, "learning_rate": 0.1, "max_bin": 6
 class Claim(StrEnum):
     """What an accuracy on an information set is evidence of.
 
-    ASSIGNMENT: the set tells everything that formed the segments; a classifier copies a known rule.
-    OVERLAP: the set tells some, not all, of what formed the segments, or holds other columns of the
-        purchase record.
-    PREDICTION: the set shares nothing with what formed the segments, nor with that record.
+    Attributes:
+        ASSIGNMENT: The set tells everything that formed the segments; a classifier copies a known
+            rule.
+        OVERLAP: The set tells some, not all, of what formed the segments, or holds other columns of
+            the purchase record.
+        PREDICTION: The set shares nothing with what formed the segments, nor with that record.
     """
 
     ASSIGNMENT = "assignment"
