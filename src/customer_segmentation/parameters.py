@@ -153,7 +153,9 @@ def _step(raw: Any, part: int | str) -> Any:
 
 
 def _say(problem: ErrorDetails) -> str:
-    return "there is no such key" if problem["type"] == "extra_forbidden" else problem["msg"]
+    if problem["type"] == "extra_forbidden":
+        return "there is no such key"
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _shorten(value: object, length: int = 80) -> str:
