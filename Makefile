@@ -57,10 +57,11 @@ lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
 lineage-pictures: $(VENV)/dev.stamp  ## Take the pictures of both for the docs; needs Chromium
 	$(BIN)/python tools/lineage.py pictures
 
-bench: $(VENV)/dev.stamp  ## Measure seconds and memory, and stability and scoring beside the usual ways
+bench: $(VENV)/dev.stamp  ## Measure seconds and memory, stability and scoring beside the usual ways, and the report in Chromium
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_stability.py
 	PYTHONPATH=src $(BIN)/python -m tools.bench_scoring
+	$(BIN)/python -m tools.bench_report
 
 docs: $(VENV)/run.stamp  ## Write the generated parts of the docs from the last full run
 	$(BIN)/python tools/docs.py

@@ -79,7 +79,7 @@ def take_pictures() -> None:
     with _live() as address:
         _shoot(address + FOLDED, PICTURES / "lineage-folded.png")
         _shoot(address + FOLDED, PICTURES / "lineage-opened.png", OPENED)
-    with _served(write_page()) as address:
+    with served(write_page()) as address:
         _shoot(address + FOLDED, PICTURES / "lineage-static.png")
 
 
@@ -121,8 +121,15 @@ def _is_free(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """Serve a folder's files; its address."""
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder's files on this machine alone.
+
+    Args:
+        folder: The folder.
+
+    Yields:
+        The address at which its files are, until the end.
+    """
 
     class Silent(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -145,10 +145,21 @@ def test_a_loss_keeps_its_sign():
     assert profit(10, 60) == (
         "If a contact costs 10 and each household of A reached is worth 60, mailing the likeliest "
         "10% by people only yields \u22121,234 (\u22122,000 to 50), \u221212 (\u221280 to 7) "
-        "more than as many households at random. Mailing at random pays if more than 16.7% "
-        "belong to the segment; here 10.0% do. "
+        "more than as many households at random, not told apart from nothing. Mailing at random "
+        "pays if more than 16.7% belong to the segment; here 10.0% do. "
         "Mailing 100% yields \u22124,321."
     )
+
+
+def test_an_extra_profit_is_in_doubt_only_where_its_interval_holds_nothing():
+    row: dict[Hashable, Any] = {"segment": "A", "depth": 0.1, "base_rate": 0.1, "profit": 9.0}
+    row |= {"profit_low": 1.0, "profit_high": 20.0, "extra_profit": 8.0, "extra_high": 12.0}
+    declared = Campaign(
+        segment="A", information_set="people", contact_cost=1, success_value=5, depths=(0.1,)
+    )
+    for low, doubt in ((0.5, False), (-0.5, True)):
+        told = campaign.tell_profit(row | {"extra_low": low}, row, declared, "people only")
+        assert ("not told apart" in told) is doubt
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from customer_segmentation.findings.claims import BETTER, judge_gain
+from customer_segmentation.findings.claims import BETTER, OPEN, judge_gain
 from customer_segmentation.findings.wording import (
     Row,
     inside,
@@ -86,11 +86,13 @@ def tell_profit(row: Row, deepest: Row, declared: Campaign, seen: str) -> str:
         Two or three sentences.
     """
     extra = with_interval(row, "extra_profit", whole, "extra")
+    is_open = judge_gain(row["extra_low"], row["extra_high"]) == OPEN
+    doubt = ", not told apart from nothing" if is_open else ""
     told = (
         f"If a contact costs {declared.contact_cost:g} and each household of {row['segment']} "
         f"reached is worth {declared.success_value:g}, mailing the likeliest "
         f"{percent(row['depth'])} by {seen} yields {with_interval(row, 'profit', whole)}, {extra} "
-        f"more than as many households at random. {_judge_anybody(row, declared)}"
+        f"more than as many households at random{doubt}. {_judge_anybody(row, declared)}"
     )
     if deepest["depth"] == row["depth"]:
         return told
