@@ -14,6 +14,7 @@ from customer_segmentation import __version__
 project = "customer_segmentation"
 release = __version__
 language = "en"
+highlight_language = "none"
 html_title = "Customer segmentation"
 html_theme = "furo"
 html_show_copyright = False
@@ -60,6 +61,7 @@ autodoc_default_options = {
 python_maximum_signature_line_length = 90
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_use_rtype = False  # what stands before a colon is prose here
 default_role = "literal"  # docstrings quote names in single backticks
 
 FENCE = re.compile(r"^(\s*)```\w*$")
