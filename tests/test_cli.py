@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +235,8 @@ def test_a_bug_keeps_its_traceback(error):
     result = CliRunner().invoke(raising(error))
     assert result.exception is error
     assert result.stderr == ""
+    shown = "".join(traceback.format_exception(error))
+    assert shown.rstrip().endswith("with the command that you typed and the lines above.")
 
 
 def test_a_bug_inside_a_dataset_keeps_its_traceback():

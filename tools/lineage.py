@@ -29,7 +29,7 @@ PROJECT = Path(__file__).parents[1]
 BUILD = PROJECT / "build"  # where kedro-viz writes its page, whatever it is told
 STATIC = BUILD / "lineage"
 PICTURES = PROJECT / "docs" / "pictures"
-KEDRO = [sys.executable, "-m", "kedro", "viz"]
+KEDRO = [sys.executable, "-W", "ignore", "-m", "kedro", "viz"]  # its own warnings are not ours
 FOLDED = "?pid=__default__&types=nodes&expandAllPipelines=false"
 OPENED = "reporting"
 WEB_FONTS = re.compile(r"<link[^>]*fonts\.g[^>]*>\s*")

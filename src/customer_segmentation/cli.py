@@ -24,6 +24,10 @@ from customer_segmentation.panel.errors import ReadableError
 MAX_LINES = 15
 MAX_SUGGESTED = 5
 INTERRUPTED = 130  # as shells report a program that Ctrl+C stopped
+FAULT = (
+    "This is a fault of the project, not of your data. Please tell those who keep it, with the "
+    "command that you typed and the lines above."
+)
 STOPPED = (
     "\nStopped. What finished is saved whole, beside what an earlier run left; run again before "
     "using them together."
@@ -90,6 +94,7 @@ def _told_to_people() -> Iterator[None]:
     except Exception as error:
         message = message_for(error)
         if message is None:
+            error.add_note(FAULT)  # stands below the traceback
             raise
         raise click.ClickException(message) from error
 
