@@ -138,7 +138,7 @@ def test_a_refused_file_leaves_earlier_results_as_they_are(
     only = ("--pipelines", "data_processing")
     assert kedro_run(write(table, tmp_path / "good.csv"), *only).exit_code == 0
     before = contents(tmp_path / "data")
-    assert len(before) == 3
+    assert len(before) == 4
     assert kedro_run(write(table[:40] + table[39:], tmp_path / "bad.csv"), *only).exit_code == 1
     assert contents(tmp_path / "data") == before
 

@@ -209,21 +209,16 @@ def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp
     assert sorted(unequal) == []
 
 
-def test_every_table_figure_and_page_can_be_looked_at_in_the_lineage(project):
-    catalog = open_session().load_context().catalog
-    shown = {
-        name
-        for name in pipelines["__default__"].datasets()
-        if name in catalog and not name.startswith("param")
-    }
-    kept = {name for name in shown if hasattr(catalog[name], "_filepath")}
-    blind = {name for name in kept if not hasattr(catalog[name], "preview")}
-    # What only programs read.
-    assert blind == {"segmenter", "champions", "scoring_bundle"} & kept
-    assert {"model_card", "segmentation_report", "households_exploration"} <= kept
+def test_every_table_figure_and_page_can_be_looked_at_in_the_lineage(registered, catalog):
+    names = data_of(registered["__default__"].datasets())
+    files = {name: catalog[name] for name in names if name in catalog}
+    kept = {name: dataset for name, dataset in files.items() if hasattr(dataset, "_filepath")}
+    blind = {name for name, dataset in kept.items() if not hasattr(dataset, "preview")}
+    assert blind == {"segmenter", "champions", "scoring_bundle"} & set(kept)  # for programs only
+    assert {"model_card", "segmentation_report", "households_exploration"} <= set(kept)
 
 
-def test_the_map_opens_on_four_boxes_and_reporting_on_its_chapters():
-    names = [node.namespace for node in pipelines["__default__"].nodes]
-    assert {name.partition(".")[0] for name in names} == set(pipelines) - {"__default__", "scoring"}
+def test_the_map_opens_on_a_box_for_each_pipeline_and_reporting_on_its_chapters(registered):
+    names = [node.namespace for node in registered["__default__"].nodes]
+    assert {name.partition(".")[0] for name in names} == set(STAGES)
     assert len({name for name in names if name.startswith("reporting.")}) == 8
