@@ -22,6 +22,7 @@ import webbrowser
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -41,7 +42,12 @@ COLOURS = 64
 # map that covers a corner of the large one.
 QUIET = {"showFeatureHints": False, "theme": "light", "visible": {"miniMap": False}}
 ARROW = "//*[contains(@class, 'MuiTreeItem-content')][normalize-space()='{}']/*[1]"
-DISMISS = "[...document.querySelectorAll('button')].find(b => b.innerText === 'Dismiss')?.click()"
+DISMISS = (
+    "const found = [...document.querySelectorAll('button')].find(b => b.innerText === 'Dismiss');"
+    "found?.click(); return Boolean(found)"
+)
+LOOK = "return document.querySelector('#zoom-wrapper')?.getAttribute('transform') ?? ''"
+NODES = "return document.querySelectorAll('.pipeline-node').length"
 
 
 def show() -> None:
@@ -175,17 +181,13 @@ def _shoot(address: str, file: Path, opened: str = "") -> None:
         driver.quit()
 
 
-def _stands_still(driver: object) -> bool:
-    """Whether the map is drawn and two looks at it, a moment apart, are alike."""
-    driver.execute_script(DISMISS)  # type: ignore[attr-defined]
-    look = "return document.querySelector('#zoom-wrapper')?.getAttribute('transform') ?? ''"
-    nodes = "return document.querySelectorAll('.pipeline-node').length"
-    first = driver.execute_script(look)  # type: ignore[attr-defined]
-    threading.Event().wait(1.5)
-    return bool(
-        driver.execute_script(nodes)  # type: ignore[attr-defined]
-        and first == driver.execute_script(look)  # type: ignore[attr-defined]
-    )
+def _stands_still(driver: Any) -> bool:
+    """Whether the map is drawn, nothing lies over it, and two looks a moment apart are alike."""
+    first = driver.execute_script(LOOK)
+    threading.Event().wait(2)
+    covered = driver.execute_script(DISMISS)
+    alike = first == driver.execute_script(LOOK)
+    return bool(driver.execute_script(NODES) and alike and not covered)
 
 
 def main() -> None:
