@@ -31,7 +31,8 @@ BUDGETS = (
     Budget(("--tags", "segmentation"), 40),
     Budget(("--tags", "modelling"), 150),
     Budget(("--tags", "reporting"), 15),
-    Budget(("--env", "test", "--tags", "data_processing,segmentation"), 8),
+    Budget(("--env", "test", "--tags", "data_processing"), 10),
+    Budget(("--env", "test", "--tags", "segmentation"), 8),
     Budget(("--env", "test", "--tags", "modelling"), 15),
 )
 
