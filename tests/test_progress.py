@@ -16,6 +16,11 @@ import pytest
 
 from tests.conftest import PROJECT
 
+# Tests in the background start programs that are deaf to Ctrl+C; a terminal does not.
+KEDRO = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('kedro', run_name='__main__', alter_sys=True)"
+)
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
 
 
@@ -26,7 +31,7 @@ class Terminal:
         self._screen, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         environment = {**os.environ, "PYTHONPATH": "src", "TERM": "xterm", **variables}
-        command = ["-m", "kedro", "run", "--env", "test", "--params", f"data_root={data_root}"]
+        command = ["-c", KEDRO, "run", "--env", "test", "--params", f"data_root={data_root}"]
         self.program = subprocess.Popen(
             [sys.executable, *command, *arguments],
             stdin=end,
