@@ -305,7 +305,7 @@ def _print_summary(summary: pd.DataFrame) -> pd.DataFrame:
         "median": "Median",
         "upper_quartile": "Upper quartile",
         "mostly_own": "Similarity above 0.5",
-        "astray": "Inside the core of another segment",
+        "astray": "Inside the outline of another segment",
         "lowest": "Lowest",
         "mean": "Mean",
         "highest": "Highest",
