@@ -1,7 +1,8 @@
 """The declared rule: which solutions are admissible, which one is chosen, what it may be called.
 
-The rule is written down before the figures are known, and a reader can follow it line by line in
-`segmentation_candidates`. A pin may overrule it; both choices are then shown.
+The rule stands in the parameters before a run, though it was written after looking at a grid on
+this panel. A reader can follow it line by line in `segmentation_candidates`. A pin may overrule it;
+both choices are then shown.
 """
 
 from __future__ import annotations
