@@ -108,7 +108,7 @@ def segment_demographics(segments=PERSONAS) -> pd.DataFrame:
     columns = ["segment", "variable", "code", "label", "households", "share", "total_share"]
     table = pd.DataFrame(rows, columns=columns)
     table["residual"] = rng.normal(0, 2.5, len(table))
-    return table.assign(index_to_total=100 * table["share"] / table["total_share"])
+    return table.assign(index_to_total=100 * table["share"] / table["total_share"], survives=True)
 
 
 def segment_descriptors() -> pd.DataFrame:

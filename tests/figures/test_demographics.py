@@ -133,6 +133,18 @@ def test_a_tile_is_shaded_by_its_residual_and_a_column_headed_by_its_persona(
     assert legend == order
 
 
+def test_a_descriptor_that_may_go_along_by_chance_is_pale_and_says_so(shown, codebook, reporting):
+    first = shown["variable"].iloc[0]
+    table = shown.assign(survives=shown["variable"] == first)
+    figure = plot_descriptor_mosaics(table, TITLE, codebook, reporting)
+    assert_clear(figure)
+    sure, doubtful = figure.axes[:2]
+    assert {tile.get_alpha() for tile in sure.containers[0]} == {1}
+    assert {tile.get_alpha() for tile in doubtful.containers[0]} == {demographics.PALE}
+    headings = [axes.get_title(loc="right") for axes in (sure, doubtful)]
+    assert ["may be chance" in heading for heading in headings] == [False, True]
+
+
 def test_a_residual_that_is_missing_is_neutral(shown, codebook, reporting):
     blank = shown.assign(residual=np.nan)
     figure = plot_descriptor_mosaics(blank, TITLE, codebook, reporting)

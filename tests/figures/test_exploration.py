@@ -31,6 +31,13 @@ def test_the_same_households_give_the_same_page_and_leave_no_trace(page, househo
     assert explore_households(other, codebook) != page
 
 
+def test_the_page_says_what_it_is_and_where_the_report_is(page, codebook):
+    title = f"{codebook.panel}: the households"
+    assert re.findall("<title>(.*?)</title>", page) == [title]
+    assert "do not pass it on" in page
+    assert 'href="segmentation_report.html"' in page
+
+
 def test_columns_and_codes_have_their_labels(page, codebook):
     for field in codebook.fields[1:]:
         assert field.label.split("'")[0] in page

@@ -73,23 +73,27 @@ def test_precision_and_recall_stand_on_the_row_of_their_segment(count, reporting
 def steps() -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            "step": ["The published protocol, on the study's own segments", "People"],
-            "claim": ["overlap", "prediction"],
-            "accuracy": [0.9, 0.5],
-            "majority": [0.55, 0.6],
-            "n": [120, 543],
+            "step": ["The published protocol, on the study's own segments", "Printed", "People"],
+            "claim": ["overlap", "overlap", "prediction"],
+            "accuracy": [0.9, 0.8, 0.5],
+            "majority": [0.55, 0.55, 0.6],
+            "n": [120, np.nan, 543],
+            "published": [False, True, False],
         }
     )
-    return table.assign(
-        accuracy_low=table["accuracy"] - 0.02, accuracy_high=table["accuracy"] + 0.03
-    )
+    ours = table["accuracy"].mask(table["published"])
+    return table.assign(accuracy_low=ours - 0.02, accuracy_high=ours + 0.03)
 
 
 def test_the_ladder_has_a_bar_an_interval_and_a_baseline_per_step(reporting):
     figure = models.plot_accuracy_ladder(steps(), TITLE, reporting)
     assert_clear(figure)
     (axes,) = figure.axes
-    assert [bar.get_width() for bar in axes.patches] == [0.9, 0.5]
+    assert [bar.get_width() for bar in axes.patches] == [0.9, 0.8, 0.5]
+    is_hollow = [bar.get_facecolor() == (1, 1, 1, 1) for bar in axes.patches]
+    assert is_hollow == [False, True, False]
+    names = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+    assert names[1:] == ["Printed", "People n = 543"]
     np.testing.assert_allclose(lines(axes)[0], [[0.88, 0.93], [0.48, 0.53]])
     labels = {text.get_text(): text.get_position()[0] for text in axes.texts}
     assert labels["50.0%"] > 0.6  # right of the baseline that it would cover otherwise
@@ -135,6 +139,17 @@ def test_rows_of_a_panel_may_carry_different_claims(reporting):
     }
     shown = np.vstack([marks.get_offsets() for marks in scatters])
     np.testing.assert_allclose(shown[np.argsort(shown[:, 1]), 0], table["estimate"])
+
+
+def test_the_number_of_households_stands_once_at_the_right(reporting):
+    table = rows(2, 3)
+    table["n"] = [1200, 34, 5] * 2
+    figure = intervals.plot_intervals(table, TITLE, 0, ("Share", "{:.0%}".format), reporting)
+    assert_clear(figure)
+    (right,) = [part for axes in figure.axes for part in axes.child_axes]
+    assert right in figure.axes[1].child_axes
+    assert [label.get_text() for label in right.get_yticklabels()] == ["1,200", "34", "5"]
+    assert figure.axes[1].get_title(loc="right") == "n"
 
 
 @pytest.mark.parametrize("count", [1, 3, 9])

@@ -253,6 +253,8 @@ def campaign_gains(segment="Promo Shoppers", sets=SETS) -> pd.DataFrame:
     table = table.assign(base_rate=0.2, profit=60 * table["hits"] - 10 * mailed)
     table["extra_profit"] = 60 * (table["hits"] - 0.2 * mailed)
     table = _around(_around(table, "profit", 150), "extra_profit", 200, "extra")
+    table["over_everybody"] = table["profit"] - 543 * (60 * 0.2 - 10)
+    table = _around(table, "over_everybody", 250)
     return table.assign(mailed_with_thin=mailed + 6, hits_with_thin=table["hits"] + 1).assign(
         lift_with_thin=lift - 0.05
     )

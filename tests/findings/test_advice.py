@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.findings import advice
+from customer_segmentation.typing_tool.parameters import Campaign
 
 LABELS = {"little": "Little known", "more": "More known"}
 
@@ -34,16 +35,50 @@ def test_thin_records_are_a_guess(thin, end):
     assert f"named all {100 + thin} households" in told
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "start"),
-    [(1.01, 1.9, "To reach A by little known, mail"), (0.99, 1.9, "Do not pay for a list of A")],
+CAMPAIGN = Campaign(
+    segment="A",
+    information_set="little",
+    currency="crowns",
+    contact_cost=1,
+    success_value=4,
+    depths=(0.2, 0.5, 1.0),
 )
-def test_a_list_is_worth_mailing_only_if_the_whole_interval_is_above_chance(low, high, start):
-    row = {"information_set": "little", "claim": "prediction", "segment": "A", "depth": 0.1}
-    row |= {"lift": 1.4, "lift_low": low, "lift_high": high}
-    told = advice.advise_on_mailing(row, LABELS)
-    assert told.startswith(start)
-    assert f"1.40 ({low:.2f} to {high:.2f}) times as often as chance (prediction)" in told
+
+
+def mailing(reach: float, everybody: float = 50.0) -> pd.DataFrame:
+    """The best list mails half: 80 crowns, whose interval reaches so far below and above."""
+    table = pd.DataFrame({"depth": [0.2, 0.5, 1.0], "profit": [60.0, 80.0, everybody]})
+    table = table.assign(over_everybody=table["profit"] - everybody, lift=[2.0, 1.5, 1.0])
+    for name in ("profit", "over_everybody"):
+        table[f"{name}_low"], table[f"{name}_high"] = table[name] - reach, table[name] + reach
+    table = table.assign(lift_low=[1.4, 1.1, 1.0], lift_high=[2.6, 1.9, 1.0])
+    return table.assign(information_set="little", claim="prediction", segment="A")
+
+
+def test_a_list_is_advised_where_it_clearly_yields_more_than_mailing_everybody():
+    told = advice.advise_on_mailing(mailing(29), CAMPAIGN, LABELS)
+    assert told == (
+        "To reach A by little known, mail from the top: the likeliest 50% yield 80 crowns, +30 "
+        "(+1 to +59) against mailing everybody (prediction)."
+    )
+
+
+def test_else_everybody_is_mailed_and_what_the_order_is_worth_is_told():
+    told = advice.advise_on_mailing(mailing(31), CAMPAIGN, LABELS)
+    assert told == (
+        "At a cost of 1 and a value of 4 crowns, mail everybody rather than a list of A ranked by "
+        "little known: at best the likeliest 50% yield 80 crowns, +30 (\u22121 to +61) against "
+        "mailing everybody (prediction); its order beats a random one at every depth."
+    )
+
+
+def test_where_mailing_everybody_loses_a_list_is_set_against_mailing_nobody():
+    loses = mailing(79, everybody=-10)
+    assert advice.advise_on_mailing(loses, CAMPAIGN, LABELS).endswith(
+        "+80 (+1 to +159) against nobody (prediction)."
+    )
+    told = advice.advise_on_mailing(mailing(81, everybody=-10), CAMPAIGN, LABELS)
+    assert "mail nobody rather than a list of A" in told
 
 
 def headline(verdicts: dict[str, str]) -> pd.DataFrame:
@@ -60,9 +95,11 @@ def headline(verdicts: dict[str, str]) -> pd.DataFrame:
 
 def test_the_least_that_helps_is_the_weakest_set_that_beats_the_largest_segment():
     (told,) = advice.advise_on_questions(headline({}), LABELS)
-    assert "is little known: right for 60.0% against 58.0% (prediction)" in told
+    assert "know at least little known: 60.0% are typed correctly, 58.0% by always" in told
+    assert told.endswith("(prediction).")
     (told,) = advice.advise_on_questions(headline({"little": "not told apart from"}), LABELS)
-    assert "is more known: right for 70.0% against 58.0% (overlap)" in told
+    assert "know at least more known: 70.0% are typed correctly" in told
+    assert told.endswith("(overlap).")
 
 
 def test_where_nothing_helps_nobody_is_typed():
@@ -73,9 +110,9 @@ def test_where_nothing_helps_nobody_is_typed():
     assert advice.advise_on_questions(none.head(1), LABELS) == []
 
 
-def test_every_accuracy_is_quoted_with_its_word_the_honest_one_first():
+def test_every_accuracy_is_quoted_with_its_word():
     table = pd.concat([headline({}), headline({}).iloc[[1]].assign(accuracy=0.84)])
     assert advice.advise_on_quoting(table) == (
-        "Quote an accuracy only with its word: 60.0% is prediction, 70.0% to 84.0% is overlap and "
-        "95.0% is assignment."
+        "Quote an accuracy only with its word: 95.0% is assignment, 70.0% to 84.0% is overlap and "
+        "60.0% is prediction."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ def coverage(*rows: tuple[str, str, float]) -> pd.DataFrame:
 def test_coverage_stands_beside_its_target():
     table = coverage(("all", "all", 0.913), ("segment", "A", 0.7))
     text = uncertainty.title_coverage(table, 0.9, LABELS)
-    assert text.startswith("The sets hold the true segment for 91.3% (people only)")
+    assert text.startswith("The sets hold the true segment of 91.3%, a single one for 4% (people")
     assert "the target is 90%; " in text
     (told,) = uncertainty.tell_sizes(table, 3, LABELS)
     assert "holds 2.35 of 3 segments on average, and a single one for 4%" in told
@@ -93,7 +93,10 @@ def test_a_set_that_needs_all_fields_recommends_no_list(codebook):
     assert "no short list comes near enough, all 12 fields are needed" in told
     fewer = table.assign(recommended=table["n_fields"] == 5)  # better than all fields
     (told,) = golden_questions.tell_questions(fewer, headline(), codebook, LABELS).values()
-    assert "the list’s is 0.002 below (standard error 0.006). The search ended there." in told
+    assert "0.002 below (standard error 0.006). The search ended there; a longer list" in told
+    assert "5, where the search ended, of 12 (" in golden_questions.title_questions(
+        fewer, 9, LABELS
+    )
     assert golden_questions.title_questions(table.head(0), 9, LABELS) == golden_questions.NOTHING
 
 
@@ -116,7 +119,7 @@ def test_the_quoted_depth_is_the_nearest(wanted, depth):
 def test_a_lift_that_may_be_chance_is_not_called_more():
     gains = typing_tables.campaign_gains()
     told = campaign.tell_gains(campaign.find_depth(gains, 0.1), LABELS)
-    assert told["demographics"].startswith("People only: of 54 mailed households 16.2 (30%) are")
+    assert told["demographics"].startswith("People only: of 54 mailed households 16.2 (30.1%) are")
     assert "lift 1.50 (0.90 to 2.10) of at most 5.00, not told apart" in told["demographics"]
     assert told["source_study"].count("more than at random") == 1
     assert told["demographics"].endswith("With thin records: 17.2 of 60, lift 1.45.")
@@ -124,87 +127,128 @@ def test_a_lift_that_may_be_chance_is_not_called_more():
     assert "1.68 (a part) and 1.50 (people only)" in title
 
 
-def profit(cost: float, value: float, depth: float = 1.0) -> str:
-    row: dict[Hashable, Any] = {
-        "segment": "A",
-        "depth": 0.1,
-        "profit": -1234.0,
-        "mailed": 50,
-        "base_rate": 0.1,
-    }
-    row |= {"profit_low": -2000.0, "profit_high": 50.0}
-    row |= {"extra_profit": -12.0, "extra_low": -80.0, "extra_high": 7.0}
-    declared = Campaign(
-        segment="A", information_set="people", contact_cost=cost, success_value=value, depths=(0.1,)
+def declare(cost: float, value: float) -> Campaign:
+    return Campaign(
+        segment="A",
+        information_set="people",
+        currency="crowns",
+        contact_cost=cost,
+        success_value=value,
+        depths=(0.1, 1.0),
     )
-    deepest: dict[Hashable, Any] = {"depth": depth, "profit": -4321.0}
-    return campaign.tell_profit(row, deepest, declared, "people only")
-
-
-def test_a_loss_keeps_its_sign():
-    assert profit(10, 60) == (
-        "If a contact costs 10 and each household of A reached is worth 60, mailing the likeliest "
-        "10% by people only yields \u22121,234 (\u22122,000 to 50), \u221212 (\u221280 to 7) "
-        "more than as many households at random, not told apart from nothing. Mailing at random "
-        "pays if more than 16.7% belong to the segment; here 10.0% do. "
-        "Mailing 100% yields \u22124,321."
-    )
-
-
-def test_an_extra_profit_is_in_doubt_only_where_its_interval_holds_nothing():
-    row: dict[Hashable, Any] = {"segment": "A", "depth": 0.1, "base_rate": 0.1, "profit": 9.0}
-    row |= {"profit_low": 1.0, "profit_high": 20.0, "extra_profit": 8.0, "extra_high": 12.0}
-    declared = Campaign(
-        segment="A", information_set="people", contact_cost=1, success_value=5, depths=(0.1,)
-    )
-    for low, doubt in ((0.5, False), (-0.5, True)):
-        told = campaign.tell_profit(row | {"extra_low": low}, row, declared, "people only")
-        assert ("not told apart" in told) is doubt
 
 
 @pytest.mark.parametrize(
     ("cost", "value", "told"),
     [
+        (10, 60, "It pays if more than 16.7% belong to the segment; here 10.0% do."),
         (10, 5, "No contact pays: it costs more than a household of the segment is worth."),
         (0, 0, "Nothing is won or lost."),
-        (0, 5, "Mailing at random pays if more than 0.0% belong to the segment; here 10.0% do."),
+        (0, 5, "It pays if more than 0.0% belong to the segment; here 10.0% do."),
     ],
 )
-def test_whom_it_pays_to_mail_follows_cost_and_value(cost, value, told):
-    assert profit(cost, value, depth=0.1).endswith(told)  # and no depth is told twice
+def test_whether_it_pays_to_mail_everybody_follows_cost_and_value(cost, value, told):
+    row: dict[Hashable, Any] = {"segment": "A", "base_rate": 0.1, "profit": -1234.0}
+    row |= {"profit_low": -2000.0, "profit_high": 50.0}
+    assert campaign.tell_everybody(row, declare(cost, value)) == (
+        f"If a contact costs {cost} crowns and each household of A reached is worth {value}, "
+        f"mailing everybody yields \u22121,234 (\u22122,000 to 50) crowns. {told}"
+    )
 
 
-def slices(codebook, differences: list[float], reach: float = 0.03) -> pd.DataFrame:
-    field = codebook.fields[1].name
-    table = pd.DataFrame({"slice": list("ABCDEFGH")[: len(differences)], "difference": differences})
-    table = table.assign(information_set="people", field=field)
-    gain = table["difference"] - 0.02
+def test_the_best_list_is_the_one_that_yields_most_short_of_everybody():
+    gains = typing_tables.campaign_gains()
+    best = campaign.find_best_lists(gains)
+    assert best["information_set"].tolist() == list(dict.fromkeys(gains["information_set"]))
+    for row in best.to_dict("records"):
+        own = gains[(gains["information_set"] == row["information_set"]) & (gains["depth"] < 1)]
+        assert row["profit"] == own["profit"].max()
+    flat = campaign.find_best_lists(gains.assign(profit=7.0))
+    assert set(flat["depth"]) == {0.05}  # of equal profits the shorter list
+
+
+def test_a_list_is_told_with_what_it_yields_beyond_everybody_and_where_its_order_helps():
+    gains = typing_tables.campaign_gains()
+    told = campaign.tell_lists(gains, campaign.find_best_lists(gains), declare(10, 60), LABELS)
+    people = next(each for each in told if each.startswith("People only (prediction)"))
+    own = gains[(gains["information_set"] == "demographics") & (gains["depth"] < 1)]
+    profit = own["profit"].max()
+    beyond = profit - 543 * (60 * 0.2 - 10)
+    low, high = f"{beyond - 250:+,.0f}".replace("-", "\u2212"), f"{beyond + 250:+,.0f}"
+    assert f"mails 50% and yields {profit:,.0f} (" in people
+    assert f"crowns, +{beyond:,.0f} ({low} to {high}) against mailing everybody" in people
+    assert ("not told apart" in people) == (beyond < 250)
+
+
+@pytest.mark.parametrize(
+    ("lows", "told"),
+    [
+        ([1.2, 1.1, 1.01], "its order beats a random one at every depth"),
+        ([0.9, 1.1, 1.01], "its order beats a random one at 20% to 30% mailed"),
+        ([1.2, 0.9, 1.01], "its order beats a random one at 10% and 30% mailed"),
+        ([0.9, 1.1, 0.8], "its order beats a random one at 20% mailed"),
+        ([0.9, 1.0, 0.8], "its order is at no depth told apart from a random one"),
+    ],
+)
+def test_the_depths_at_which_an_order_helps_are_named(lows, told):
+    gains = pd.DataFrame({"depth": [0.1, 0.2, 0.3, 1.0], "lift_low": [*lows, 1.0]})
+    assert campaign.tell_order(gains) == told
+
+
+def test_the_title_counts_the_sets_whose_list_is_worth_it():
+    gains = typing_tables.campaign_gains()
+    best, everybody = campaign.find_best_lists(gains), campaign.find_everybody(gains)
+    worth = (best["over_everybody_low"] > 0).sum()
+    title = campaign.title_profit(best, everybody, declare(10, 60), 543)
+    assert f"The best lists of {worth} of {len(best)} information sets" in title
+    assert "mailing everybody, which brings 1,086 crowns" in title
+    nobody = campaign.title_profit(best, dict(everybody) | {"profit": -5.0}, declare(10, 60), 543)
+    assert "mailing nobody, which brings 0 crowns" in nobody
+
+
+def slices(codebook, gains: list[float], sizes: Sequence[int] = ()) -> pd.DataFrame:
+    """Slices of one field; the accuracy differs by 0.02 more than the gain."""
+    names = list("ABCDEFGH")[: len(gains)]
+    table = pd.DataFrame({"slice": names, "gain_difference": gains})
+    table = table.assign(information_set="people", field=codebook.fields[1].name, n=sizes or 50)
     return table.assign(
-        difference_low=table["difference"] - reach,
-        difference_high=table["difference"] + reach,
-        gain_difference=gain,
-        gain_low=gain - reach,
-        gain_high=gain + reach,
+        difference=table["gain_difference"] + 0.02,
+        difference_low=table["gain_difference"] - 0.01,
+        difference_high=table["gain_difference"] + 0.05,
+        gain_low=table["gain_difference"] - 0.03,
+        gain_high=table["gain_difference"] + 0.03,
     )
 
 
 def test_clear_differences_stand_beside_what_chance_would_show(codebook):
-    table = slices(codebook, [0.049, -0.04, 0.02, -0.009])
+    table = slices(codebook, [0.029, -0.06, 0.02, -0.049])
     text = fairness.count_differences(table, 0.95, LABELS)
-    assert text.startswith("Intervals that exclude no difference: 2 of 4 (people only)")
+    assert text.startswith("Intervals that exclude no difference: 2 of 4 (people only); if")
     assert "about 5% of them would by chance, 0.2 per information set" in text
-    # Less 0.02 they are 0.03, -0.06, 0 and -0.03: only the second lies more than 0.03 from 0.
-    assert text.endswith("the largest segment, 1 (people only) have an interval without 0.")
+    # 0.02 more they are 0.049, -0.04, 0.04 and -0.029: all but the last lie 0.03 from 0.
+    assert "accuracy differs clearly in 3 of 4 (people only), but it also" in text
     title = fairness.title_slices(table, 543, codebook, LABELS)
-    assert title.startswith("People only: 2 slices of 4 with a clear difference")
-    assert "the largest is +4.9 points for socio-economic class, A" in title
+    assert title.startswith("People only: 2 of 4 slices with a clear difference in what is gained")
+    assert "the largest is \u22126.0 points for socio-economic class, B" in title
+
+
+def test_of_two_slices_that_mirror_each_other_the_smaller_counts(codebook):
+    table = slices(codebook, [0.04, -0.04], [90, 20])
+    assert fairness.drop_mirrored(table)["slice"].tolist() == ["B"]
+    equal = slices(codebook, [0.04, -0.04], [50, 50])
+    assert fairness.drop_mirrored(equal)["slice"].tolist() == ["A"]
+    three = slices(codebook, [0.04, -0.04, 0.0], [90, 20, 30])
+    assert len(fairness.drop_mirrored(three)) == 3
+    both = pd.concat([table, three.assign(information_set="more")], ignore_index=True)
+    assert fairness.drop_mirrored(both)["slice"].tolist() == ["B", "A", "B", "C"]
 
 
 def test_a_slice_of_everybody_has_no_difference(codebook):
-    table = slices(codebook, [float("nan"), -0.04])
+    table = fairness.drop_mirrored(slices(codebook, [float("nan"), -0.04]))
     title = fairness.title_slices(table, 543, codebook, LABELS)
-    assert title.startswith("People only: 1 slice of 1 with a clear difference")
+    assert title.startswith("People only: 1 of 1 slice with a clear difference")
     text = fairness.count_differences(table, 0.95, LABELS)
     assert text.startswith("Intervals that exclude no difference: 1 of 1 (people only)")
-    assert fairness.title_slices(table.head(1), 543, codebook, LABELS) == fairness.NOTHING
-    assert fairness.count_differences(table.head(1), 0.95, LABELS) == f"{fairness.NOTHING}."
+    nobody = fairness.drop_mirrored(slices(codebook, [float("nan")]))
+    assert fairness.title_slices(nobody, 543, codebook, LABELS) == fairness.NOTHING
+    assert fairness.count_differences(nobody, 0.95, LABELS) == f"{fairness.NOTHING}."

@@ -62,8 +62,8 @@ def test_each_measure_passes_the_null_by_itself(candidates, ari, silhouette):
     told = evidence.explain_nulls(
         change(candidates, null_copula_ari_q95=ari, null_copula_silhouette_q95=silhouette)
     )
-    assert f"against {ari:.2f} ({'passed' if ari < 0.9 else 'not passed'})" in told
-    assert f"against {silhouette:.2f} ({'passed' if silhouette < 0.315 else 'not passed'})" in told
+    assert f"against {ari:.3f} ({'passed' if ari < 0.9 else 'not passed'})" in told
+    assert f"against {silhouette:.3f} ({'passed' if silhouette < 0.315 else 'not passed'})" in told
 
 
 def test_no_comparison_with_nulls_is_said_to_be_none(candidates):

@@ -41,7 +41,7 @@ def test_without_predictions_there_is_no_story(codebook):
     chosen = households.choose_household(predictions({}, []), "B", codebook)
     assert chosen.empty
     assert households.explain_choice_of_household(chosen, "B") == ""
-    title = households.title_story(chosen, pd.DataFrame(), "B", "People", codebook)
+    title = households.title_story(chosen, pd.DataFrame(), "B", "People")
     assert title.startswith("People: no classifier is explained")
 
 
@@ -74,11 +74,12 @@ def test_a_value_that_is_not_stated_is_said(codebook):
 def test_the_title_names_what_speaks_for_and_against(codebook):
     chosen = pd.DataFrame([{"household_id": 7, "probability": 0.341, "is_typical": True}])
     fields = households.tell_fields(values(codebook), 2, codebook)
-    text = households.title_story(chosen, fields, "B", "People", codebook)
-    assert text.startswith("People, household 7: B with a probability of 34.1%; ")
+    text = households.title_story(chosen, fields, "B", "People")
+    assert text.startswith("People, one household: B with a probability of 34.1%; ")
+    assert "7" not in text  # nobody is named on a page that is passed on
     assert "most for it speaks transactions: 12 purchases; most against it" in text
     one_sided = fields[fields["shap_value"] > 0]
-    text = households.title_story(chosen, one_sided, "B", "People", codebook)
+    text = households.title_story(chosen, one_sided, "B", "People")
     assert "against" not in text
 
 

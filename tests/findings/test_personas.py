@@ -26,9 +26,37 @@ def test_what_sets_a_segment_apart_is_ranked_by_standard_deviations(codebook):
     low, rate = codebook.column(Role.LOYALTY_LOW), codebook.column(Role.REPEAT_RATE)
     table = pd.concat([profiles(low, {"A": 0.6}, 0.5), profiles(rate, {"A": 0.1}, 0.5)])
     facts = personas.set_apart(table, "A", [low, rate], codebook, 2)
-    assert [fact.label for fact in facts] == ["Repeat rate", "Largest share (low)"]
+    assert [fact.label for fact in facts] == ["Repeat rate", "Largest brand share (low)"]
     assert [fact.higher for fact in facts] == [False, True]
     assert (facts[0].value, facts[0].total) == ("10% of purchases", "50%")
+
+
+@pytest.mark.parametrize(
+    ("rates", "error", "rivals"),
+    [
+        ({"A": 0.3, "B": 0.2, "C": 0.9}, 0.0, "B: 20%"),  # goes further
+        ({"A": 0.3, "B": 0.33, "C": 0.9}, 0.02, "B: 33%"),  # may go as far
+        ({"A": 0.3, "B": 0.4, "C": 0.2}, 0.01, "C: 20%"),  # clearly less far, and further
+        ({"A": 0.3, "B": 0.4, "C": 0.9}, 0.01, ""),  # on the same side, but clearly less far
+        ({"A": 0.3, "B": 0.7, "C": 0.9}, 0.0, ""),
+    ],
+)
+def test_others_that_lie_as_far_off_on_the_same_side_are_named(codebook, rates, error, rivals):
+    rate = codebook.column(Role.REPEAT_RATE)
+    table = profiles(rate, rates, 0.5, error=error)
+    (fact,) = personas.set_apart(table, "A", [rate], codebook, 1)
+    assert fact.rivals == rivals
+
+
+def test_the_nearest_segment_is_told_with_what_parts_the_two_most(codebook):
+    table = rivals(codebook, {"A": 0.3, "B": 0.2})
+    names = list(dict.fromkeys(table["variable"]))
+    told = personas.tell_nearest("A", "B", names, table, codebook)
+    assert told == (
+        "they differ from B, the nearest segment, most in bought on promotion (10% against 90%)"
+    )
+    one = personas.tell_nearest("A", "B", names[:1], table, codebook)
+    assert one.endswith("most in repeat rate (30% against 20%)")
 
 
 def _persona(name: str, criterion: Criterion) -> Persona:
@@ -111,9 +139,10 @@ CARD = personas.Card(
     thin="0",
     facts=[
         personas.Fact("Repeat rate", "78% of purchases", "51%", higher=True),
-        personas.Fact("Transactions", "25.8 purchases", "33.9", higher=False),
+        personas.Fact("Transactions", "25.8 purchases", "33.9", higher=False, rivals="B: 24.0"),
         personas.Fact("Average price", "12.7 rupees", "11.8", higher=True),
     ],
+    parted="they differ from B, the nearest segment, most in repeat rate (78% against 60%)",
     offer="",
     certainty="",
     rule="",
@@ -123,7 +152,8 @@ CARD = personas.Card(
 def test_a_segment_is_introduced_by_its_size_and_its_first_two_facts():
     assert personas.introduce(CARD) == (
         "A (24% of the households, 20% to 29%): repeat rate 78% of purchases (all: 51%) and "
-        "transactions 25.8 purchases (all: 33.9)."
+        "transactions 25.8 purchases (all: 33.9; B: 24.0); they differ from B, the nearest "
+        "segment, most in repeat rate (78% against 60%)."
     )
 
 
@@ -191,10 +221,10 @@ def test_a_code_within_chance_and_a_mean_within_its_interval_say_nothing(codeboo
     ("jaccard", "word"), [(0.95, "highly stable"), (0.7, "doubtful"), (0.5, "not to be trusted")]
 )
 def test_certainty_takes_the_word_of_the_jaccard_similarity(jaccard, word):
-    told = personas.judge_certainty({"slsw_median": jaccard}, {"steady": 0.874, "rival": "B"})
+    told = personas.judge_certainty({"slsw_median": jaccard}, {"steady": 0.874})
     assert told == (
         f"In new samples {word} (median Jaccard similarity {jaccard:.2f}). 87% of its households "
-        "get this segment in at least 90% of the bootstrap solutions; the next nearest is mostly B."
+        "get this segment in at least 90% of the bootstrap solutions."
     )
 
 

@@ -79,14 +79,16 @@ def test_a_leader_needs_intervals_that_do_not_meet(codebook, error, clear):
     assert ("B (amount paid 1,100 rupees)" in title) is clear
     assert ("no clear leader in amount paid" in title) is not clear
     assert ("B clearly highest" in segments.contrast(table, value, codebook)) is clear
-    assert ("clearly highest for B" in segments.compare_amounts(table, [value], codebook)) is clear
+    assert ("A clearly lowest" in segments.contrast(table, value, codebook)) is clear
 
 
 def test_no_segment_leads_where_all_print_alike(codebook):
     rate = codebook.column(Role.REPEAT_RATE)
     table = profiles(rate, {"A": 0.501, "B": 0.499}, 0.5)
     assert "no clear leader in repeat rate" in segments.name_leaders(table, [rate], codebook)
-    assert segments.contrast(table, rate, codebook).endswith("no segment clearly highest.")
+    assert segments.contrast(table, rate, codebook).endswith(
+        "no segment clearly highest or lowest."
+    )
 
 
 def test_a_contrast_gives_every_mean_its_interval_and_those_who_state_it(codebook):
@@ -94,7 +96,8 @@ def test_a_contrast_gives_every_mean_its_interval_and_those_who_state_it(codeboo
     table = profiles(value, {"A": 900.0, "B": 1500.0}, 1234.0, error=100.0)
     assert segments.contrast(table, value, codebook) == (
         "Amount paid (rupees): B 1,500 (1,400 to 1,600) and A 900 (800 to 1,000), against 1,234 in "
-        "all 200 eligible households; B clearly highest."
+        "all 200 eligible households; B clearly highest and A "
+        "clearly lowest."
     )
     stated = pd.concat([table.assign(n=90), profiles("other", {"A": 1.0, "B": 1.0}, 1.0)])
     text = segments.contrast(stated, value, codebook)
@@ -135,12 +138,31 @@ def test_no_gap_is_called_none(codebook):
     assert segments.find_largest_gap(table, [rate], codebook).startswith("No share differs")
 
 
-def test_equal_amounts_do_not_differ(codebook):
-    value = codebook.column(Role.VALUE)
-    same = profiles(value, {"A": 10.0, "B": 10.0}, 10.0)
-    assert "no segment clearly highest; index 100, " in segments.compare_amounts(
-        same, [value], codebook
+def test_amounts_are_told_where_the_segments_differ_most_and_least(codebook):
+    value, price, volume = map(codebook.column, (Role.VALUE, Role.TRANSACTIONS, Role.VOLUME))
+    table = pd.concat(
+        [
+            profiles(value, {"A": 9.0, "B": 11.0}, 10.0),
+            profiles(price, {"A": 5.0, "B": 15.0}, 10.0),
+            profiles(volume, {"A": 10.0, "B": 10.0}, 10.0),
+        ]
     )
-    other = profiles(value, {"A": 5.0, "B": 15.0}, 10.0)
-    text = segments.compare_amounts(other, [value], codebook)
-    assert "clearly highest for B; index 50 to 150" in text
+    assert segments.compare_amounts(table, [value, price, volume], codebook) == (
+        "As an index, the segments’ means lie farthest apart in transactions (50 to 150), closest "
+        "in volume bought (100); 100 is the mean of 200 households"
+    )
+    alone = segments.compare_amounts(table, [value], codebook)
+    assert "lie farthest apart in amount paid (90 to 110); 100 is" in alone
+
+
+def test_the_map_counts_households_that_another_mean_is_nearer_to():
+    points = pd.DataFrame(
+        {"segment": list("AAABB"), "one": [0, 0, 6, 6, 6], "two": [0, 0, 0, 1, -1]}, dtype=object
+    ).astype({"one": float, "two": float})
+    # The means are (2, 0) and (6, 0): the third household of A is astray.
+    title = segments.judge_map(points, ("one", "two"), {"one": "First score"})
+    assert title == (
+        "By first score and two alone, 20% of the households lie nearer to the mean of another "
+        "segment; n\u00a0=\u00a05\u00a0households"
+    )
+    assert segments.judge_map(points, ("one", "one"), {}).startswith("By one alone, 20% of")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.spatial import Delaunay
+from scipy.spatial.distance import cdist
 
 from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
 from customer_segmentation.segments.descriptors import LEVEL
@@ -372,6 +373,14 @@ def check_positions(reading: Reading) -> Iterator[str]:
         *(shown, astray.mean()),
     )
     yield from reading.compare(rf"; ({NUMBER}) is no preference", 1 / len(reading.sizes))
+    wanted = list(reading.run.parameters.reporting.map_scores)
+    own = reading.table("segment_scores").set_index("household_id")
+    own = own.loc[reading.households["household_id"], wanted].to_numpy()
+    names = reading.households["segment"].to_numpy()
+    means = np.array([own[names == name].mean(axis=0) for name in reading.sizes.index])
+    nearest = cdist(own, means).argmin(axis=1)
+    moved = np.mean(reading.sizes.index.to_numpy()[nearest] != names)
+    yield from reading.compare(r"alone, (\d+%) of the households lie nearer to the mean", moved)
 
 
 def check_specifications(reading: Reading) -> Iterator[str]:
@@ -384,6 +393,22 @@ def check_specifications(reading: Reading) -> Iterator[str]:
         rf"with those of (\d+) other specifications: ({NUMBER}) to ({NUMBER}), median ({NUMBER})",
         *(len(ari), ari.min(), ari.max(), ari.median()),
     )
+    yield from reading.compare(
+        rf"recipe: (\d+) other specifications for (\d+) segments agree .* of ({NUMBER})[;.]",
+        *(len(ari), len(reading.sizes), ari.median()),
+        section="summary",
+    )
+    varied = reading.table("segment_sensitivity").query("sizes != ''")
+    lost = (varied["mismatch"] != "").sum()
+    told = reading.find(r"(\d+) of (\d+) variations of it do not show all", "summary")
+    if [tuple(map(int, match.groups())) for match in told] not in ([], [(lost, len(varied))]):
+        yield f"{told[0][0]!r}: {lost} of {len(varied)} lose a persona"
+    barred = reading.table("segmentation_candidates")["barred_by_personas"].any()
+    if (
+        bool(reading.find("follows from the personas, not from the data alone", "summary"))
+        != barred
+    ):
+        yield f"the number follows from the personas: {barred}"
 
 
 def check_movers(reading: Reading) -> Iterator[str]:
@@ -441,12 +466,14 @@ def _check_contrast(told: str, means: pd.DataFrame) -> Iterator[str]:
         if len(shown) != len(ends) or not all(map(agrees, shown, ends)):
             yield f"{said[0]!r}: the mean is {ends}"
         reaches[name] = read(said[3]), read(said[4])
-    clear = [
-        name
-        for name, (low, _) in reaches.items()
-        if low > max(high for other, (_, high) in reaches.items() if other != name)
-    ]
-    words = f"{clear[0]} clearly highest" if clear else "no segment clearly highest"
+    lows, highs = ({name: ends[i] for name, ends in reaches.items()} for i in (0, 1))
+    top, bottom = max(lows, key=lows.__getitem__), min(highs, key=highs.__getitem__)
+    clear = []
+    if all(lows[top] > high for name, high in highs.items() if name != top):
+        clear.append(f"{top} clearly highest")
+    if all(highs[bottom] < low for name, low in lows.items() if name != bottom):
+        clear.append(f"{bottom} clearly lowest")
+    words = " and ".join(clear) or "no segment clearly highest or lowest"
     if not told.endswith(f"; {words}."):
         yield f"{told!r} should end with {words!r}"
 
@@ -471,19 +498,56 @@ def check_cards(reading: Reading) -> Iterator[str]:
             is_right = agrees(mean, true[0]) and agrees(total, true[1])
             if not is_right or (side == "▲") != (true[0] > true[1]):
                 yield f"{name}: {label} {side} {mean}{rest}, all {total}: the means are {true}"
+        yield from _check_neighbour(reading, name, card)
+        (brief,) = (match[0] for match in reading.find(rf"^{name} \(\d+% of .*$", "summary"))
+        for told in re.findall(r"all: [^)]*(?=\) and|\);)|differ from .*?against [^)]*", brief):
+            if told not in card:
+                yield f"the card of {name} does not say {told!r}"
         said = re.search(rf"similarity ({NUMBER})\)\. (\d+%) of its households", card)
         if said is None or not (agrees(said[1], jaccards[name]) and agrees(said[2], held[name])):
             yield f"{card!r}: {name} has {jaccards[name]} and {held[name]}"
 
 
+def _check_neighbour(reading: Reading, name: str, card: str) -> Iterator[str]:
+    """Other segments are told with their own means; the neighbour is the usual second segment."""
+    codebook = reading.run.parameters.codebook
+    labels = {each.title: each.name for each in codebook.variables}
+    means = reading.households.groupby("segment")
+    for label, rest in re.findall(r"^(.+?) [▲▼] .* all: [^;\n]*; (.*)$", card, re.MULTILINE):
+        for rival, shown in re.findall(rf"([^,:;]+?): ({NUMBER}%?)", rest):
+            low = codebook.bounds_of(labels[label])[0]
+            if not agrees(shown, means[low].mean()[rival.strip()]):
+                yield f"{name}: {label}: {rival} has {means[low].mean()[rival.strip()]}"
+    seconds = reading.table("household_segments").query("not thin_record")
+    usual = seconds.loc[seconds["segment"] == name, "second_segment"].mode().iloc[0]
+    said = re.search(
+        rf"differ from (.+), the nearest segment, most in (.+) \(({NUMBER}%?).*? against "
+        rf"({NUMBER}%?)",
+        card,
+    )
+    if said is None or said[1] != usual:
+        yield f"{card!r}: nearest to {name} is {usual}"
+        return
+    inside = {title[0].lower() + title[1:]: each for title, each in labels.items()}
+    low = codebook.bounds_of(inside[said[2]])[0]
+    own, other = means[low].mean()[[name, usual]]
+    if not (agrees(said[3], own) and agrees(said[4], other)):
+        yield f"{said[0]!r}: the means are {own} and {other}"
+
+
 def check_titles_of_behaviour(reading: Reading) -> Iterator[str]:
     """The index to the total, and the share that lies farthest from it."""
-    amount = reading.run.parameters.reporting.amount_variables[0]
-    means = reading.households.groupby("segment")[amount].mean()
-    index = 100 * means / reading.households[amount].mean()
+    amounts = list(reading.run.parameters.reporting.amount_variables)
+    means = reading.households.groupby("segment")[amounts].mean()
+    index = 100 * means / reading.households[amounts].mean()
+    spread = (index.max() - index.min()).sort_values()
+    named = [reading.run.parameters.codebook[name].label for name in spread.index]
+    least, *_, most = [label[0].lower() + label[1:] for label in named]
+    ends = index[spread.index[-1]]
     yield from reading.compare(
-        rf"index ({NUMBER}) to ({NUMBER}), where 100 is the mean of ({NUMBER}) households",
-        *(index.min(), index.max(), len(reading.households)),
+        r"farthest apart in ([\w ]+) \((\d+) to (\d+)\), closest in ([\w ]+) \([\d to]+\); "
+        r"100 is the mean of ([\d,]+) households",
+        *(most, ends.min(), ends.max(), least, len(reading.households)),
     )
     profiles = reading.table("segment_profiles")
     labels = {v.label.lower(): v.name for v in reading.run.parameters.codebook.variables}
@@ -548,7 +612,7 @@ def check_accuracies(reading: Reading) -> Iterator[str]:
         )
     better = {name for name, word in verdicts.items() if word == "better than"}
     for title in reading.report.charts:
-        if BASE in title and "Accuracy falls" not in title:
+        if re.search(rf"(above|beats?) {BASE}", title):
             yield from _check_sides(reading, title, better)
     blind = {name for name in verdicts if reading.claims[name] == Claim.PREDICTION}
     told = reading.find(rf"^(.*models.*? beat {BASE}|No model clearly beats {BASE})\.", "summary")
@@ -680,9 +744,8 @@ def check_permutations(reading: Reading) -> Iterator[str]:
 
 
 def check_campaign(reading: Reading) -> Iterator[str]:
-    """Hits, shares, lift, what is called more than at random, and the profit."""
-    declared = reading.run.parameters.modelling.campaign
-    segment = declared.segment
+    """Hits, shares, lift, and what is called more than at random."""
+    segment = reading.run.parameters.modelling.campaign.segment
     gains = reading.table("campaign_gains")
     gains = gains[gains["depth"] == reading.run.parameters.reporting.campaign_depth]
     base = reading.sizes[segment] / len(reading.households)
@@ -692,8 +755,9 @@ def check_campaign(reading: Reading) -> Iterator[str]:
         word = "more than" if row["lift_low"] > 1 else "not told apart from mailing"
         yield from reading.compare(
             rf"^{re.escape(reading.label[name])}: of ({NUMBER}) mailed households ({NUMBER}) "
-            rf"\((\d+%)\) are ({segment}), against a base rate of ({NUMBER}%); lift ({NUMBER}) "
-            rf".*? of at most ({NUMBER}), (more than|not told apart from mailing) at random",
+            rf"\(({NUMBER}%)\) are ({segment}), against a base rate of ({NUMBER}%); "
+            rf"lift ({NUMBER}) .*? of at most ({NUMBER}), "
+            "(more than|not told apart from mailing) at random",
             *(row["mailed"], row["hits"], share, segment, base, share / base),
             *(min(1 / base, len(reading.households) / row["mailed"]), word),
         )
@@ -701,17 +765,50 @@ def check_campaign(reading: Reading) -> Iterator[str]:
             rf"likeliest \d+% stand ({segment}) .*?[:,d] ({NUMBER}) \({reading.inside(name)}\)",
             *(segment, share / base),
         )
-        if name == declared.information_set:
-            advice = rf"^(To reach|Do not pay for a list of) {segment} .* hold them ({NUMBER}) \("
-            yield from reading.compare(
-                advice,
-                "To reach" if row["lift_low"] > 1 else "Do not pay for a list of",
-                share / base,
-            )
-            profit = row["hits"] * declared.success_value - row["mailed"] * declared.contact_cost
-            yield from reading.compare(
-                rf"mailing the likeliest (\d+%) by .*? yields ({NUMBER}) ", row["depth"], profit
-            )
+
+
+def check_profit(reading: Reading) -> Iterator[str]:
+    """What mailing everybody and the best lists yield, and whether a list is advised."""
+    declared = reading.run.parameters.modelling.campaign
+    households = len(reading.households)
+    cost, value = declared.contact_cost, declared.success_value
+    everybody = reading.sizes[declared.segment] * value - households * cost
+    yield from reading.compare(
+        rf"mailing everybody yields ({NUMBER}) \([^)]*\) (\w+)\.", everybody, declared.currency
+    )
+    rival = "everybody" if everybody > 0 else "nobody"
+    beaten = {}
+    for name, own in reading.table("campaign_gains").query("depth < 1").groupby("information_set"):
+        profits = own["hits"] * value - own["mailed"] * cost
+        best = own.loc[profits.idxmax()]
+        beyond = profits.max() - max(everybody, 0)
+        low = best["over_everybody_low" if everybody > 0 else "profit_low"]
+        beaten[name] = low > 0
+        yield from reading.compare(
+            rf"^{re.escape(reading.label[str(name)])} \(\w+\): the best list mails (\d+%) and "
+            rf"yields ({NUMBER}) .*? \w+, ({NUMBER}) \([^)]*\) against (?:mailing )?(\w+)",
+            *(best["depth"], profits.max(), beyond, rival),
+        )
+        if name != declared.information_set:
+            continue
+        advice = "To reach" if beaten[name] else f"mail {rival} rather than"
+        yield from reading.compare(
+            rf"(To reach|mail \w+ rather than) (?:a list of )?{declared.segment} .*? likeliest "
+            rf"(\d+%) yield ({NUMBER}) \w+, ({NUMBER}) \([^)]*\) against",
+            *(advice, best["depth"], profits.max(), beyond),
+        )
+        better = [f"{depth:.0%}" for depth in own.loc[own["lift_low"] > 1, "depth"]]
+        for match in reading.find(
+            rf"^{re.escape(reading.label[str(name)])} \(.*its order beats a random one at "
+            r"(\d+%) to (\d+%) mailed"
+        ):
+            if [match[1], match[2]] != better[:: len(better) - 1]:
+                yield f"{match[0]!r}: its order beats a random one at {better}"
+    yield from reading.compare(
+        rf"best lists of (\d+) of (\d+) information sets .* mailing {rival}, "
+        rf"which brings ({NUMBER})",
+        *(sum(beaten.values()), len(beaten), max(everybody, 0)),
+    )
 
 
 def check_coverage(reading: Reading) -> Iterator[str]:
@@ -726,9 +823,9 @@ def check_coverage(reading: Reading) -> Iterator[str]:
             *(row["mean_set_size"], len(reading.sizes), row["singletons"], row["coverage"]),
         )
         yield from reading.compare(
-            rf"hold the true segment for .*?({NUMBER}%) \({reading.inside(name)}\).*target "
-            r"is (\d+%)",
-            *(row["coverage"], target),
+            rf"hold the true segment of .*?({NUMBER}%), a single one for (\d+%) "
+            rf"\({reading.inside(name)}\).*target is (\d+%)",
+            *(row["coverage"], row["singletons"], target),
         )
     groups = summary[summary["group_by"] != "all"]
     missed = int((groups["coverage_high"] < target).sum())
@@ -742,9 +839,13 @@ def check_questions(reading: Reading) -> Iterator[str]:
     table = reading.table("golden_questions")
     for name, part in table.groupby("information_set"):
         row = part[part["recommended"]].iloc[0]
+        tried = part.loc[part["field"] != "", "n_fields"].max()
+        ended = row["field"] != "" and row["n_fields"] == tried
         yield from reading.compare(
-            rf"log loss: .*?\b(\d+) of (\d+) \({reading.inside(name)}\)",
-            *(row["n_fields"], part["n_fields"].max()),
+            rf"log loss: .*?\b(\d+)((?:, where the search ended,)?) of (\d+) "
+            rf"\({reading.inside(name)}\)",
+            *(row["n_fields"], ", where the search ended," if ended else ""),
+            part["n_fields"].max(),
         )
         yield from reading.compare(
             rf"^{re.escape(reading.label[str(name)])}: [^\n]*?log loss ({NUMBER}), right for "
@@ -755,21 +856,27 @@ def check_questions(reading: Reading) -> Iterator[str]:
 
 
 def check_slices(reading: Reading) -> Iterator[str]:
-    """How many slices are clearly apart, and the largest difference."""
-    slices = reading.table("fairness_slices").dropna(subset=["difference"])
+    """How many slices are clearly apart, and the largest difference of the gain."""
+    slices = reading.table("fairness_slices").dropna(subset=["gain_difference"])
+    kept = []
+    for _, own in slices.groupby(["information_set", "field"], sort=False):
+        kept.append(own if len(own) > 2 else own.sort_values("n", kind="stable").head(1))
+    distinct = pd.concat(kept)
     counts = {}
-    for name, part in slices.groupby("information_set"):
-        clear = (part["difference_low"] > 0) | (part["difference_high"] < 0)
-        counts[name] = clear.sum()
-        yield from reading.compare(
-            rf"exclude no difference: .*?\b(\d+) of (\d+) \({reading.inside(name)}\)",
-            *(counts[name], len(part)),
+    for name, part in distinct.groupby("information_set"):
+        counts[name], bare = (
+            ((part[f"{stem}_low"] > 0) | (part[f"{stem}_high"] < 0)).sum()
+            for stem in ("gain", "difference")
         )
+        for words, count in (("exclude no difference:", counts[name]), ("clearly in", bare)):
+            yield from reading.compare(
+                rf"{words} [^:;]*?\b(\d+) of (\d+) \({reading.inside(name)}\)", count, len(part)
+            )
     name = reading.run.parameters.modelling.campaign.information_set
-    part = slices[slices["information_set"] == name]
-    largest = part.loc[part["difference"].abs().idxmax(), "difference"]
+    part = distinct[distinct["information_set"] == name]
+    largest = part.loc[part["gain_difference"].abs().idxmax(), "gain_difference"]
     yield from reading.compare(
-        rf"(\d+) slices? of (\d+) with a clear .* the largest is ({NUMBER}) points",
+        rf"(\d+) of (\d+) slices? with a clear .* the largest is ({NUMBER}) points",
         *(counts[name], len(part), 100 * largest),
     )
 
@@ -789,15 +896,17 @@ def check_beeswarm(reading: Reading) -> Iterator[str]:
 
 
 def check_story(reading: Reading) -> Iterator[str]:
-    """The household whose story is told has that probability, and that segment by its purchases."""
-    for match in reading.find(rf"household (\d+): (.+?) with a probability of ({NUMBER}%)"):
-        rows = reading.predictions[reading.predictions["household_id"] == int(match[1])]
-        shares = rows.get(probability_column(match[2]), [])
-        if not any(agrees(match[3], share) for share in shares):
-            yield f"{match[0]!r}: nobody gives it that"
-        yield from reading.compare(
-            r"By its purchases it belongs to (.+)\.$", str(rows["reference"].iloc[0])
-        )
+    """Somebody of the segment that is told has the probability of the story; nobody is named."""
+    ids = set(map(str, reading.table("labelled_households")["household_id"]))
+    for _, words in reading.report.blocks:
+        if named := ids.intersection(re.findall(r"\d+", words)):
+            yield f"{words!r} names household {named}"
+    for match in reading.find(rf"one household: (.+?) with a probability of ({NUMBER}%)"):
+        (told,) = reading.find(r"By its purchases it belongs to (.+)\.$")
+        own = reading.predictions[reading.predictions["reference"] == told[1]]
+        shares = own.get(probability_column(match[1]), [])
+        if not any(agrees(match[2], share) for share in shares):
+            yield f"{match[0]!r}: nobody of {told[1]} has that"
 
 
 def check_names(reading: Reading) -> Iterator[str]:
@@ -848,6 +957,7 @@ CHECKS: tuple[Callable[[Reading], Iterator[str]], ...] = (
     check_comparisons,
     check_permutations,
     check_campaign,
+    check_profit,
     check_coverage,
     check_questions,
     check_slices,

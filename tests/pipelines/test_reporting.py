@@ -211,6 +211,7 @@ def made_up(names: tuple[str, ...], sets: dict[str, str]) -> dict[str, Any]:
         "segment_flows": tables.segment_flows(names),
         "household_positions": positions,
         "household_similarities": tables.household_similarities(households),
+        "segment_scores": tables.segment_scores(households),
         "segment_hulls": tables.segment_hulls(positions),
         "specification_agreement": tables.specification_agreement(k=len(names)),
         "segment_sensitivity": tables.segment_sensitivity(),
@@ -326,7 +327,7 @@ def test_without_a_published_study_the_report_says_nothing_of_one(data):
     without = data | empty | {"modelling": modelling, "reporting": reporting}
     parts = write(without)
     assert parts["source_study"].sentences == {}
-    assert len(parts["ladder"].tables["steps"]) == 1 + len(typing_tables.SETS)
+    assert len(parts["ladder"].tables["numbers"]) == 1 + len(typing_tables.SETS)
     words = render(without, parts).words
     assert "As published" not in words
     assert "published claim" not in words.lower().replace("against the published claim", "")
@@ -364,6 +365,8 @@ def test_any_kind_of_information_set_may_be_missing(parameters, sets):
     names = tables.PERSONAS
     data = made_up(names, sets) | settings_for(parameters, names)
     data["model_comparisons"] = data["model_comparisons"].head(0)
+    campaign = data["modelling"].campaign.model_copy(update={"information_set": next(iter(sets))})
+    data["modelling"] = data["modelling"].model_copy(update={"campaign": campaign})
     parts = write(data)
     page = render(data, parts)
     words = page.words

@@ -28,7 +28,7 @@ DECLARED = [
     "Promotion share capped at its 90% quantile",
     "Promotion share without a cap",
 ]
-AGAINST = "Largest share (low) against Largest share (high)"
+AGAINST = "Largest brand share (low) against Largest brand share (high)"
 THIN, HALVES = "With the thin records", "Two random halves"
 
 

@@ -43,6 +43,9 @@ COLUMNS = [
     "extra_profit",
     "extra_low",
     "extra_high",
+    "over_everybody",
+    "over_everybody_low",
+    "over_everybody_high",
     "mailed_with_thin",
     "hits_with_thin",
     "lift_with_thin",
@@ -155,6 +158,7 @@ def test_gains_are_those_of_each_repeats_ranking(predictions, modelling):
         assert row["lift"] <= row["lift_max"] + 1e-12
         anybody = 60 * row["mailed"] * members / n - 10 * row["mailed"]
         assert row["extra_profit"] == pytest.approx(row["profit"] - anybody)
+        assert row["over_everybody"] == pytest.approx(row["profit"] - 60 * members + 10 * n)
 
 
 def test_thin_records_are_counted_beside(predictions, modelling):
@@ -173,7 +177,7 @@ def test_intervals_hold_the_base_rate_of_each_resample(predictions, modelling):
     first = rows[rows["repeat"] == 1].set_index("household_id").sort_index()
     weights = draw_weights(len(first), 40, seed_for(3, Purpose.RESAMPLE))
     told = gains.loc[("partly", 0.67)]
-    lifts, profits, extras = [], [], []
+    lifts, profits, extras, beyond = [], [], [], []
     for weight in weights:
         times = dict(zip(first.index, weight.astype(int), strict=True))
         drawn = rows.loc[rows.index.repeat(rows["household_id"].map(times))]
@@ -181,8 +185,11 @@ def test_intervals_hold_the_base_rate_of_each_resample(predictions, modelling):
         lifts.append(hits / told["mailed"] / (drawn["reference"] == PROMO).mean())
         profits.append(60 * hits - 10 * told["mailed"])
         extras.append(60 * (hits - told["mailed"] * (drawn["reference"] == PROMO).mean()))
-    ends = np.quantile([lifts, profits, extras], [0.05, 0.95], axis=1).T.ravel()
-    names = ["lift_low", "lift_high", "profit_low", "profit_high", "extra_low", "extra_high"]
+        everybody = (60 * (drawn["reference"] == PROMO) - 10).sum() / 3
+        beyond.append(profits[-1] - everybody)
+    ends = np.quantile([lifts, profits, extras, beyond], [0.05, 0.95], axis=1).T.ravel()
+    stems = ("lift", "profit", "extra", "over_everybody")
+    names = [f"{stem}_{end}" for stem in stems for end in ("low", "high")]
     assert list(told[names]) == pytest.approx(ends)
 
 
@@ -191,6 +198,8 @@ def test_mailing_everybody_lifts_nothing(predictions, modelling):
     everybody = gains[gains["depth"] == 1]
     for name in ("lift", "lift_low", "lift_high", "lift_max", "lift_with_thin"):
         assert everybody[name].to_numpy() == pytest.approx(1)
+    for name in ("over_everybody", "over_everybody_low", "over_everybody_high"):
+        assert (everybody[name] == 0).all()
 
 
 def test_a_perfect_ranking_reaches_the_greatest_lift(predictions, modelling):

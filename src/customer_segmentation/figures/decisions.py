@@ -55,6 +55,27 @@ def plot_golden_questions(
     return figure
 
 
+def plot_profit(
+    gains: pd.DataFrame, title: str, currency: str, reporting: ReportingParameters
+) -> Figure:
+    """Show what each length of list would yield, beside mailing everybody and nobody.
+
+    Args:
+        gains: `campaign_gains`; one row per information set and depth, the last is everybody.
+        title: The finding.
+        currency: Unit of the profit.
+        reporting: Names and the marks of the claims.
+
+    Returns:
+        The figure, one panel per information set: the profit with its interval, that of mailing
+        everybody (dashed), and of mailing nobody (the line at 0).
+    """
+    everybody = gains.groupby("information_set", sort=False)["profit"].transform("last")
+    beside = gains.assign(beside=everybody, level=0)
+    label = f"Profit, {currency}"
+    return _plot_by_depth(beside, "profit", title, label, "mailing everybody", reporting)
+
+
 def plot_lift(gains: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
     """Show how much more often the segment is hit by probability than at random.
 
@@ -67,17 +88,29 @@ def plot_lift(gains: pd.DataFrame, title: str, reporting: ReportingParameters) -
         The figure, one panel per information set: the lift with its interval, the greatest possible
         lift (dashed) and mailing at random (the line at 1).
     """
+    beside = gains.assign(beside=gains["lift_max"], level=1)
+    return _plot_by_depth(beside, "lift", title, "Lift", "greatest possible lift", reporting)
+
+
+def _plot_by_depth(
+    gains: pd.DataFrame,
+    figure_of: str,
+    title: str,
+    label: str,
+    beside: str,
+    reporting: ReportingParameters,
+) -> Figure:
     sets = list(dict.fromkeys(gains["information_set"]))
     grid = panel_grid(len(sets))
     with canvas(title, 0.8 + 2.3 * grid["nrows"], reporting, **grid) as (figure, panels):
         hide_unused(panels, len(sets))
         for axes, name in zip(panels, sets, strict=False):
             part = gains[gains["information_set"] == name]
-            _draw_lift(axes, part, reporting.claims[part["claim"].iloc[0]])
+            _draw_by_depth(axes, part, figure_of, reporting.claims[part["claim"].iloc[0]])
             axes.set_title(textwrap.fill(reporting.label(name), HEADINGS // grid["ncols"]))
-        panels[0].set_ylabel("Lift")
+        panels[0].set_ylabel(label)
         axis = "Share of the households mailed"
-        claim_legend(figure, gains["claim"], reporting, _greatest_mark(), axis=axis)
+        claim_legend(figure, gains["claim"], reporting, _dashed_mark(beside), axis=axis)
     return figure
 
 
@@ -102,20 +135,20 @@ def _draw_questions(axes: Axes, part: pd.DataFrame, mark: ClaimStyle) -> None:
     axes.grid(visible=True, axis="y")
 
 
-def _draw_lift(axes: Axes, part: pd.DataFrame, mark: ClaimStyle) -> None:
-    axes.axhline(1, color=INK, lw=1.5, zorder=1)
-    axes.plot(part["depth"], part["lift_max"], color=QUIET, lw=1.5, ls=DASHED)
-    axes.fill_between(
-        part["depth"], part["lift_low"], part["lift_high"], color=mark.colour, alpha=0.2, lw=0
-    )
-    axes.plot(part["depth"], part["lift"], color=mark.colour, marker=mark.marker, ms=4, lw=1.8)
+def _draw_by_depth(axes: Axes, part: pd.DataFrame, figure_of: str, mark: ClaimStyle) -> None:
+    axes.axhline(part["level"].iloc[0], color=INK, lw=1.5, zorder=1)
+    axes.plot(part["depth"], part["beside"], color=QUIET, lw=1.5, ls=DASHED)
+    low, high = part[f"{figure_of}_low"], part[f"{figure_of}_high"]
+    axes.fill_between(part["depth"], low, high, color=mark.colour, alpha=0.2, lw=0)
+    axes.plot(part["depth"], part[figure_of], color=mark.colour, marker=mark.marker, ms=4, lw=1.8)
     axes.set_xlim(0, 1.02)
     axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
-    axes.set_ylim(0, None)
+    axes.set_ylim(min(0, low.min()), None)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=True, axis="y")
 
 
-def _greatest_mark() -> Artist:
+def _dashed_mark(label: str) -> Artist:
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=QUIET, lw=1.5, ls=DASHED, label="greatest possible lift")
+    return Line2D([], [], color=QUIET, lw=1.5, ls=DASHED, label=label)

@@ -34,6 +34,7 @@ SHADES = ("#8C510A", "#DFC27D", "#E9ECEF", "#C2A5CF", "#762A83")
 PANELS_IN_ROW = 2
 LINE = 0.17  # inches that one label needs
 BAND = 0.05  # height of the colour above a segment's column; the column's is 1
+PALE = 0.35  # of tiles whose descriptor may go with the segments by chance
 
 
 def plot_demographic_links(
@@ -118,14 +119,16 @@ def plot_descriptor_mosaics(
 
     Args:
         demographics: The descriptors to show, in the order wanted; one row per variable, segment
-            and label: `households`, `share` of the segment and `residual` (adjusted, standardised).
+            and label: `households`, `share` of the segment, `residual` (adjusted, standardised) and
+            `survives`, whether the link of the descriptor is beyond chance.
         title: The finding.
         codebook: Names of descriptors.
         reporting: Colours and order of the segments.
 
     Returns:
         The figure, one panel per descriptor: a column per segment, as wide as its households; a
-        tile per code, as high as its share, shaded by its residual.
+        tile per code, as high as its share, shaded by its residual; pale where the link may be
+        chance.
     """
     names = list(dict.fromkeys(demographics["variable"]))
     rows = -(-len(names) // PANELS_IN_ROW)
@@ -139,7 +142,8 @@ def plot_descriptor_mosaics(
             first = reporting.order(own["segment"])[:1]
             _name_tiles(axes, _spread_out(own, "share", first).iloc[0], LINE / height)
             # Aligned on the right, where a long title has the room of the labels to grow into.
-            heading = f"{codebook[name].title} (n = {own['households'].sum():,})"
+            doubt = "" if own["survives"].all() else "\nmay be chance"
+            heading = f"{codebook[name].title} (n = {own['households'].sum():,}){doubt}"
             axes.set_title(heading, loc="right")
         hide_unused(panels, len(names))
         _explain_shades(figure, panels)
@@ -156,10 +160,12 @@ def _draw_mosaic(axes: Axes, tiles: pd.DataFrame, reporting: ReportingParameters
     columns: dict[str, Any] = {"x": widths.cumsum() - widths, "width": widths, "align": "edge"}
     tops = heights.cumsum(axis=1) - heights
     outline: dict[str, Any] = {"edgecolor": "white", "lw": 1.2}
+    depth = 1 if tiles["survives"].all() else PALE
     shades, steps = _shading()
     for label in heights:
         own = shades(steps(residuals[label]))
-        axes.bar(height=heights[label], bottom=tops[label], color=own, **columns, **outline)
+        sizes: dict[str, Any] = {"height": heights[label], "bottom": tops[label]}
+        axes.bar(color=own, alpha=depth, **sizes, **columns, **outline)
     bands = list(colours.values())
     axes.bar(height=BAND, bottom=-0.02 - BAND, color=bands, **columns, **outline)
     for segment, colour in colours.items():

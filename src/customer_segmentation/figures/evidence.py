@@ -115,7 +115,7 @@ def plot_segment_similarities(
                 color=[colour, "#B8C2CC"],
             )
             heading = textwrap.fill(segment, HEADING)
-            axes.set_title(f"{heading}\nn = {is_own.sum():,}", color=colour)
+            axes.set_title(f"{heading}\nn = {is_own.sum():,}")
             axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
             axes.grid(visible=True, axis="both")
         hide_unused(panels, len(colours))

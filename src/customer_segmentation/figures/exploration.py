@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pandas as pd
+from markupsafe import escape
 
 from customer_segmentation.panel.codebook import Codebook, Field
 
@@ -15,6 +16,15 @@ from customer_segmentation.panel.codebook import Codebook, Field
 NAMED = re.compile(r'id="(?:report_)?([0-9a-f]{8})"')
 NAME = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])")
 NO_DATE = {"SOURCE_DATE_EPOCH": "0"}
+LIBRARYS_TITLE = "<title>skrub report</title>"
+STYLE = """<style>
+header { color-scheme: light dark; color: CanvasText; padding: 0 .5rem; line-height: 1.5; }
+</style>"""
+HEAD = """<header>
+<p><strong>This page holds records of single households: do not pass it on.</strong> The report,
+which may be passed on, is <a href="segmentation_report.html">segmentation_report.html</a>
+beside it.</p>
+</header>"""
 
 
 def explore_households(households: pd.DataFrame, codebook: Codebook) -> str:
@@ -29,18 +39,32 @@ def explore_households(households: pd.DataFrame, codebook: Codebook) -> str:
         their identifier, and of each column its values, statistics, distribution and the columns
         that it goes with. Equal households give equal pages.
     """
+    title = f"{codebook.panel}: the households"
+    labelled = _label(households, codebook)
+    # In a process of its own, as the libraries would stay in the memory of all that follows.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        page = process.submit(_write_page, labelled, title).result()
+    return _introduce(_number_names(page), title)
+
+
+def _write_page(labelled: pd.DataFrame, title: str) -> str:
+    import matplotlib as mpl
     from skrub import TableReport
 
-    title = f"{codebook.panel}: the households"
-    with _repeatable():
-        page = TableReport(
-            _label(households, codebook),
-            title=title,
-            plot_distributions=True,
-            compute_associations=True,
-            verbose=0,
-        ).html()
-    return _number_names(page)
+    # Without these, random names and the date get into the pictures.
+    os.environ.update(NO_DATE)
+    mpl.rcParams["svg.hashsalt"] = "households"
+    report = TableReport(
+        labelled, title=title, plot_distributions=True, compute_associations=True, verbose=0
+    )
+    page: str = report.html()
+    return page
+
+
+def _introduce(page: str, title: str) -> str:
+    """Say above the library's page what it is, and where the way back is."""
+    titled = page.replace(LIBRARYS_TITLE, f"<title>{escape(title)}</title>\n{STYLE}", 1)
+    return titled.replace("<body>", f"<body>\n{HEAD}", 1)
 
 
 def _number_names(page: str) -> str:
@@ -65,21 +89,3 @@ def _name_codes(values: pd.Series, field: Field) -> pd.Series:
     if not field.scale.is_coded:
         return values
     return values.map(field.codes).astype("str").where(values.notna())
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """Keep random names and the date out of the pictures."""
-    import matplotlib as mpl
-
-    before = {name: os.environ.get(name) for name in NO_DATE}
-    os.environ.update(NO_DATE)
-    try:
-        with mpl.rc_context({"svg.hashsalt": "households"}):
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

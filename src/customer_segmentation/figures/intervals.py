@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 ROW = 0.23  # inches, at least
 LINE = 0.19  # inches of a label that takes several
 HEADINGS = 48  # characters above all panels of a row, in one line
-LABEL = 34  # characters in one line beside it
-LINES = 2  # of them; the table behind the figure has all
+# Characters in a line of a label, and lines; the table behind the figure has all of it.
+BESIDE_ONE, BESIDE_SEVERAL = (50, 1), (34, 2)
 
 
 def plot_intervals(
@@ -44,7 +44,8 @@ def plot_intervals(
 
     Args:
         rows: One row per estimate: panel (its heading), name (beside its row; panels share the
-            names), claim, estimate, low and high.
+            names), claim, estimate, low, high and, if known, n (households, the same in all
+            panels, printed at the right).
         title: The finding.
         reference: The value that the upright line marks.
         axis: Heading of the axis, and how its values are printed.
@@ -57,7 +58,8 @@ def plot_intervals(
     grid = panel_grid(len(panels))
     width = HEADINGS // grid["ncols"]
     lines = max(len(textwrap.wrap(name, width)) for name in panels)
-    height = 0.7 + grid["nrows"] * (0.3 + 0.17 * lines + _row_height(names) * len(names))
+    labels = _fold(names, *(BESIDE_ONE if len(panels) == 1 else BESIDE_SEVERAL))
+    height = 0.7 + grid["nrows"] * (0.3 + 0.17 * lines + _row_height(labels) * len(names))
     with canvas(title, height, reporting, **grid) as (figure, all_axes):
         hide_unused(all_axes, len(panels))
         for axes, heading in zip(all_axes, panels, strict=False):
@@ -69,20 +71,31 @@ def plot_intervals(
             axes.set_title(textwrap.fill(heading, width))
             axes.locator_params(axis="x", nbins=max(2, 6 // grid["ncols"]))
             axes.xaxis.set_major_formatter(lambda value, _: axis[1](value))
-        all_axes[0].set_yticks(range(len(names)), list(map(_fold, names)))
+        all_axes[0].set_yticks(range(len(names)), labels)
+        if "n" in rows:
+            _print_sizes(all_axes[len(panels) - 1], rows.drop_duplicates("name")["n"])
         all_axes[0].set_ylim(len(names) - 0.4, -0.6)
         claim_legend(figure, rows["claim"], reporting, axis=axis[0])
     return figure
 
 
-def _row_height(names: list[str]) -> float:
+def _print_sizes(axes: Axes, sizes: pd.Series) -> None:
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(range(len(sizes)), [f"{size:,}" for size in sizes])
+    right.tick_params(length=0)
+    right.spines["right"].set_visible(False)
+    axes.set_title("n", loc="right")
+
+
+def _row_height(labels: list[str]) -> float:
     """Inches of a row, so that no two labels touch that stand one above the other."""
-    heights = [LINE * (1 + _fold(name).count("\n")) for name in names]
+    heights = [LINE * (1 + label.count("\n")) for label in labels]
     return max([ROW, *((above + below) / 2 for above, below in pairwise(heights))])
 
 
-def _fold(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, LABEL, max_lines=LINES, placeholder=" …"))
+def _fold(names: list[str], width: int, lines: int) -> list[str]:
+    fold = textwrap.TextWrapper(width, max_lines=lines, placeholder=" …").wrap
+    return ["\n".join(fold(name)) for name in names]
 
 
 def draw_intervals(

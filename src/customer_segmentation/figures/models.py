@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,30 +32,35 @@ def plot_accuracy_ladder(steps: pd.DataFrame, title: str, reporting: ReportingPa
 
     Args:
         steps: One row per step, from the top: step (text), claim, n (households), accuracy with
-            accuracy_low and accuracy_high, and majority, all shares of households in [0, 1].
+            accuracy_low and accuracy_high, majority, all shares of households in [0, 1], and
+            published (printed elsewhere, without interval and n).
         title: The finding.
         reporting: The marks of the claims.
 
     Returns:
-        The figure: a bar per step, its interval, and the share that always naming the largest
-        segment would get.
+        The figure: a bar per step, hollow where it was published, its interval, and the share that
+        always naming the largest segment would get.
     """
     places = np.arange(len(steps))
     with canvas(title, 1.0 + 0.62 * len(steps), reporting) as (figure, (axes,)):
-        colours = [reporting.claims[claim].colour for claim in steps["claim"]]
-        axes.barh(places, steps["accuracy"], height=0.56, color=colours)
+        colours = steps["claim"].map({name: mark.colour for name, mark in reporting.claims.items()})
+        fill = colours.mask(steps["published"], "white")
+        axes.barh(places, steps["accuracy"], 0.56, color=fill, edgecolor=colours, lw=1.6)
         axes.hlines(places, steps["accuracy_low"], steps["accuracy_high"], color=INK, lw=2)
         axes.vlines(steps["majority"], places - 0.38, places + 0.38, color=INK, lw=2.5)
         ends = steps[["accuracy", "accuracy_high", "majority"]].max(axis=1) + 0.015
         for place, (end, accuracy) in enumerate(zip(ends, steps["accuracy"], strict=True)):
             axes.text(end, place, f"{accuracy:.1%}", va="center", weight="bold")
-        names = [textwrap.fill(step, 26) for step in steps["step"]]
-        sizes = [f"{name}\nn = {n:,}" for name, n in zip(names, steps["n"], strict=True)]
-        axes.set_yticks(places, sizes)
+        axes.set_yticks(places, [_name_step(row) for row in steps.to_dict("records")])
         axes.set_ylim(len(steps) - 0.5, -0.5)
         _percent_axis(axes, "Households typed correctly")
         claim_legend(figure, steps["claim"], reporting, _majority_mark())
     return figure
+
+
+def _name_step(row: Mapping[Hashable, Any]) -> str:
+    name = textwrap.fill(row["step"], 26)
+    return name if row["published"] else f"{name}\nn = {row['n']:,.0f}"
 
 
 def plot_model_accuracy(
@@ -122,8 +128,7 @@ def plot_segment_metrics(
         for axes, row in zip(panels, sets, strict=True):
             part = metrics[metrics["information_set"] == row["information_set"]]
             _draw_segment_scores(axes, part.set_index("segment"), colours)
-            colour = reporting.claims[row["claim"]].colour
-            axes.set_title(f"{reporting.label(row['information_set'])} ({row['claim']})", c=colour)
+            axes.set_title(f"{reporting.label(row['information_set'])} ({row['claim']})")
         _percent_axis(panels[-1], "Share of households")
         add_legend(figure, panels[0])
     return figure

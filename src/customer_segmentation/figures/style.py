@@ -180,6 +180,11 @@ class ReportingParameters(Configured):
         }
         return {name: self.segment_colours.get(name) or spare[name] for name in ordered}
 
+    def choose_map_scores(self, scores: Sequence[str]) -> tuple[str, str]:
+        """The two scores of the segment map: those wanted, or the first two of a few others."""
+        x, y = self.map_scores if set(self.map_scores) <= set(scores) else (*scores, *scores)[:2]
+        return x, y
+
     def label(self, name: str) -> str:
         """The name for people of a model, information set, protocol or score."""
         return self.labels.get(name) or name.replace("_", " ").capitalize()

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pandas as pd
 
-from customer_segmentation.findings.claims import BETTER, judge_gain
+from customer_segmentation.findings.campaign import (
+    find_best_lists,
+    find_everybody,
+    judge_list,
+    tell_order,
+)
+from customer_segmentation.findings.claims import BETTER
 from customer_segmentation.findings.evidence import chosen_candidate
 from customer_segmentation.findings.wording import (
-    Row,
     counted,
     inside,
     listing,
     percent,
     percent_1,
-    two_decimals,
     whole,
-    with_interval,
 )
 from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
 from customer_segmentation.typing_tool.audit import Claim
+from customer_segmentation.typing_tool.parameters import Campaign
 
 USES = {
     NATURAL: "Plan by segment: the segments are steadier and further apart than chance makes them.",
@@ -69,24 +73,33 @@ def advise_on_known(sizes: pd.DataFrame) -> str:
     )
 
 
-def advise_on_mailing(row: Row, labels: dict[str, str]) -> str:
+def advise_on_mailing(gains: pd.DataFrame, declared: Campaign, labels: dict[str, str]) -> str:
     """Say whether a list ranked by what is known without purchases is worth mailing.
 
     Args:
-        row: The quoted row of `campaign_gains`, of the information set on the mailing list.
+        gains: `campaign_gains` of the information set on the mailing list; one row per depth.
+        declared: The campaign's cost, value and currency.
         labels: Names of information sets.
 
     Returns:
-        One sentence with the lift, its interval and its claim.
+        One sentence that compares the best list, whatever its length, with mailing everybody, or
+        nobody where that pays better.
     """
-    seen, top = inside(row["information_set"], labels), percent(row["depth"])
-    lift = with_interval(row, "lift", two_decimals)
-    found = f"the likeliest {top} hold them {lift} times as often as chance"
-    if judge_gain(row["lift_low"] - 1, row["lift_high"] - 1) == BETTER:
-        return f"To reach {row['segment']} by {seen}, mail from the top: {found} ({row['claim']})."
+    everybody = find_everybody(gains)
+    best = find_best_lists(gains).to_dict("records")[0]
+    verdict, difference = judge_list(best, everybody)
+    seen = inside(best["information_set"], labels)
+    told = (
+        f"the likeliest {percent(best['depth'])} yield {whole(best['profit'])} "
+        f"{declared.currency}, {difference} ({best['claim']})"
+    )
+    if verdict == BETTER:
+        return f"To reach {best['segment']} by {seen}, mail from the top: {told}."
+    rather = "everybody" if everybody["profit"] > 0 else "nobody"
     return (
-        f"Do not pay for a list of {row['segment']} ranked by {seen}: {found} ({row['claim']}), "
-        "not told apart from mailing at random."
+        f"At a cost of {declared.contact_cost:g} and a value of {declared.success_value:g} "
+        f"{declared.currency}, mail {rather} rather than a list of {best['segment']} ranked by "
+        f"{seen}: at best {told}; {tell_order(gains)}."
     )
 
 
@@ -108,9 +121,10 @@ def advise_on_questions(headline: pd.DataFrame, labels: dict[str, str]) -> list[
         return ["Type nobody without the purchases: nothing tried does it better than chance."]
     row = better.sort_values("accuracy").iloc[0]
     least = (
-        "Of what was tried, the least that types a household better than always naming the "
-        f"largest segment is {inside(row['information_set'], labels)}: right for "
-        f"{percent_1(row['accuracy'])} against {percent_1(row['majority'])} ({row['claim']})."
+        "To type households without the whole record, know at least "
+        f"{inside(row['information_set'], labels)}: {percent_1(row['accuracy'])} are typed "
+        f"correctly, {percent_1(row['majority'])} by always naming the largest segment "
+        f"({row['claim']})."
     )
     return [least]
 
@@ -125,7 +139,7 @@ def advise_on_quoting(headline: pd.DataFrame) -> str:
         One sentence that gives every claim its range of accuracies.
     """
     parts = headline.groupby("claim", sort=False)["accuracy"]
-    told = [f"{_print_span(accuracies)} is {claim}" for claim, accuracies in reversed(list(parts))]
+    told = [f"{_print_span(accuracies)} is {claim}" for claim, accuracies in parts]
     return f"Quote an accuracy only with its word: {listing(told)}."
 
 

@@ -16,6 +16,7 @@ from customer_segmentation.findings.wording import (
     percent,
     percent_1,
     sample,
+    signed_whole,
     two_decimals,
     whole,
     with_interval,
@@ -73,30 +74,130 @@ def tell_gains(quoted: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str
     return {row["information_set"]: _tell_hits(row, labels) for row in quoted.to_dict("records")}
 
 
-def tell_profit(row: Row, deepest: Row, declared: Campaign, seen: str) -> str:
-    """Say what a campaign would yield if every household of the segment were a success.
+def find_best_lists(gains: pd.DataFrame) -> pd.DataFrame:
+    """Find the list of each information set that yields most, short of mailing everybody.
 
     Args:
-        row: A row of `find_depth`, of the information set on the mailing list.
-        deepest: The row of the same set that mails most households.
-        declared: Cost of one contact, and value of reaching one household of the segment.
-        seen: Name of the information set, inside a sentence.
+        gains: `campaign_gains`; one row per information set and depth, the last is everybody.
 
     Returns:
-        Two or three sentences.
+        One row per information set, as they stood; of equal profits the shorter list. The depth is
+        picked by the very profits it is praised for, which flatters them.
     """
-    extra = with_interval(row, "extra_profit", whole, "extra")
-    is_open = judge_gain(row["extra_low"], row["extra_high"]) == OPEN
-    doubt = ", not told apart from nothing" if is_open else ""
-    told = (
-        f"If a contact costs {declared.contact_cost:g} and each household of {row['segment']} "
-        f"reached is worth {declared.success_value:g}, mailing the likeliest "
-        f"{percent(row['depth'])} by {seen} yields {with_interval(row, 'profit', whole)}, {extra} "
-        f"more than as many households at random{doubt}. {_judge_anybody(row, declared)}"
+    lists = gains[gains["depth"] < 1]
+    ordered = lists.sort_values("profit", ascending=False, kind="stable")
+    return ordered.drop_duplicates("information_set").sort_index(kind="stable")
+
+
+def find_everybody(gains: pd.DataFrame) -> Row:
+    """The row that mails everybody; the same in every information set."""
+    return dict(gains[gains["depth"] == 1].to_dict("records")[0])
+
+
+def judge_list(best: Row, everybody: Row) -> tuple[str, str]:
+    """Say what a list yields more than the best that can be done without one.
+
+    Args:
+        best: A row of `find_best_lists`.
+        everybody: What `find_everybody` returned.
+
+    Returns:
+        The verdict of `judge_gain`; and the difference with its interval, in words: without a list
+        one mails everybody if that pays, and else nobody.
+    """
+    name, rival = (
+        ("over_everybody", "mailing everybody") if everybody["profit"] > 0 else ("profit", "nobody")
     )
-    if deepest["depth"] == row["depth"]:
-        return told
-    return f"{told} Mailing {percent(deepest['depth'])} yields {whole(deepest['profit'])}."
+    verdict = judge_gain(best[f"{name}_low"], best[f"{name}_high"])
+    return verdict, f"{with_interval(best, name, signed_whole)} against {rival}"
+
+
+def title_profit(best: pd.DataFrame, everybody: Row, declared: Campaign, households: int) -> str:
+    """Say how many lists clearly yield more than the best that can be done without one.
+
+    Args:
+        best: What `find_best_lists` returned.
+        everybody: What `find_everybody` returned.
+        declared: Cost, value and currency of the campaign.
+        households: How many households could be mailed.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    verdicts = [judge_list(row, everybody)[0] for row in best.to_dict("records")]
+    rival = "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
+    return (
+        f"The best lists of {verdicts.count(BETTER)} of {len(verdicts)} information sets clearly "
+        f"yield more than {rival}, which brings "
+        f"{whole(max(everybody['profit'], 0))} {declared.currency}; {sample(households)}"
+    )
+
+
+def tell_everybody(everybody: Row, declared: Campaign) -> str:
+    """Say what mailing everybody yields if every household of the segment is a success.
+
+    Args:
+        everybody: What `find_everybody` returned.
+        declared: Cost of one contact, and value of reaching one household of the segment.
+
+    Returns:
+        Two sentences.
+    """
+    return (
+        f"If a contact costs {declared.contact_cost:g} {declared.currency} and each household of "
+        f"{everybody['segment']} reached is worth {declared.success_value:g}, mailing everybody "
+        f"yields {with_interval(everybody, 'profit', whole)} {declared.currency}. "
+        f"{_judge_anybody(everybody, declared)}"
+    )
+
+
+def tell_lists(
+    gains: pd.DataFrame, best: pd.DataFrame, declared: Campaign, labels: Mapping[str, str]
+) -> list[str]:
+    """Say of each information set which list yields most, and where its order beats chance.
+
+    Args:
+        gains: `campaign_gains`; one row per information set and depth.
+        best: What `find_best_lists` returned.
+        declared: The campaign's currency.
+        labels: Names of information sets.
+
+    Returns:
+        One sentence per information set.
+    """
+    everybody = find_everybody(gains)
+    told = []
+    for row in best.to_dict("records"):
+        verdict, difference = judge_list(row, everybody)
+        doubt = ", not told apart" if verdict == OPEN else ""
+        own = gains[gains["information_set"] == row["information_set"]]
+        told.append(
+            f"{opening(row['information_set'], labels)} ({row['claim']}): the best list mails "
+            f"{percent(row['depth'])} and yields {with_interval(row, 'profit', whole)} "
+            f"{declared.currency}, {difference}{doubt}; {tell_order(own)}."
+        )
+    return told
+
+
+def tell_order(gains: pd.DataFrame) -> str:
+    """Say at which depths the order of a list is better than a random one.
+
+    Args:
+        gains: `campaign_gains` of one information set; its intervals are pointwise.
+
+    Returns:
+        Half a sentence.
+    """
+    lists = gains[gains["depth"] < 1]
+    better = lists["lift_low"] > 1
+    depths = [percent(depth) for depth in lists.loc[better, "depth"]]
+    if not depths:
+        return "its order is at no depth told apart from a random one"
+    if better.all():
+        return "its order beats a random one at every depth"
+    unbroken = better.loc[better.idxmax() : better[::-1].idxmax()].all()
+    shown = f"{depths[0]} to {depths[-1]}" if unbroken and len(depths) > 1 else listing(depths)
+    return f"its order beats a random one at {shown} mailed"
 
 
 def _judge_anybody(row: Row, declared: Campaign) -> str:
@@ -107,7 +208,7 @@ def _judge_anybody(row: Row, declared: Campaign) -> str:
         return "Nothing is won or lost."
     share = percent_1(declared.contact_cost / declared.success_value)
     return (
-        f"Mailing at random pays if more than {share} belong to the segment; here "
+        f"It pays if more than {share} belong to the segment; here "
         f"{percent_1(row['base_rate'])} do."
     )
 
@@ -118,7 +219,7 @@ def _tell_hits(row: Row, labels: Mapping[str, str]) -> str:
     return (
         f"{opening(row['information_set'], labels)}: of {whole(row['mailed'])} mailed households "
         f"{one_decimal(row['hits'])} "
-        f"({percent(row['hits'] / row['mailed'])}) are {row['segment']}, against a base rate of "
+        f"({percent_1(row['hits'] / row['mailed'])}) are {row['segment']}, against a base rate of "
         f"{percent_1(row['base_rate'])}; lift {with_interval(row, 'lift', two_decimals)} of at "
         f"most {two_decimals(row['lift_max'])}, {verdict}. With thin records: "
         f"{one_decimal(row['hits_with_thin'])} of {whole(row['mailed_with_thin'])}, lift "

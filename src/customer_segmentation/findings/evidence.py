@@ -9,6 +9,7 @@ from customer_segmentation.findings.wording import (
     counted,
     listing,
     percent,
+    three_decimals,
     two_decimals,
     upper_first,
     whole,
@@ -130,7 +131,7 @@ def explain_nulls(candidates: pd.DataFrame) -> str:
         return "The chosen segments were not compared with those of simulated households."
     excess = row["null_excess"]
     told = [
-        f"{name} {two_decimals(row[measure])} against {two_decimals(row[beyond])} "
+        f"{name} {three_decimals(row[measure])} against {three_decimals(row[beyond])} "
         f"({'passed' if row[measure] > row[beyond] else 'not passed'})"
         for name, measure, beyond in (
             ("adjusted Rand index", "global_ari_median", f"null_{COPULA}_ari_q95"),

@@ -21,61 +21,54 @@ from customer_segmentation.panel.codebook import Codebook
 NOTHING = "No slice of the households is large enough to compare"
 
 
-def find_different(slices: pd.DataFrame) -> pd.DataFrame:
-    """Keep the slices whose interval of the difference excludes 0.
+def drop_mirrored(slices: pd.DataFrame) -> pd.DataFrame:
+    """Keep one of two slices that say the same: a field that has two compares each with the other.
 
     Args:
         slices: `fairness_slices`; one row per information set, field and slice.
 
     Returns:
-        Its rows that lie clearly apart from all other households.
+        Its rows that hold a difference, without the larger slice of a field that has only two.
     """
-    return slices[(slices["difference_low"] > 0) | (slices["difference_high"] < 0)]
+    known = slices.dropna(subset=["gain_difference"])
+    field = ["information_set", "field"]
+    ordered = known.sort_values("n", kind="stable")
+    is_double = ordered.groupby(field)["n"].transform("size") == 2  # noqa: PLR2004
+    is_first = ~ordered.duplicated(field)
+    kept: pd.DataFrame = known.loc[known.index.isin(ordered.index[~is_double | is_first])]
+    return kept
 
 
 def count_differences(slices: pd.DataFrame, level: float, labels: Mapping[str, str]) -> str:
     """Say how many differences are clear, and how many would be by chance.
 
     Args:
-        slices: `fairness_slices`; one row per information set, field and slice. A slice that holds
-            every household has no difference and does not count.
+        slices: What `drop_mirrored` returned.
         level: Level of the intervals.
         labels: Names of information sets.
 
     Returns:
         Two sentences, or one that says why there are none.
     """
-    known = slices.dropna(subset=["difference"])
-    if known.empty:
+    if slices.empty:
         return f"{NOTHING}."
-    counts = known.groupby("information_set", sort=False).size()
-    clear = find_different(known).groupby("information_set").size()
-    told = listing(
-        f"{clear.get(name, 0)} of {count} ({inside(str(name), labels)})"
-        for name, count in counts.items()
-    )
+    sizes = slices.groupby("information_set", sort=False).size()
     return (
-        f"Intervals that exclude no difference: {told}; if there were none at all, about "
-        f"{percent(1 - level)} of them would by chance, {(1 - level) * counts.mean():.1f} per "
-        "information set. Accuracy also differs with the mix of segments in a slice; of the "
-        "differences in what is gained over always naming the largest segment, "
-        f"{_count_gains(known, labels)} have an interval without 0."
+        f"Intervals that exclude no difference: {_list_clear(slices, 'gain', labels)}; if there "
+        f"were none at all, about {percent(1 - level)} of them would by chance, "
+        f"{(1 - level) * sizes.mean():.1f} per information set. The bare accuracy differs clearly "
+        f"in {_list_clear(slices, 'difference', labels)}, but it also rises and falls with the mix "
+        "of segments in a slice."
     )
-
-
-def _count_gains(slices: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    clear = (slices["gain_low"] > 0) | (slices["gain_high"] < 0)
-    counts = clear.groupby(slices["information_set"], sort=False).sum()
-    return listing(f"{count} ({inside(str(name), labels)})" for name, count in counts.items())
 
 
 def title_slices(
     slices: pd.DataFrame, households: int, codebook: Codebook, labels: Mapping[str, str]
 ) -> str:
-    """Say where the largest difference in accuracy lies.
+    """Say in how many slices clearly more or less is gained, and where the difference is largest.
 
     Args:
-        slices: `fairness_slices` of one information set.
+        slices: What `drop_mirrored` returned, of one information set.
         households: How many households there are.
         codebook: Names of fields.
         labels: Names of information sets.
@@ -83,13 +76,24 @@ def title_slices(
     Returns:
         One title with n, without the full stop.
     """
-    known = slices.dropna(subset=["difference"])
-    if known.empty:
+    if slices.empty:
         return NOTHING
-    row = known.iloc[int(known["difference"].abs().to_numpy().argmax())]
+    row = slices.iloc[int(slices["gain_difference"].abs().to_numpy().argmax())]
     return (
-        f"{opening(row['information_set'], labels)}: "
-        f"{counted(len(find_different(slices)), 'slice')} of {len(known)} with a clear "
-        f"difference in accuracy; the largest is {points(row['difference'])} points for "
+        f"{opening(row['information_set'], labels)}: {find_clear(slices, 'gain').sum()} of "
+        f"{counted(len(slices), 'slice')} with a clear difference in what is gained over always "
+        f"naming the largest segment; the largest is {points(row['gain_difference'])} points for "
         f"{lower_first(codebook[row['field']].title)}, {row['slice']}; {sample(households)}"
+    )
+
+
+def find_clear(slices: pd.DataFrame, stem: str) -> pd.Series:
+    """Whether the interval of a difference (of the gain, or of the accuracy) excludes 0."""
+    return (slices[f"{stem}_low"] > 0) | (slices[f"{stem}_high"] < 0)
+
+
+def _list_clear(slices: pd.DataFrame, stem: str, labels: Mapping[str, str]) -> str:
+    clear = find_clear(slices, stem).groupby(slices["information_set"], sort=False)
+    return listing(
+        f"{own.sum()} of {len(own)} ({inside(str(name), labels)})" for name, own in clear
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from customer_segmentation.findings.wording import (
     percent_1,
     sample,
     three_decimals,
+    upper_first,
 )
 from customer_segmentation.panel.codebook import Codebook
 
@@ -46,11 +47,9 @@ def title_questions(questions: pd.DataFrame, households: int, labels: Mapping[st
     """
     if questions.empty:
         return NOTHING
-    known = questions.groupby("information_set")["n_fields"].max()
     told = listing(
-        f"{row['n_fields']} of {known[row['information_set']]} "
-        f"({inside(row['information_set'], labels)})"
-        for row in find_recommended(questions).to_dict("records")
+        f"{_count(part)} ({inside(str(name), labels)})"
+        for name, part in questions.groupby("information_set", sort=False)
     )
     return (
         f"Fields that come within one standard error of the lowest log loss: {told}; "
@@ -83,6 +82,18 @@ def tell_questions(
     }
 
 
+def _count(part: pd.DataFrame) -> str:
+    chosen, most = find_recommended(part)["n_fields"].iloc[0], part["n_fields"].max()
+    end = ", where the search ended," if _is_last(part) else ""
+    return f"{chosen}{end} of {most}"
+
+
+def _is_last(part: pd.DataFrame) -> bool:
+    """Whether the recommended list is the longest that was tried, so a longer may do better."""
+    row, lists = find_recommended(part).iloc[0], part[part["field"] != ""]
+    return bool(row["field"]) and bool(row["n_fields"] == lists["n_fields"].max())
+
+
 def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
     row = find_recommended(part).iloc[0]
     reached = (
@@ -96,17 +107,26 @@ def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
             f"no short list comes near enough, all {row['n_fields']} fields are needed; {reached}."
         )
     asked = part.loc[(part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"]
-    named = listing(lower_first(codebook[field].label) for field in asked)
     side = "above" if row["excess"] > 0 else "below"
     error = row["excess_se"]
     spread = "" if pd.isna(error) else f" (standard error {three_decimals(error)})"
-    most = part.loc[part["field"] != "", "n_fields"].max()
-    end = " The search ended there." if row["n_fields"] == most else ""
-    return (
-        f"ask for {named}; {reached}. Its log loss with all fields is "
-        f"{three_decimals(row['log_loss'] - row['excess'])}: the list’s is "
-        f"{three_decimals(abs(row['excess']))} {side}{spread}.{end}"
+    end = " The search ended there; a longer list may do better." if _is_last(part) else ""
+    bought = [field for field in asked if codebook.is_from_purchases(field)]
+    hard = (
+        f" {_name(bought, codebook)} cannot be asked outright: "
+        f"{'it takes' if len(bought) == 1 else 'they take'} a record of purchases."
+        if bought
+        else ""
     )
+    return (
+        f"ask for {lower_first(_name(asked, codebook))}; {reached}. Its log loss with all fields "
+        f"is {three_decimals(row['log_loss'] - row['excess'])}: the list’s is "
+        f"{three_decimals(abs(row['excess']))} {side}{spread}.{end}{hard}"
+    )
+
+
+def _name(fields: Iterable[str], codebook: Codebook) -> str:
+    return upper_first(listing(lower_first(codebook[field].label) for field in fields))
 
 
 def _compare(headline: Row) -> str:

@@ -72,9 +72,7 @@ def tell_fields(values: pd.DataFrame, fields_shown: int, codebook: Codebook) -> 
     return pd.concat([table, sum_of_rest], ignore_index=True)
 
 
-def title_story(
-    chosen: pd.DataFrame, fields: pd.DataFrame, segment: str, seen: str, codebook: Codebook
-) -> str:
+def title_story(chosen: pd.DataFrame, fields: pd.DataFrame, segment: str, seen: str) -> str:
     """Say how probable the segment is for one household, and what speaks most for and against it.
 
     Args:
@@ -82,10 +80,9 @@ def title_story(
         fields: What `tell_fields` returned.
         segment: The segment.
         seen: Name of the information set.
-        codebook: Name of the identifier.
 
     Returns:
-        One title, without the full stop.
+        One title, without the full stop; the page is passed on, so no identifier stands in it.
     """
     if chosen.empty:
         return f"{seen}: no classifier is explained, so no household’s story can be told"
@@ -102,7 +99,7 @@ def title_story(
     ]
     words = "; ".join(["", *said])
     return (
-        f"{seen}, household {row[codebook.identifier]:.0f}: {segment} with a probability of "
+        f"{seen}, one household: {segment} with a probability of "
         f"{percent_1(row['probability'])}{words} (n\u00a0=\u00a01\u00a0household)"
     )
 

@@ -65,20 +65,28 @@ def locate_means(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> d
     }
 
 
-def find_leader(means: Mapping[str, Mean], show: Printer) -> str | None:
-    """Name the segment whose mean is clearly the highest of all.
+def find_leader(means: Mapping[str, Mean], show: Printer, sign: int = 1) -> str | None:
+    """Name the segment whose mean is clearly the highest of all (sign 1), or the lowest (-1).
 
     Args:
         means: By segment.
-        show: How means are printed; what prints alike is a tie.
+        show: How means are printed; intervals whose ends print alike meet.
+        sign: Which end is asked for.
 
     Returns:
         The segment, or None where its range meets that of another segment.
     """
-    first = max(means, key=lambda segment: means[segment].low)
+    first = max(means, key=lambda name: sign * _edge(means[name], -sign))
     own, others = means[first], [mean for name, mean in means.items() if name != first]
-    clear = all(is_beyond(own, other, 1) and show(own.low) != show(other.high) for other in others)
+    clear = all(
+        is_beyond(own, other, sign) and show(_edge(own, -sign)) != show(_edge(other, sign))
+        for other in others
+    )
     return first if others and clear else None
+
+
+def _edge(mean: Mean, sign: int) -> float:
+    return mean.sure_high if sign > 0 else mean.sure_low
 
 
 def is_beyond(one: Mean, other: Mean, sign: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -46,12 +46,15 @@ class Fact:
         value: The segment's mean, the range of its bounds, or the share of a code, with its unit.
         total: The same of all eligible households.
         higher: Whether the segment's is the larger of the two.
+        rivals: Other segments, with their values, that lie on the same side of the total and not
+            clearly nearer to it; empty if the segment has that for itself.
     """
 
     label: str
     value: str
     total: str
     higher: bool
+    rivals: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Card:
         share: Their share of all that formed segments, as text.
         interval: The 95 % interval of that share, as text; empty where there is none.
         thin: How many households with a thin record were assigned to it, as text.
-        facts: What sets it apart, the most telling first.
+        facts: What sets it apart from all, the most telling first.
+        parted: What parts it most from the segment that its households lie next nearest to.
         offer: What the parameters propose to send to it; empty where they propose nothing.
         certainty: How surely the segment, and its households, are found again.
         rule: Why it has its name, in words.
@@ -76,6 +80,7 @@ class Card:
     interval: str
     thin: str
     facts: Sequence[Fact]
+    parted: str
     offer: str
     certainty: str
     rule: str
@@ -88,15 +93,39 @@ def introduce(card: Card) -> str:
         card: The segment's card.
 
     Returns:
-        One sentence; a segment that nothing sets apart has its size only.
+        One sentence, with what parts it from its neighbour; a segment that nothing sets apart has
+        its size only.
     """
     told = [
-        f"{lower_first(fact.label)} {fact.value} (all: {fact.total})"
+        f"{lower_first(fact.label)} {fact.value} "
+        f"(all: {fact.total}{f'; {fact.rivals}' if fact.rivals else ''})"
         for fact in card.facts[:MOST_TOLD]
     ]
     interval = f", {card.interval}" if card.interval else ""
     size = f"{card.segment} ({card.share} of the households{interval})"
-    return f"{size}: {listing(told)}." if told else f"{size}: nothing clearly sets them apart."
+    if not told:
+        return f"{size}: nothing clearly sets them apart."
+    return f"{size}: {'; '.join([listing(told), card.parted])}."
+
+
+def tell_nearest(
+    segment: str, nearest: str, variables: Sequence[str], profiles: pd.DataFrame, codebook: Codebook
+) -> str:
+    """Say what parts a segment most from the one that its households lie next nearest to.
+
+    Args:
+        segment: The segment.
+        nearest: The other.
+        variables: The variables that may be named.
+        profiles: `segment_profiles`; one row per segment and variable.
+        codebook: Names and bounds.
+
+    Returns:
+        A part of a sentence, with both means.
+    """
+    parted = _find_parting(segment, nearest, variables, profiles)
+    facing = _face(parted, segment, nearest, profiles, codebook)
+    return f"they differ from {nearest}, the nearest segment, most in {facing}"
 
 
 def describe_people(
@@ -145,8 +174,7 @@ def judge_certainty(stability: Row, agreement: Row) -> str:
     return (
         f"In new samples {word_stability(jaccard)} (median Jaccard similarity "
         f"{two_decimals(jaccard)}). {percent(agreement['steady'])} of its households get this "
-        f"segment in at least {percent(STEADY)} of the bootstrap solutions; the next nearest is "
-        f"mostly {agreement['rival']}."
+        f"segment in at least {percent(STEADY)} of the bootstrap solutions."
     )
 
 
@@ -186,7 +214,7 @@ def set_apart(
     distances = own["standardised_mean"].abs().sort_values(ascending=False, kind="stable")
     ordered = [str(name) for name in distances.index if name in set(variables)]
     facts = (
-        _fact(locate_means(profiles, name, codebook)[segment], codebook[name]) for name in ordered
+        _fact(segment, locate_means(profiles, name, codebook), codebook[name]) for name in ordered
     )
     return [fact for fact in facts if fact is not None][:number]
 
@@ -243,26 +271,31 @@ def _tell_rival(
 ) -> str:
     """Say where a segment that meets another's rule goes further, and what parts the two."""
     means = {name: locate_means(profiles, name, codebook) for name in compared}
-
-    def against(name: str) -> str:
-        show = printer_of(codebook[name])
-        one, other = (print_mean(means[name][each], show) for each in (rival, segment))
-        return f"{lower_first(codebook[name].title)} ({one} against {other})"
-
     further = [
-        against(c.variable)
+        _face(c.variable, rival, segment, profiles, codebook)
         for c in signature
         if is_beyond(means[c.variable][rival], means[c.variable][segment], c.sign)
     ]
-    distances = profiles.pivot_table(
-        index="variable", columns="segment", values="standardised_mean"
-    ).loc[list(compared)]
-    parted = str((distances[rival] - distances[segment]).abs().idxmax())
+    parted = _find_parting(rival, segment, compared, profiles)
     beyond = f", even further in {listing(further)}" if further else ""
     return (
         f"This rule also fits {rival}{beyond}; names go by the best joint matching of all rules. "
-        f"What parts the two most: {against(parted)}."
+        f"What parts the two most: {_face(parted, rival, segment, profiles, codebook)}."
     )
+
+
+def _find_parting(one: str, other: str, variables: Sequence[str], profiles: pd.DataFrame) -> str:
+    """The variable in which two segments lie farthest apart, in standard deviations."""
+    means = profiles.pivot_table(index="variable", columns="segment", values="standardised_mean")
+    distances = (means[one] - means[other]).abs()
+    return str(distances.loc[list(variables)].idxmax())
+
+
+def _face(variable: str, one: str, other: str, profiles: pd.DataFrame, codebook: Codebook) -> str:
+    """Set two segments side by side: repeat rate (46% against 78%)."""
+    about, means = codebook[variable], locate_means(profiles, variable, codebook)
+    own, against = (print_mean(means[each], printer_of(about)) for each in (one, other))
+    return f"{lower_first(about.title)} ({own} against {against})"
 
 
 def _criterion(criterion: Criterion, codebook: Codebook) -> str:
@@ -275,14 +308,24 @@ def _criterion(criterion: Criterion, codebook: Codebook) -> str:
     return f"{label}{middle} at least {criterion.minimum:g} {deviations} {side} the total{beyond}"
 
 
-def _fact(mean: Mean, about: Variable) -> Fact | None:
+def _fact(segment: str, means: Mapping[str, Mean], about: Variable) -> Fact | None:
+    mean, show = means[segment], printer_of(about)
     if mean.low <= mean.total_high and mean.high >= mean.total_low:
         return None
+    side = 1 if mean.low > mean.total_high else -1
+    rivals = [
+        f"{name}: {print_mean(other, show)}"
+        for name, other in means.items()
+        if name != segment
+        and (other.low > other.total_high if side > 0 else other.high < other.total_low)
+        and not is_beyond(mean, other, side)
+    ]
     return Fact(
         label=about.title,
         value=measure_mean(mean, about),
-        total=print_total(mean, printer_of(about)),
-        higher=mean.low > mean.total_high,
+        total=print_total(mean, show),
+        higher=side > 0,
+        rivals=", ".join(rivals),
     )
 
 

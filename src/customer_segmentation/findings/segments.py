@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -18,12 +18,12 @@ from customer_segmentation.findings.means import (
 from customer_segmentation.findings.wording import (
     Printer,
     counted,
+    inside,
     listing,
     lower_first,
     percent,
     printer_of,
     sample,
-    upper_first,
     whole,
 )
 from customer_segmentation.panel.codebook import Codebook
@@ -101,7 +101,7 @@ def contrast(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str:
 
     Returns:
         One sentence with every mean or its bounds and the 95 % interval, the highest first; it
-        names the highest segment only where the intervals do not meet.
+        names the highest and the lowest segment only where the intervals do not meet.
     """
     about = codebook[variable]
     show, means = printer_of(about), locate_means(profiles, variable, codebook)
@@ -111,10 +111,14 @@ def contrast(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str:
     stating = sum(mean.n for mean in means.values())
     who = counted(stating, "eligible household")
     all_of_them = f"all {who}" if stating == _households(profiles) else f"the {who} that state it"
-    leader = find_leader(means, show)
-    verdict = f"{leader} clearly highest" if leader else "no segment clearly highest"
     against = f"against {print_total(ordered[0][1], show)} in {all_of_them}"
-    return f"{label}: {listing(told)}, {against}; {verdict}."
+    return f"{label}: {listing(told)}, {against}; {_name_ends(means, show)}."
+
+
+def _name_ends(means: Mapping[str, Mean], show: Printer) -> str:
+    ends = {"highest": find_leader(means, show), "lowest": find_leader(means, show, -1)}
+    told = [f"{name} clearly {end}" for end, name in ends.items() if name]
+    return listing(told) if told else "no segment clearly highest or lowest"
 
 
 def find_largest_gap(profiles: pd.DataFrame, variables: Sequence[str], codebook: Codebook) -> str:
@@ -141,24 +145,52 @@ def find_largest_gap(profiles: pd.DataFrame, variables: Sequence[str], codebook:
 
 
 def compare_amounts(profiles: pd.DataFrame, variables: Sequence[str], codebook: Codebook) -> str:
-    """Say how far the index to the total of the first of some variables goes, and who leads.
+    """Say in which of some variables the segments differ most and least, as an index to the total.
 
     Args:
         profiles: `segment_profiles`; one row per segment and variable.
-        variables: The variables, the one that is told first.
-        codebook: Names and bounds.
+        variables: The variables.
+        codebook: Names.
 
     Returns:
         One title, without the full stop.
     """
-    about = codebook[variables[0]]
-    index = profiles[profiles["variable"] == about.name].set_index("segment")["index_to_total"]
-    leader = find_leader(locate_means(profiles, about.name, codebook), printer_of(about))
-    verdict = f"clearly highest for {leader}" if leader else "no segment clearly highest"
+    index = profiles.pivot_table(index="variable", columns="segment", values="index_to_total")
+    index = index.loc[list(variables)]
+    low, high = index.min(axis=1), index.max(axis=1)
+    spread = high - low
+    ends = {"farthest apart": str(spread.idxmax()), "closest": str(spread.idxmin())}
+    told = [
+        f"{end} in {lower_first(codebook[name].label)} "
+        f"({print_range(float(low[name]), float(high[name]), whole)})"
+        for end, name in ends.items()
+    ]
     return (
-        f"{upper_first(about.label)}: {verdict}; index "
-        f"{print_range(index.min(), index.max(), whole)}, where 100 is the mean of "
-        f"{counted(_households(profiles), 'household')}"
+        f"As an index, the segments’ means lie {', '.join(told[: len(variables)])}; 100 is the "
+        f"mean of {counted(_households(profiles), 'household')}"
+    )
+
+
+def judge_map(points: pd.DataFrame, scores: Sequence[str], labels: Mapping[str, str]) -> str:
+    """Say how many households lie nearer to the mean of another segment on a few of the scores.
+
+    Args:
+        points: One row per eligible household: segment and the scores.
+        scores: The scores of the map.
+        labels: Names of scores.
+
+    Returns:
+        One title with n, without the full stop.
+    """
+    named = [str(name) for name in dict.fromkeys(scores)]
+    means = points.groupby("segment")[named].mean()
+    distances = pd.DataFrame(
+        {name: ((points[named] - mean) ** 2).sum(axis=1) for name, mean in means.iterrows()}
+    )
+    astray = (distances.idxmin(axis=1) != points["segment"]).mean()
+    return (
+        f"By {listing(inside(name, labels) for name in named)} alone, {percent(astray)} of the "
+        f"households lie nearer to the mean of another segment; {sample(len(points))}"
     )
 
 

@@ -108,7 +108,7 @@ def judge_study(
 
 
 def answer_strongest(importance: pd.DataFrame, claimed: Sequence[str], codebook: Codebook) -> str:
-    """Answer whether the fields that the study names are those that move its model most.
+    """Quote which fields the study calls strongest, and answer whether they move its model most.
 
     Args:
         importance: `source_study_importance`; one row per field: share of the sum of mean absolute
@@ -117,7 +117,7 @@ def answer_strongest(importance: pd.DataFrame, claimed: Sequence[str], codebook:
         codebook: Names and groups of fields.
 
     Returns:
-        Two sentences; on top means that no other field has a larger share than the least of them,
+        Three sentences; on top means that no other field has a larger share than the least of them,
         the columns of a group summed.
     """
     rows = importance.set_index("field")
@@ -129,11 +129,16 @@ def answer_strongest(importance: pd.DataFrame, claimed: Sequence[str], codebook:
     verdict = (
         "No other field has a larger share, so the claim holds."
         if larger.empty
-        else f"The claim does not hold: {counted(len(larger), 'other field')} "
+        else f"The claim does not hold: {counted(len(larger), 'field')} besides "
         f"{'has' if len(larger) == 1 else 'have'} a larger share than "
         f"{_name_fields(least, codebook)}, first {_name_fields(str(larger.idxmax()), codebook)}."
     )
-    return f"Of what moves its model ({len(rows)} fields), {told}. {verdict}"
+    named = listing(_name_fields(name, codebook) for name in claimed)
+    noun = "predictor" if len(claimed) == 1 else "predictors"
+    return (
+        f"The study calls {named} the strongest {noun}. Of what moves its model "
+        f"({len(rows)} fields), {told}. {verdict}"
+    )
 
 
 def compare_surrogates(
@@ -201,15 +206,15 @@ def explain_numbers(steps: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
 
     Args:
         steps: What `build_ladder` returned.
-        published: Published figures in the same columns, without intervals; or none.
+        published: Published figures in the same columns, without intervals and n; or none.
 
     Returns:
-        The rows of both, from the least informed to the best, each published figure after the
-        steps of its claim, with the column meaning.
+        The rows of both, as `build_ladder` sorts them, each published figure after the steps of its
+        claim, with the columns published and meaning.
     """
-    ours = steps.iloc[::-1]
-    rows = pd.concat([part for part in (ours, published) if len(part)], ignore_index=True)
-    order = -rows["claim"].map(CLAIMS.index)
+    parts = [steps.assign(published=False), published.assign(published=True)]
+    rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    order = rows["claim"].map(CLAIMS.index)
     rows = rows.assign(order=order, meaning=rows["claim"].map(MEANINGS))
     ordered = rows.sort_values("order", kind="stable").reset_index(drop=True)
     return ordered.drop(columns="order")

@@ -112,6 +112,39 @@ def tell_personas(sensitivity: pd.DataFrame) -> str:
     )
 
 
+def tell_recipe(
+    table: pd.DataFrame, sensitivity: pd.DataFrame, candidates: pd.DataFrame, *, is_named: bool
+) -> str:
+    """Say in one sentence how much hangs on the way the segments were formed.
+
+    Args:
+        table: What `tabulate_agreement` returned.
+        sensitivity: `segment_sensitivity`; mismatch says which signature no segment shows.
+        candidates: `segmentation_candidates`; one row per specification and k.
+        is_named: Whether the segments are the personas; else nothing is said of these.
+
+    Returns:
+        One sentence; empty where nothing else was tried.
+    """
+    ari, k = table["1"].dropna(), chosen_candidate(candidates)["k"]
+    varied = sensitivity[sensitivity["sizes"] != ""]
+    told = []
+    if len(ari):
+        told.append(
+            f"{counted(len(ari), 'other specification')} for {k} segments "
+            f"{'agrees' if len(ari) == 1 else 'agree'} with this one by a median adjusted Rand "
+            f"index of {two_decimals(ari.median())}"
+        )
+    if is_named and len(varied):
+        told.append(
+            f"{(varied['mismatch'] != '').sum()} of {counted(len(varied), 'variation')} of it "
+            "do not show all personas again"
+        )
+    if candidates["barred_by_personas"].any():
+        told.append("the number of segments follows from the personas, not from the data alone")
+    return f"What hangs on the recipe: {'; '.join(told)}." if told else ""
+
+
 def tell_samples(sensitivity: pd.DataFrame) -> list[str]:
     """Tell what happens when other households form the segments.
 

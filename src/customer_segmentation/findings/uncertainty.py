@@ -23,7 +23,7 @@ NOTHING = "No information set is a prediction or an overlap, so no sets of segme
 
 
 def title_coverage(summary: pd.DataFrame, target: float, labels: Mapping[str, str]) -> str:
-    """Say how often the sets hold the true segment, beside their target.
+    """Say how often the sets hold the true segment, and how often they name just one.
 
     Args:
         summary: `conformal_summary`; one row per information set and group.
@@ -37,12 +37,13 @@ def title_coverage(summary: pd.DataFrame, target: float, labels: Mapping[str, st
     if whole.empty:
         return NOTHING
     shown = listing(
-        f"{percent_1(row['coverage'])} ({inside(row['information_set'], labels)})"
+        f"{percent_1(row['coverage'])}, a single one for {percent(row['singletons'])} "
+        f"({inside(row['information_set'], labels)})"
         for row in whole.to_dict("records")
     )
     return (
-        f"The sets hold the true segment for {shown} of the households; the target is "
-        f"{percent(target)}; {sample(whole['n'].max())}"
+        f"The sets hold the true segment of {shown}; the target is {percent(target)}; "
+        f"{sample(whole['n'].max())}"
     )
 
 

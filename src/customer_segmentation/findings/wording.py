@@ -57,6 +57,11 @@ def whole(value: float) -> str:
     return _with_minus(f"{value:,.0f}")
 
 
+def signed_whole(value: float) -> str:
+    """A difference without decimals, with its sign."""
+    return _with_minus(f"{value:+,.0f}")
+
+
 def with_interval(row: Row, name: str, show: Printer, stem: str = "") -> str:
     """A figure with its interval in brackets; the figure alone where it has none.
 

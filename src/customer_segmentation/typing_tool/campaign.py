@@ -50,6 +50,7 @@ class _Mailing:
         base_rate: One column: the share of the success segment.
         profit: Value of the hits less the cost of the letters.
         extra: Profit less that of as many letters to anybody.
+        over_everybody: Profit less that of a letter to every household.
     """
 
     mailed: npt.NDArray[np.int64]
@@ -59,6 +60,7 @@ class _Mailing:
     base_rate: Floats
     profit: Floats
     extra: Floats
+    over_everybody: Floats
 
 
 def measure_gains(
@@ -85,12 +87,14 @@ def measure_gains(
         (letters, at least 1), hits (may be fractional), lift (share of hits among the mailed, by
         the base rate), lift_low, lift_high, lift_max (of a perfect ranking), base_rate (share of
         the segment), profit (in the campaign's currency), profit_low, profit_high, extra_profit
-        (profit less that of as many letters to anybody), extra_low, extra_high; all over eligible
-        households. Then mailed_with_thin, hits_with_thin and lift_with_thin: the same with
-        thin records. Lifts are missing where no household belongs to the segment.
+        (profit less that of as many letters to anybody), extra_low, extra_high, over_everybody
+        (profit less that of a letter to every household), over_everybody_low, over_everybody_high;
+        all over eligible households. Then mailed_with_thin, hits_with_thin and lift_with_thin: the
+        same with thin records. Lifts are missing where no household belongs to the segment.
 
     References:
         Berry & Linoff (2004), Data mining techniques, on cumulative gains, lift and profit.
+        Vickers & Elkin (2006), Decision curve analysis, on the comparison with treating everybody.
     """
     rows = select_headline(classifier_predictions)
     eligible = keep_eligible(rows)
@@ -121,6 +125,7 @@ def _tabulate_gains(
     lift_low, lift_high = find_interval(draws.lift, level)
     profit_low, profit_high = find_interval(draws.profit, level)
     extra_low, extra_high = find_interval(draws.extra, level)
+    over_low, over_high = find_interval(draws.over_everybody, level)
     columns = {
         "segment": campaign.segment,
         "depth": campaign.depths,
@@ -137,6 +142,9 @@ def _tabulate_gains(
         "extra_profit": gains.extra[0],
         "extra_low": extra_low,
         "extra_high": extra_high,
+        "over_everybody": gains.over_everybody[0],
+        "over_everybody_low": over_low,
+        "over_everybody_high": over_high,
         "mailed_with_thin": with_thin.mailed,
         "hits_with_thin": with_thin.hits[0],
         "lift_with_thin": with_thin.lift[0],
@@ -161,7 +169,9 @@ def _mail(prospects: _Prospects, campaign: Campaign, weights: Weights) -> _Maili
         lift_max = np.minimum(1 / base_rate, households / mailed)
     profit = hits * campaign.success_value - mailed * campaign.contact_cost
     extra = (hits - mailed * base_rate) * campaign.success_value
-    return _Mailing(mailed, hits, lift, lift_max, base_rate, profit, extra)
+    missed = (weights @ prospects.success)[:, np.newaxis] - hits
+    over_everybody = (households - mailed) * campaign.contact_cost - missed * campaign.success_value
+    return _Mailing(mailed, hits, lift, lift_max, base_rate, profit, extra, over_everybody)
 
 
 def count_hits(

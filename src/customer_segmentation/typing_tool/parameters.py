@@ -183,22 +183,27 @@ class Campaign(Configured):
     Attributes:
         segment: Name of the success segment.
         information_set: What is known of the households on the mailing list.
-        contact_cost: Cost of one contact, in any currency.
-        success_value: Value of reaching one household of the segment, in the same currency.
-        depths: Shares of the households that might be mailed, ascending.
+        currency: Unit of cost and value, in the plural, as it is printed behind a sum.
+        contact_cost: Cost of one contact.
+        success_value: Value of reaching one household of the segment.
+        depths: Shares of the households that might be mailed, ascending; the last is everybody,
+            with whom every list is compared.
     """
 
     segment: str
     information_set: str
+    currency: str = Field(min_length=1)
     contact_cost: Cost
     success_value: Cost
-    depths: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1)
+    depths: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=2)
 
     @field_validator("depths")
     @classmethod
-    def _depths_ascend(cls, depths: tuple[float, ...]) -> tuple[float, ...]:
+    def _depths_ascend_to_everybody(cls, depths: tuple[float, ...]) -> tuple[float, ...]:
         if list(depths) != sorted(set(depths)):
             raise ValueError("depths must ascend without repetition; sort them")
+        if depths[-1] != 1:
+            raise ValueError("depths must end with 1, as lists are compared with mailing everybody")
         return depths
 
 

@@ -60,6 +60,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "household_story_figure": drawings.explanations.draw_household_story,
     "conformal_coverage_figure": drawings.decisions.draw_conformal_coverage,
     "golden_questions_figure": drawings.decisions.draw_golden_questions,
+    "campaign_profit_figure": drawings.decisions.draw_campaign_profit,
     "campaign_lift_figure": drawings.decisions.draw_campaign_lift,
     "fairness_differences_figure": drawings.decisions.draw_fairness_differences,
     "accuracy_ladder_figure": drawings.models.draw_accuracy_ladder,

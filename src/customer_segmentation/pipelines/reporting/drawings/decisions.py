@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from customer_segmentation.figures.decisions import plot_golden_questions, plot_lift
+from customer_segmentation.figures.decisions import (
+    plot_golden_questions,
+    plot_lift,
+    plot_profit,
+)
 from customer_segmentation.figures.intervals import plot_intervals
 from customer_segmentation.figures.style import ReportingParameters, plot_nothing
 from customer_segmentation.findings.claims import order_by_claim
@@ -61,6 +65,27 @@ def draw_golden_questions(
     return plot_golden_questions(order_by_claim(golden_questions), title, reporting)
 
 
+def draw_campaign_profit(
+    campaign_gains: pd.DataFrame,
+    campaign: Section,
+    modelling: ModellingParameters,
+    reporting: ReportingParameters,
+) -> Figure:
+    """Draw what each length of list would yield, beside mailing everybody and nobody.
+
+    Args:
+        campaign_gains: One row per information set and depth.
+        campaign: The section, with the figure's title.
+        modelling: The campaign's currency.
+        reporting: Names and marks of the claims.
+
+    Returns:
+        The figure.
+    """
+    title, unit = campaign.charts["campaign_profit"].title, modelling.campaign.currency
+    return plot_profit(order_by_claim(campaign_gains), title, unit, reporting)
+
+
 def draw_campaign_lift(
     campaign_gains: pd.DataFrame, campaign: Section, reporting: ReportingParameters
 ) -> Figure:
@@ -79,7 +104,7 @@ def draw_campaign_lift(
 
 
 def draw_fairness_differences(fairness: Section, reporting: ReportingParameters) -> Figure:
-    """Draw how much more or less often each slice of the households is typed correctly.
+    """Draw how much more or less is gained in each slice of the households than in all others.
 
     Args:
         fairness: The section, with the figure's title and rows.
@@ -92,4 +117,5 @@ def draw_fairness_differences(fairness: Section, reporting: ReportingParameters)
     title = fairness.charts["fairness_differences"].title
     if rows.empty:
         return plot_nothing(title, reporting)
-    return plot_intervals(rows, title, 0, ("Difference in accuracy, points", points), reporting)
+    axis = ("Difference of the gain, points (n: households)", points)
+    return plot_intervals(rows, title, 0, axis, reporting)

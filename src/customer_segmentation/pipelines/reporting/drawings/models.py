@@ -88,4 +88,4 @@ def draw_accuracy_ladder(ladder: Section, reporting: ReportingParameters) -> Fig
         The figure.
     """
     title = ladder.charts["accuracy_ladder"].title
-    return plot_accuracy_ladder(ladder.tables["steps"], title, reporting)
+    return plot_accuracy_ladder(ladder.tables["numbers"], title, reporting)

@@ -42,12 +42,10 @@ def draw_segment_map(
     Returns:
         The figure.
     """
-    scores = list(segment_scores.columns.drop(codebook.identifier))
-    wanted = reporting.map_scores
-    x, y = wanted if set(wanted) <= set(scores) else (scores * 2)[:2]
+    scores = reporting.choose_map_scores(list(segment_scores.columns.drop(codebook.identifier)))
     points = segment_scores.merge(household_segments, on=codebook.identifier, validate="one_to_one")
     eligible = points[~points[codebook.column(Role.THIN_RECORD)]]
-    return plot_segment_map(eligible, (x, y), behaviour.charts["segment_map"].title, reporting)
+    return plot_segment_map(eligible, scores, behaviour.charts["segment_map"].title, reporting)
 
 
 def draw_segment_trends(

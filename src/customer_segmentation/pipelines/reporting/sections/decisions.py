@@ -14,7 +14,6 @@ from customer_segmentation.findings import (
 )
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
 from customer_segmentation.findings.wording import (
-    lower_first,
     one_decimal,
     percent,
     percent_1,
@@ -30,6 +29,8 @@ from customer_segmentation.pipelines.reporting.sections.printing import (
     print_flag,
 )
 from customer_segmentation.typing_tool.parameters import ModellingParameters
+
+MAILED = {**CLAIMED, "depth": "Mailed", "mailed": "Households mailed"}
 
 
 def write_uncertainty(
@@ -59,6 +60,7 @@ def write_uncertainty(
             "panel": ordered["information_set"].map(reporting.label),
             "name": _name_groups(ordered, codebook),
             "claim": ordered["claim"],
+            "n": ordered["n"],
             "estimate": ordered["coverage"],
             "low": ordered["coverage_low"],
             "high": ordered["coverage_high"],
@@ -116,29 +118,25 @@ def write_campaign(
         reporting: Names of information sets, and the depth that is quoted.
 
     Returns:
-        The section, with the chart campaign_lift and a sentence per information set.
+        The section, with the charts campaign_profit and campaign_lift, and two sentences per
+        information set.
     """
     declared, labels = modelling.campaign, reporting.labels
     ordered = claims.order_by_claim(campaign_gains)
     quoted = campaign.find_depth(ordered, reporting.campaign_depth)
-    own = quoted[quoted["information_set"] == declared.information_set]
-    deepest = ordered[ordered["information_set"] == declared.information_set].tail(1)
-    seen = lower_first(reporting.label(declared.information_set))
+    best, everybody = campaign.find_best_lists(ordered), campaign.find_everybody(ordered)
     households = claims.count_households(classifier_metrics, reporting.protocol)
+    profit = campaign.title_profit(best, everybody, declared, households)
+    lift = campaign.title_lift(quoted, households, labels)
     return Section(
+        sentences={"everybody": campaign.tell_everybody(everybody, declared)},
         lists={
+            "lists": campaign.tell_lists(ordered, best, declared, labels),
             "gains": list(campaign.tell_gains(quoted, labels).values()),
-            "profit": [
-                campaign.tell_profit(row, everybody, declared, seen)
-                for row, everybody in zip(
-                    own.to_dict("records"), deepest.to_dict("records"), strict=True
-                )
-            ],
         },
         charts={
-            "campaign_lift": Chart(
-                campaign.title_lift(quoted, households, labels), _print_gains(ordered, reporting)
-            )
+            "campaign_profit": Chart(profit, _print_profits(ordered, reporting)),
+            "campaign_lift": Chart(lift, _print_lifts(ordered, reporting)),
         },
     )
 
@@ -150,7 +148,7 @@ def write_fairness(
     modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Section:
-    """Write for which households the typing tool is right more or less often.
+    """Write for which households the typing tool gains more or less over the largest segment.
 
     Args:
         fairness_slices: One row per information set, field and slice.
@@ -165,25 +163,27 @@ def write_fairness(
     """
     labels, level = reporting.labels, modelling.intervals.level
     ordered = claims.order_by_claim(fairness_slices)
+    distinct = fairness.drop_mirrored(ordered)
+    drawn = distinct[distinct["information_set"] == modelling.campaign.information_set]
     shown = ordered[ordered["information_set"] == modelling.campaign.information_set]
-    drawn = shown.dropna(subset=["difference"])
-    titles = [codebook[name].title for name in drawn["field"]]
     households = claims.count_households(classifier_metrics, reporting.protocol)
     rows = pd.DataFrame(
         {
             "panel": drawn["information_set"].map(reporting.label),
             "name": [
-                f"{title}: {label}" for title, label in zip(titles, drawn["slice"], strict=True)
+                f"{codebook[row['field']].title}: {row['slice']}"
+                for row in drawn.to_dict("records")
             ],
             "claim": drawn["claim"],
-            "estimate": drawn["difference"],
-            "low": drawn["difference_low"],
-            "high": drawn["difference_high"],
+            "n": drawn["n"],
+            "estimate": drawn["gain_difference"],
+            "low": drawn["gain_low"],
+            "high": drawn["gain_high"],
         }
     )
-    title = fairness.title_slices(shown, households, codebook, labels)
+    title = fairness.title_slices(drawn, households, codebook, labels)
     return Section(
-        sentences={"chance": fairness.count_differences(ordered, level, labels)},
+        sentences={"chance": fairness.count_differences(distinct, level, labels)},
         charts={"fairness_differences": Chart(title, _print_slices(ordered, codebook, reporting))},
         tables={
             "fairness_differences": rows,
@@ -196,8 +196,7 @@ def _name_groups(summary: pd.DataFrame, codebook: Codebook) -> list[str]:
     stratum = codebook[codebook.column(Role.STRATUM)].title
     forms = {uncertainty.ALL: "All households", uncertainty.STRATUM: f"{stratum}: {{}}"}
     return [
-        forms.get(by, "{}").format(group)
-        for by, group in zip(summary["group_by"], summary["group"], strict=True)
+        forms.get(row["group_by"], "{}").format(row["group"]) for row in summary.to_dict("records")
     ]
 
 
@@ -255,17 +254,26 @@ def _print_questions(
     return print_table(named, headings, printers)
 
 
-def _print_gains(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+def _print_profits(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
     headings = {
-        **CLAIMED,
-        "depth": "Mailed",
-        "mailed": "Households mailed",
+        **MAILED,
+        "profit": "Profit, what-if",
+        "extra_profit": "More than at random",
+        "over_everybody": "More than mailing everybody",
+    }
+    figures = dict.fromkeys(("profit", "extra_profit", "over_everybody"), whole)
+    named = name_for_people(gains, reporting)
+    merged = merge_intervals(named, figures, {"extra_profit": "extra"})
+    return print_table(merged, headings, {"depth": percent, "mailed": whole})
+
+
+def _print_lifts(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.DataFrame:
+    headings = {
+        **MAILED,
         "hits": "Of the segment",
         "lift": "Lift",
         "lift_max": "Greatest possible lift",
         "base_rate": "Base rate",
-        "profit": "Profit, what-if",
-        "extra_profit": "More than at random",
         "mailed_with_thin": "Mailed, with thin records",
         "hits_with_thin": "Of the segment, with thin records",
         "lift_with_thin": "Lift, with thin records",
@@ -277,8 +285,7 @@ def _print_gains(gains: pd.DataFrame, reporting: ReportingParameters) -> pd.Data
         "depth": percent,
         "base_rate": percent_1,
     }
-    figures = {"lift": two_decimals, "profit": whole, "extra_profit": whole}
-    merged = merge_intervals(name_for_people(gains, reporting), figures, {"extra_profit": "extra"})
+    merged = merge_intervals(name_for_people(gains, reporting), {"lift": two_decimals})
     return print_table(merged, headings, printers)
 
 
@@ -294,8 +301,8 @@ def _print_slices(
         "n": "Number",
         "accuracy": "Accuracy",
         "majority": "Always the largest segment",
-        "difference": "Difference, points",
         "gain_difference": "Difference of the gain over the largest segment, points",
+        "difference": "Difference of the bare accuracy, points",
     }
     figures = {"difference": points, "gain_difference": points}
     merged = merge_intervals(named, figures, {"gain_difference": "gain"})

@@ -37,6 +37,7 @@ def write_demographics(
     )
     strongest = segment_demographics.set_index("variable").loc[names].reset_index()
     shown = demographics.group_rare_codes(strongest, reporting.smallest_code_share)
+    surviving = demographics.select_surviving(segment_descriptors)
     about = set(segment_descriptors["descriptor"])
     counts = [name for name in dict.fromkeys(segment_profiles["variable"]) if name in about]
     return Section(
@@ -56,7 +57,7 @@ def write_demographics(
                 _print_codes(segment_demographics, order, codebook),
             ),
         },
-        tables={"shown": shown},
+        tables={"shown": shown.assign(survives=shown["variable"].isin(surviving["descriptor"]))},
     )
 
 

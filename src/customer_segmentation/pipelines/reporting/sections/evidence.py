@@ -80,6 +80,7 @@ def write_evidence(
             "verdict": evidence.judge_verdict(named),
             "steadiness": evidence.explain_steadiness(named, rule.reproducible_from),
             "nulls": evidence.explain_nulls(named),
+            "separation": f"{evidence.judge_separation(named)}.",
             "rule": evidence.explain_rule(named, rule.finalists),
             "choice": evidence.explain_choice(named),
             "barred": evidence.tell_barred(named),
@@ -218,8 +219,14 @@ def write_robustness(
         "specification_agreement": _print_agreement(agreement),
         "segment_sensitivity": _print_sensitivity(sensitivity, reporting),
     }
+    recipe = specifications.tell_recipe(
+        agreement, sensitivity, segmentation_candidates, is_named=is_named
+    )
     return Section(
-        sentences={"personas": specifications.tell_personas(sensitivity)} if is_named else {},
+        sentences={
+            "recipe": recipe,
+            "personas": specifications.tell_personas(sensitivity) if is_named else "",
+        },
         lists={
             "bounds": specifications.tell_bounds(sensitivity),
             "samples": specifications.tell_samples(sensitivity),

@@ -121,7 +121,7 @@ def write_households_explained(
                 _print_sizes(values, codebook, reporting),
             ),
             "household_story": Chart(
-                households.title_story(chosen, fields, segment, seen, codebook),
+                households.title_story(chosen, fields, segment, seen),
                 print_table(
                     fields,
                     {"name": "Field", "shap_value": "SHAP value"},

@@ -7,7 +7,6 @@ import pandas as pd
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import (
     advice,
-    campaign,
     claims,
     evidence,
     membership,
@@ -20,7 +19,7 @@ from customer_segmentation.findings.exhibits import (
     print_profiles,
     print_table,
 )
-from customer_segmentation.findings.wording import percent, sample, whole
+from customer_segmentation.findings.wording import percent, whole
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.typing_tool.parameters import ModellingParameters
@@ -43,17 +42,16 @@ def write_summary(
         classifier_metrics: One row per information set, model and protocol.
         campaign_gains: One row per information set and depth.
         segmentation: What counts as reproducible.
-        modelling: What is known of the households on the mailing list.
-        reporting: Names, order, the protocol and the depth that is quoted.
+        modelling: The campaign: what is known of the households on its list, cost and value.
+        reporting: Names, order and the protocol.
 
     Returns:
         The section; its tables hold the numbers of its bars, sizes and accuracies.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     ordered = segment_sizes.set_index("segment").loc[reporting.order(segment_sizes["segment"])]
-    quoted = campaign.find_depth(campaign_gains, reporting.campaign_depth)
-    mailed = quoted[quoted["information_set"] == modelling.campaign.information_set]
-    labels = reporting.labels
+    declared, labels = modelling.campaign, reporting.labels
+    mailed = campaign_gains[campaign_gains["information_set"] == declared.information_set]
     return Section(
         sentences={
             "sizes": segments.summarise_sizes(segment_sizes),
@@ -64,14 +62,13 @@ def write_summary(
             "steadiness": evidence.explain_steadiness(
                 segmentation_candidates, segmentation.choice.reproducible_from
             ),
-            "separation": f"{evidence.judge_separation(segmentation_candidates)}.",
             "claims": claims.judge_claims(headline),
         },
         lists={
             "advice": [
                 advice.advise_on_use(segmentation_candidates),
                 advice.advise_on_known(segment_sizes),
-                *(advice.advise_on_mailing(row, labels) for row in mailed.to_dict("records")),
+                advice.advise_on_mailing(mailed, declared, labels),
                 *advice.advise_on_questions(headline, labels),
                 advice.advise_on_quoting(headline),
             ]
@@ -118,6 +115,9 @@ def write_personas(
             facts=personas.set_apart(
                 segment_profiles, name, variables, codebook, reporting.facts_on_card
             ),
+            parted=personas.tell_nearest(
+                name, agreed[name]["rival"], variables, segment_profiles, codebook
+            ),
             offer=reporting.offers.get(name, ""),
             certainty=personas.judge_certainty(steady[name], agreed[name]),
             rule=personas.explain_rule(name, segment_profiles, segmentation.naming, codebook),
@@ -129,7 +129,8 @@ def write_personas(
 def write_behaviour(
     segment_profiles: pd.DataFrame,
     segment_sizes: pd.DataFrame,
-    segmentation_candidates: pd.DataFrame,
+    segment_scores: pd.DataFrame,
+    household_segments: pd.DataFrame,
     codebook: Codebook,
     reporting: ReportingParameters,
 ) -> Section:
@@ -138,7 +139,8 @@ def write_behaviour(
     Args:
         segment_profiles: One row per segment and variable.
         segment_sizes: One row per segment.
-        segmentation_candidates: One row per number of segments.
+        segment_scores: One row per household: identifier and scores.
+        household_segments: One row per household: identifier, segment and thin-record flag.
         codebook: The panel's codebook.
         reporting: Names, order and which variables.
 
@@ -162,9 +164,12 @@ def write_behaviour(
         name: Chart(title, print_profiles(segment_profiles, list(shown[name]), order, codebook))
         for name, title in titles.items()
     }
-    size = sample(segment_sizes["households"].sum())
-    separation = evidence.judge_separation(segmentation_candidates)
-    charts["segment_map"] = Chart(f"{separation}; {size}", _print_sizes(segment_sizes, order))
+    scores = reporting.choose_map_scores(list(segment_scores.columns.drop(codebook.identifier)))
+    points = segment_scores.merge(household_segments, on=codebook.identifier)
+    eligible = points[~points[codebook.column(Role.THIN_RECORD)]]
+    charts["segment_map"] = Chart(
+        segments.judge_map(eligible, scores, reporting.labels), _print_sizes(segment_sizes, order)
+    )
     contrasts = [segments.contrast(segment_profiles, name, codebook) for name in trends]
     return Section(lists={"contrasts": contrasts}, charts=charts)
 

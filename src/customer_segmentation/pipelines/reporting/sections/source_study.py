@@ -95,8 +95,8 @@ def write_ladder(
 
     Returns:
         The section: where the accuracies come from, the surrogates beside the published claim, the
-        chart accuracy_ladder, the steps that it is drawn from, and the same steps beside the
-        published figures with what each means.
+        chart accuracy_ladder, and the numbers that it is drawn from: ours and the published ones,
+        with what each means.
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     headline = headline.assign(step=headline["information_set"].map(reporting.label))
@@ -108,19 +108,16 @@ def write_ladder(
         study_model=reporting.label(reporting.model_in_question) if len(study) else "",
         protocol=reporting.label(reporting.protocol),
     )
+    numbers = source_study.explain_numbers(steps, _list_published(study, headline, reporting))
     headings = {"step": "What is seen", "claim": "Claim", "n": "Households"}
     headings |= {"accuracy": "Accuracy", "majority": "Always the largest segment"}
-    merged = merge_intervals(steps, {"accuracy": percent_1})
+    merged = merge_intervals(numbers, {"accuracy": percent_1})
     table = print_table(merged, headings, {"majority": percent_1, "n": whole})
-    published = _list_published(study, headline, reporting)
     return Section(
         sentences={"origin": origin},
         lists={"surrogates": _tell_surrogates(classifier_metrics, segment_metrics, reporting)},
         charts={"accuracy_ladder": Chart(source_study.title_ladder(steps), table)},
-        tables={
-            "steps": steps,
-            "numbers": source_study.explain_numbers(steps, published),
-        },
+        tables={"numbers": numbers},
     )
 
 
