@@ -46,7 +46,7 @@ DISMISS = (
     "const found = [...document.querySelectorAll('button')].find(b => b.innerText === 'Dismiss');"
     "found?.click(); return Boolean(found)"
 )
-LOOK = "return document.querySelector('#zoom-wrapper')?.getAttribute('transform') ?? ''"
+LOOK = "return document.querySelector('.pipeline-zoom-wrapper')?.getAttribute('transform') ?? ''"
 NODES = "return document.querySelectorAll('.pipeline-node').length"
 
 
@@ -112,7 +112,7 @@ def _live() -> Iterator[str]:
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     pause = threading.Event()
     for _ in range(10 * SECONDS):
-        with contextlib.suppress(URLError, ConnectionError), urlopen(f"{address}api/version"):
+        with contextlib.suppress(URLError, ConnectionError), urlopen(address):
             return
         if server.poll() is not None:
             said = server.stderr.read().decode() if server.stderr else ""
@@ -187,7 +187,7 @@ def _stands_still(driver: Any) -> bool:
     threading.Event().wait(2)
     covered = driver.execute_script(DISMISS)
     alike = first == driver.execute_script(LOOK)
-    return bool(driver.execute_script(NODES) and alike and not covered)
+    return bool(first and driver.execute_script(NODES) and alike and not covered)
 
 
 def main() -> None:

@@ -54,10 +54,24 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         **kwargs: Not used; Kedro may pass some.
 
     Returns:
-        The pipeline, its nodes in the namespace and under the tag `segmentation`.
+        The pipeline, its nodes in the namespace and under the tag `segmentation`, those of a part
+        (`candidates`, `choice`, `segments`, `stability`, `profiles`) in a namespace within.
     """
+    parts = {
+        "candidates": _comparing(),
+        "choice": _choosing(),
+        "segments": _forming(),
+        "stability": _judging(),
+        "profiles": _describing(),
+    }
     return Pipeline(
-        [*_comparing(), *_choosing(), *_forming(), *_judging(), *_describing()],
+        [
+            _selecting(),
+            *(
+                Pipeline(steps, namespace=part, prefix_datasets_with_namespace=False)
+                for part, steps in parts.items()
+            ),
+        ],
         namespace="segmentation",
         prefix_datasets_with_namespace=False,
         tags=["segmentation"],
@@ -73,14 +87,17 @@ SEGMENTS = {"household_segments": "household_segments"}
 ALL = {**CODEBOOK, **PARAMETERS}
 
 
+def _selecting() -> Node:
+    return node(
+        select_eligible_households,
+        inputs={**PANEL, **ALL},
+        outputs="eligible_households",
+        name="select_eligible_households",
+    )
+
+
 def _comparing() -> list[Node]:
     return [
-        node(
-            select_eligible_households,
-            inputs={**PANEL, **ALL},
-            outputs="eligible_households",
-            name="select_eligible_households",
-        ),
         node(
             label_candidates,
             inputs={**ELIGIBLE, **ALL},
