@@ -122,11 +122,6 @@ def _comparing() -> list[Node]:
             outputs="specification_agreement",
             name="compare_specifications",
         ),
-    ]
-
-
-def _choosing() -> list[Node]:
-    return [
         node(
             gather_evidence,
             inputs={
@@ -138,6 +133,11 @@ def _choosing() -> list[Node]:
             outputs="candidate_evidence",
             name="gather_evidence",
         ),
+    ]
+
+
+def _choosing() -> list[Node]:
+    return [
         node(
             judge_candidates,
             inputs={**ELIGIBLE, **LABELS, "candidate_evidence": "candidate_evidence", **ALL},
@@ -224,12 +224,6 @@ def _judging() -> list[Node]:
             name="trace_chosen_segments",
         ),
         node(
-            locate_households,
-            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
-            outputs=["household_positions", "household_similarities", "segment_hulls"],
-            name="locate_households",
-        ),
-        node(
             vary_decisions,
             inputs={**PANEL, **CHOICE, **ALL},
             outputs="segment_sensitivity",
@@ -269,5 +263,11 @@ def _describing() -> list[Node]:
             inputs={**ELIGIBLE, **SEGMENTS, **ALL},
             outputs="segment_descriptors",
             name="measure_descriptors",
+        ),
+        node(
+            locate_households,
+            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
+            outputs=["household_positions", "household_similarities", "segment_hulls"],
+            name="locate_households",
         ),
     ]
