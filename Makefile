@@ -54,7 +54,7 @@ lineage: $(VENV)/run.stamp  ## Open the map of pipelines and datasets in a brows
 lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/lineage
 	$(BIN)/python tools/lineage.py page
 
-lineage-pictures: $(VENV)/dev.stamp  ## Take the pictures of both for the docs; needs Chromium
+lineage-pictures: $(VENV)/dev.stamp  ## Take the pictures of it for the docs; needs Chromium
 	$(BIN)/python tools/lineage.py pictures
 
 bench: $(VENV)/dev.stamp  ## Measure seconds and memory, stability and scoring beside the usual ways, and the report in Chromium

@@ -276,7 +276,7 @@ def test_the_command_keeps_every_option_of_kedro():
     [
         (["--tags", "report"], ["'report'", "reporting", "segmentation"]),
         (["--nodes", "draw_segment_map"], ["Did you mean reporting.segments.draw_segment_map?"]),
-        (["--nodes", "segmentation.measure_size"], ["segmentation.measure_sizes"]),
+        (["--nodes", "segmentation.measure_size"], ["segmentation.profiles.measure_sizes"]),
         (["--nodes", "zzz"], ["names each node"]),
     ],
 )

@@ -222,3 +222,10 @@ def test_the_map_opens_on_a_box_for_each_pipeline_and_reporting_on_its_chapters(
     names = [node.namespace for node in registered["__default__"].nodes]
     assert {name.partition(".")[0] for name in names} == set(STAGES)
     assert len({name for name in names if name.startswith("reporting.")}) == 8
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_pipeline_that_is_opened_on_the_map_shows_few_boxes(registered, stage):
+    """What one screen shows readably: a box in a namespace within stands for all its steps."""
+    within = {node.name.split(".")[1] for node in registered[stage].nodes}
+    assert 1 < len(within) <= 10

@@ -1,4 +1,4 @@
-"""Show the lineage as a live map, write it as a web page, or take pictures of both for the docs.
+"""Show the lineage as a live map, write it as a web page, or take pictures of it for the docs.
 
 The map opens folded, with the steps only: the tables between the pipelines are many, and a click
 on "Datasets" brings them in.
@@ -37,7 +37,8 @@ WEB_FONTS = re.compile(r"<link[^>]*fonts\.g[^>]*>\s*")
 PORTS = range(4141, 4241)  # it takes none above 49151
 SECONDS = 60  # until the server must answer
 SIZE = 1400, 900
-COLOURS = 64
+COLOURS = 256
+MARGIN = 12
 # What the map asks first-time visitors stays out of the picture, and so do its dark and the small
 # map that covers a corner of the large one.
 QUIET = {"showFeatureHints": False, "theme": "light", "visible": {"miniMap": False}}
@@ -46,8 +47,12 @@ DISMISS = (
     "const found = [...document.querySelectorAll('button')].find(b => b.innerText === 'Dismiss');"
     "found?.click(); return Boolean(found)"
 )
-LOOK = "return document.querySelector('#zoom-wrapper')?.getAttribute('transform') ?? ''"
+LOOK = "return document.querySelector('.pipeline-zoom-wrapper')?.getAttribute('transform') ?? ''"
 NODES = "return document.querySelectorAll('.pipeline-node').length"
+EDGES = (
+    "const box = document.querySelector('.pipeline-zoom-wrapper').getBoundingClientRect();"
+    "return [box.left, box.top, box.right, box.bottom]"
+)
 
 
 def show() -> None:
@@ -80,13 +85,13 @@ def write_page() -> Path:
 
 
 def take_pictures() -> None:
-    """Take a picture of the live map, folded and one part of it opened, and of the web page."""
+    """Take a picture of the live map, folded, and one with a part of it opened."""
     PICTURES.mkdir(exist_ok=True)
-    with _live() as address:
-        _shoot(address + FOLDED, PICTURES / "lineage-folded.png")
-        _shoot(address + FOLDED, PICTURES / "lineage-opened.png", OPENED)
-    with served(write_page()) as address:
-        _shoot(address + FOLDED, PICTURES / "lineage-static.png")
+    with _live() as address, _browser() as driver:
+        driver.get(address + FOLDED)
+        _shoot(driver, PICTURES / "lineage-folded.png")
+        driver.find_element("xpath", ARROW.format(OPENED)).click()
+        _shoot(driver, PICTURES / "lineage-opened.png")
 
 
 @contextlib.contextmanager
@@ -112,7 +117,7 @@ def _live() -> Iterator[str]:
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     pause = threading.Event()
     for _ in range(10 * SECONDS):
-        with contextlib.suppress(URLError, ConnectionError), urlopen(f"{address}api/version"):
+        with contextlib.suppress(URLError, ConnectionError), urlopen(address):
             return
         if server.poll() is not None:
             said = server.stderr.read().decode() if server.stderr else ""
@@ -148,13 +153,10 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def _shoot(address: str, file: Path, opened: str = "") -> None:
-    """Save what Chromium shows of an address, one part of the map opened, once it stands still."""
-    from io import BytesIO
-
-    from PIL import Image
+@contextlib.contextmanager
+def _browser() -> Iterator[Any]:
+    """Run a Chromium that shows the map as the pictures should."""
     from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-    from selenium.webdriver.support.wait import WebDriverWait
 
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and chromedriver):
@@ -169,16 +171,24 @@ def _shoot(address: str, file: Path, opened: str = "") -> None:
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         script = f"localStorage.setItem('KedroViz', {json.dumps(json.dumps(QUIET))})"
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-        driver.get(address)
-        WebDriverWait(driver, SECONDS).until(_stands_still)
-        if opened:
-            driver.find_element("xpath", ARROW.format(opened)).click()
-            WebDriverWait(driver, SECONDS).until(_stands_still)
-        picture = Image.open(BytesIO(driver.get_screenshot_as_png())).convert("RGB")
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
-        print(f"written: {file.relative_to(PROJECT)}")
+        yield driver
     finally:
         driver.quit()
+
+
+def _shoot(driver: Any, file: Path) -> None:
+    """Save what the browser shows of the graph, and nothing around it, once it stands still."""
+    from io import BytesIO
+
+    from PIL import Image
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(driver, SECONDS).until(_stands_still)
+    left, top, right, bottom = driver.execute_script(EDGES)
+    picture = Image.open(BytesIO(driver.get_screenshot_as_png())).convert("RGB")
+    graph = picture.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
+    graph.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    print(f"written: {file.relative_to(PROJECT)}")
 
 
 def _stands_still(driver: Any) -> bool:
@@ -187,7 +197,7 @@ def _stands_still(driver: Any) -> bool:
     threading.Event().wait(2)
     covered = driver.execute_script(DISMISS)
     alike = first == driver.execute_script(LOOK)
-    return bool(driver.execute_script(NODES) and alike and not covered)
+    return bool(first and driver.execute_script(NODES) and alike and not covered)
 
 
 def main() -> None:

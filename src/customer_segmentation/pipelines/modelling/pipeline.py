@@ -33,8 +33,8 @@ PARAMETERS = {
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     """Test, explain, use and store classifiers, and decide what their figures are evidence of.
 
-    What all models share comes first: what each information set may claim, who is tested when, and
-    what the segmentation of each training fold calls the households.
+    What all models share comes first (`preparation`): what each information set may claim, who is
+    tested when, and what the segmentation of each training fold calls the households.
 
     ```
     households, household_features, household_segments ── label_households ──> labelled_households
@@ -88,14 +88,13 @@ def create_model_pipeline(model: str) -> Pipeline:
 
 
 def _prepare() -> Pipeline:
-    return Pipeline(
-        [
-            _step(nodes.label_households, "labelled_households"),
-            _step(nodes.audit_claims, "circularity_audit"),
-            _step(folds.assign_folds, "validation_folds"),
-            _step(nodes.segment_folds, ["fold_segments", "fold_alignments"]),
-        ]
-    )
+    steps = [
+        _step(nodes.label_households, "labelled_households"),
+        _step(nodes.audit_claims, "circularity_audit"),
+        _step(folds.assign_folds, "validation_folds"),
+        _step(nodes.segment_folds, ["fold_segments", "fold_alignments"]),
+    ]
+    return _name("preparation", steps)
 
 
 def _compare() -> Pipeline:

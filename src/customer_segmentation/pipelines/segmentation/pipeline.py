@@ -54,10 +54,24 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         **kwargs: Not used; Kedro may pass some.
 
     Returns:
-        The pipeline, its nodes in the namespace and under the tag `segmentation`.
+        The pipeline, its nodes in the namespace and under the tag `segmentation`, those of a part
+        (`candidates`, `choice`, `segments`, `stability`, `profiles`) in a namespace within.
     """
+    parts = {
+        "candidates": _comparing(),
+        "choice": _choosing(),
+        "segments": _forming(),
+        "stability": _judging(),
+        "profiles": _describing(),
+    }
     return Pipeline(
-        [*_comparing(), *_choosing(), *_forming(), *_judging(), *_describing()],
+        [
+            _selecting(),
+            *(
+                Pipeline(steps, namespace=part, prefix_datasets_with_namespace=False)
+                for part, steps in parts.items()
+            ),
+        ],
         namespace="segmentation",
         prefix_datasets_with_namespace=False,
         tags=["segmentation"],
@@ -73,14 +87,17 @@ SEGMENTS = {"household_segments": "household_segments"}
 ALL = {**CODEBOOK, **PARAMETERS}
 
 
+def _selecting() -> Node:
+    return node(
+        select_eligible_households,
+        inputs={**PANEL, **ALL},
+        outputs="eligible_households",
+        name="select_eligible_households",
+    )
+
+
 def _comparing() -> list[Node]:
     return [
-        node(
-            select_eligible_households,
-            inputs={**PANEL, **ALL},
-            outputs="eligible_households",
-            name="select_eligible_households",
-        ),
         node(
             label_candidates,
             inputs={**ELIGIBLE, **ALL},
@@ -105,11 +122,6 @@ def _comparing() -> list[Node]:
             outputs="specification_agreement",
             name="compare_specifications",
         ),
-    ]
-
-
-def _choosing() -> list[Node]:
-    return [
         node(
             gather_evidence,
             inputs={
@@ -121,6 +133,11 @@ def _choosing() -> list[Node]:
             outputs="candidate_evidence",
             name="gather_evidence",
         ),
+    ]
+
+
+def _choosing() -> list[Node]:
+    return [
         node(
             judge_candidates,
             inputs={**ELIGIBLE, **LABELS, "candidate_evidence": "candidate_evidence", **ALL},
@@ -207,12 +224,6 @@ def _judging() -> list[Node]:
             name="trace_chosen_segments",
         ),
         node(
-            locate_households,
-            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
-            outputs=["household_positions", "household_similarities", "segment_hulls"],
-            name="locate_households",
-        ),
-        node(
             vary_decisions,
             inputs={**PANEL, **CHOICE, **ALL},
             outputs="segment_sensitivity",
@@ -252,5 +263,11 @@ def _describing() -> list[Node]:
             inputs={**ELIGIBLE, **SEGMENTS, **ALL},
             outputs="segment_descriptors",
             name="measure_descriptors",
+        ),
+        node(
+            locate_households,
+            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
+            outputs=["household_positions", "household_similarities", "segment_hulls"],
+            name="locate_households",
         ),
     ]
