@@ -114,18 +114,16 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
     for name in catalog.keys():  # noqa: SIM118 - a catalog is no plain mapping
         dataset = catalog[name]
         layer = dataset.metadata["kedro-viz"]["layer"]
-        if layer != "raw":  # files of others lie anywhere
+        if layer != "01_raw":  # files of others lie anywhere
             folder = dataset._filepath.parts[1]
-            assert re.fullmatch(rf"0\d_{layer}", folder), f"{name}: layer {layer} in {folder}"
+            assert layer == folder, f"{name}: layer {layer} in {folder}"
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
 
 
 def layers_of(catalog: DataCatalog) -> dict[str, str]:
-    """Each dataset's layer, with its number in front; the raw panel comes before all."""
+    """Each dataset's layer."""
     entries: dict[str, Any] = {name: catalog[name] for name in catalog.keys()}  # noqa: SIM118
-    folders = {name: entry._filepath.parts[1] for name, entry in entries.items()}
-    raw = {n for n in folders if entries[n].metadata["kedro-viz"]["layer"] == "raw"}
-    return {name: "01_raw" if name in raw else folder for name, folder in folders.items()}
+    return {name: entry.metadata["kedro-viz"]["layer"] for name, entry in entries.items()}
 
 
 def test_data_never_flow_back_to_an_earlier_layer(whole, catalog):

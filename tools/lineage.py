@@ -85,13 +85,22 @@ def write_page() -> Path:
 
 
 def take_pictures() -> None:
-    """Take a picture of the live map, folded, and one with a part of it opened."""
+    """Take a picture of the live map, folded, and one of the web page with a part opened."""
     PICTURES.mkdir(exist_ok=True)
     with _live() as address, _browser() as driver:
         driver.get(address + FOLDED)
         _shoot(driver, PICTURES / "lineage-folded.png")
-        driver.find_element("xpath", ARROW.format(OPENED)).click()
-        _shoot(driver, PICTURES / "lineage-opened.png")
+    with served(write_page()) as address, _browser() as driver:
+        driver.get(address + FOLDED)
+        _shoot_opened(driver)
+
+
+def _shoot_opened(driver: Any) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(driver, SECONDS).until(_stands_still)
+    driver.find_element("xpath", ARROW.format(OPENED)).click()
+    _shoot(driver, PICTURES / "lineage-opened.png")
 
 
 @contextlib.contextmanager
