@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.findings import campaign, claims, fairness, golden_questions, uncertainty
+from customer_segmentation.panel.codebook import Role
 from customer_segmentation.typing_tool.parameters import Campaign
 from tests.figures import typing_tables
 
@@ -78,6 +79,19 @@ def test_the_recommended_fields_are_those_before_and_with_the_recommended_row(co
         "The whole procedure with all fields: log loss 0.705, right for 59.0%; always naming the "
         "largest segment: 58.0%."
     )
+    bought = golden_questions.tell_questions(
+        table.assign(field=table["field"].replace(fields[0], codebook.column(Role.VALUE))),
+        headline(),
+        codebook,
+        LABELS,
+    )["demographics"]
+    assert "Amount paid cannot be asked outright: it takes a record of purchases. The" in bought
+    assert "be asked outright" not in told["demographics"]
+    purchases = table["field"].where(table["field"] == "", codebook.column(Role.VALUE))
+    each = golden_questions.tell_questions(
+        table.assign(field=purchases), headline(), codebook, LABELS
+    )
+    assert "None of them can be asked outright: they take a record" in each["demographics"]
     unknown = golden_questions.tell_questions(
         table.assign(excess_se=float("nan")), headline(), codebook, LABELS
     )

@@ -170,6 +170,7 @@ def test_only_steps_that_are_there_are_explained(segmenter, model, told):
 def test_published_figures_stand_below_ours_of_the_same_claim():
     claims = ["assignment", "overlap", "prediction"]
     steps = pd.DataFrame({"step": ["a", "b", "c"], "claim": claims, "accuracy": [0.9, 0.8, 0.6]})
+    steps["published"] = False
     published = pd.DataFrame(
         {"step": ["theirs", "later"], "claim": ["overlap", "prediction"], "accuracy": [0.89, 0.57]}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -106,23 +106,28 @@ def _recommend(part: pd.DataFrame, codebook: Codebook) -> str:
         return (
             f"no short list comes near enough, all {row['n_fields']} fields are needed; {reached}."
         )
-    asked = part.loc[(part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"]
+    asked = part.loc[
+        (part["n_fields"] <= row["n_fields"]) & (part["field"] != ""), "field"
+    ].tolist()
     side = "above" if row["excess"] > 0 else "below"
     error = row["excess_se"]
     spread = "" if pd.isna(error) else f" (standard error {three_decimals(error)})"
     end = " The search ended there; a longer list may do better." if _is_last(part) else ""
-    bought = [field for field in asked if codebook.is_from_purchases(field)]
-    hard = (
-        f" {_name(bought, codebook)} cannot be asked outright: "
-        f"{'it takes' if len(bought) == 1 else 'they take'} a record of purchases."
-        if bought
-        else ""
-    )
     return (
         f"ask for {lower_first(_name(asked, codebook))}; {reached}. Its log loss with all fields "
         f"is {three_decimals(row['log_loss'] - row['excess'])}: the list’s is "
-        f"{three_decimals(abs(row['excess']))} {side}{spread}.{end}{hard}"
+        f"{three_decimals(abs(row['excess']))} {side}{spread}.{end}{_doubt(asked, codebook)}"
     )
+
+
+def _doubt(asked: Sequence[str], codebook: Codebook) -> str:
+    """Say which fields no household could answer in a word."""
+    bought = [field for field in asked if codebook.is_from_purchases(field)]
+    if not bought:
+        return ""
+    who = "None of them can" if len(bought) == len(asked) else f"{_name(bought, codebook)} cannot"
+    record = "it takes" if len(bought) == 1 else "they take"
+    return f" {who} be asked outright: {record} a record of purchases."
 
 
 def _name(fields: Iterable[str], codebook: Codebook) -> str:

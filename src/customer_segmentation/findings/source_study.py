@@ -189,7 +189,7 @@ def build_ladder(
 
     Returns:
         One row per step, by claim and falling accuracy: step (text), claim, accuracy, accuracy_low,
-        accuracy_high, majority and n.
+        accuracy_high, majority, n and published, False.
     """
     exact = headline[headline["information_set"].isin(segmenter)]
     right = exact["information_set"].map(segmenter)
@@ -198,7 +198,7 @@ def build_ladder(
     steps = pd.concat([part[LADDER] for part in (exact, study, headline) if len(part)])
     order = steps["claim"].map(CLAIMS.index)
     ordered = steps.assign(order=order).sort_values(["order", "accuracy"], ascending=[True, False])
-    return ordered[LADDER].reset_index(drop=True)
+    return ordered[LADDER].reset_index(drop=True).assign(published=False)
 
 
 def explain_numbers(steps: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -212,7 +212,7 @@ def explain_numbers(steps: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
         The rows of both, as `build_ladder` sorts them, each published figure after the steps of its
         claim, with the columns published and meaning.
     """
-    parts = [steps.assign(published=False), published.assign(published=True)]
+    parts = [steps, published.assign(published=True)]
     rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
     order = rows["claim"].map(CLAIMS.index)
     rows = rows.assign(order=order, meaning=rows["claim"].map(MEANINGS))
