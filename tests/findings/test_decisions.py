@@ -91,7 +91,7 @@ def test_the_recommended_fields_are_those_before_and_with_the_recommended_row(co
     each = golden_questions.tell_questions(
         table.assign(field=purchases), headline(), codebook, LABELS
     )
-    assert "None of them can be asked outright: they take a record" in each["demographics"]
+    assert "These cannot be asked outright: they take a record" in each["demographics"]
     unknown = golden_questions.tell_questions(
         table.assign(excess_se=float("nan")), headline(), codebook, LABELS
     )

@@ -125,7 +125,7 @@ def _doubt(asked: Sequence[str], codebook: Codebook) -> str:
     bought = [field for field in asked if codebook.is_from_purchases(field)]
     if not bought:
         return ""
-    who = "None of them can" if len(bought) == len(asked) else f"{_name(bought, codebook)} cannot"
+    who = "These cannot" if len(bought) == len(asked) else f"{_name(bought, codebook)} cannot"
     record = "it takes" if len(bought) == 1 else "they take"
     return f" {who} be asked outright: {record} a record of purchases."
 
