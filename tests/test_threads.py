@@ -14,6 +14,7 @@ from customer_segmentation import threads
 
 LIBRARIES = "import numpy, scipy.linalg, sklearn.cluster, xgboost"
 PACKAGE = "import customer_segmentation"
+POOL = "ARROW_DEFAULT_MEMORY_POOL"
 REPORT = """
 import json, joblib
 
@@ -44,3 +45,20 @@ def test_the_tests_themselves_have_one_thread_per_library():
     import sklearn.cluster  # noqa: F401
 
     assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info()} == {1}
+
+
+@pytest.mark.parametrize(("given", "backend"), [({}, "system"), ({POOL: "mimalloc"}, "mimalloc")])
+def test_arrow_takes_its_memory_from_the_system_unless_told_otherwise(project, given, backend):
+    told = {name: value for name, value in os.environ.items() if name != POOL}
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{PACKAGE}, pyarrow; print(pyarrow.default_memory_pool().backend_name)",
+        ],
+        check=True,
+        env={**told, **given, "PYTHONPATH": str(project / "src")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shown.stdout.strip() == backend
