@@ -1,8 +1,8 @@
 // The site's search: a guide comes before the modules that do what it tells. All but `score` are
-// Sphinx's own numbers, which it does not keep once there is a scorer.
+// Sphinx's own numbers, which it does not keep once there is a scorer; it declares it with `var` too.
 "use strict";
 
-const Scorer = {
+var Scorer = {
   score: ([page, , , , score]) => (page.startsWith("api/") ? score - 12 : score),
   objNameMatch: 11,
   objPartialMatch: 6,
