@@ -89,7 +89,7 @@ def test_the_search_shows_a_guide_before_the_modules_that_do_what_it_tells(site,
     # The results come one by one, the best first.
     look.wait(lambda driver: driver.find_elements("css selector", "ul.search a[href*='api/']"))
     found = look.driver.find_elements("css selector", "ul.search li > a")
-    pages = [Path(urlsplit(link.get_attribute("href")).path) for link in found]
+    pages = [Path(urlsplit(str(link.get_attribute("href"))).path) for link in found]
     first = next(at for at, page in enumerate(pages) if site / "api" in page.parents)
     assert site / "method.html" in pages[:first]
 
