@@ -85,6 +85,7 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
 
 
 def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:
+    from customer_segmentation.pipelines.reporting.sections.evidence import write_evidence
     from customer_segmentation.pipelines.reporting.sections.segments import write_summary
     from customer_segmentation.pipelines.reporting.sections.source_study import write_source_study
 
@@ -104,7 +105,7 @@ def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) ->
         "## What the last full run found\n",
         f"- {said['sizes']}",
         f"- {said['verdict']} {said['steadiness']}",
-        f"- {said['separation']}",
+        f"- {write(write_evidence).sentences['separation']}",
         f"- {said['claims']}",
         *(f"- {words}{study[name]}" for name, words in STUDY.items() if name in study),
         f"\nThe whole procedure on each information set, by {reporting.label(reporting.protocol)},",
