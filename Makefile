@@ -20,7 +20,7 @@ PORT ?= 8000
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures bench docs site links lock clean
+.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures report-picture bench docs site links lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ lineage-static: $(VENV)/run.stamp  ## Write the same map as a web page to build/
 
 lineage-pictures: $(VENV)/dev.stamp  ## Take the pictures of it for the docs; needs Chromium
 	$(BIN)/python tools/lineage.py pictures
+
+report-picture: $(VENV)/dev.stamp  ## Take the picture of the report's summary for the docs; needs Chromium
+	$(BIN)/python -m tools.report_picture
 
 bench: $(VENV)/dev.stamp  ## Measure seconds and memory, stability and scoring beside the usual ways, and the report in Chromium
 	$(BIN)/python tools/bench.py

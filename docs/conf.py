@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_origin
 
 if TYPE_CHECKING:
@@ -64,8 +65,16 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False  # what stands before a colon is prose here
 default_role = "literal"  # docstrings quote names in single backticks
 
+html_search_scorer = str(Path(__file__).with_name("search-scorer.js"))
+
+FOR_SITE = re.compile(r"^<!-- site\n(.*?)^-->$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^(\s*)```\w*$")
 NAME_END = re.compile(r"(?<![\w`])([a-z]|numpy\.\w+)_(?=\W)")  # p_ and numpy.str_ are no links
+
+
+def _show_for_site(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Take what a page holds for the site alone out of the comments that hide it elsewhere."""
+    source[0] = FOR_SITE.sub(r"\1", source[0])
 
 
 def _indent_fences(
@@ -106,7 +115,8 @@ def _shorten_classes(
 
 
 def setup(app: Sphinx) -> None:
-    """Register what docstrings need."""
+    """Register what pages and docstrings need."""
+    app.connect("source-read", _show_for_site)
     app.connect("autodoc-process-docstring", _indent_fences, priority=600)
     app.connect("autodoc-process-signature", _shorten_classes)
     app.connect("autodoc-skip-member", _skip_aliases)

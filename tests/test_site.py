@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import customer_segmentation
+from tests.browser import Browser
 from tests.conftest import PROJECT
 
 FETCHED = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe": "src"}
@@ -81,3 +82,28 @@ def test_the_reference_has_every_public_module(site):
     pages = [path.read_text(encoding="utf-8") for path in site.glob("api/modules/*.html")]
     shown = {name for page in pages for name in re.findall(r'id="module-([\w.]+)"', page)}
     assert public - shown == set()
+
+
+def test_the_search_shows_a_guide_before_the_modules_that_do_what_it_tells(site, look: Browser):
+    look.open(f"{(site / 'search.html').as_uri()}?q=stability")
+    # The results come one by one, the best first.
+    look.wait(lambda driver: driver.find_elements("css selector", "ul.search a[href*='api/']"))
+    found = look.driver.find_elements("css selector", "ul.search li > a")
+    pages = [Path(urlsplit(str(link.get_attribute("href"))).path) for link in found]
+    first = next(at for at, page in enumerate(pages) if site / "api" in page.parents)
+    assert site / "method.html" in pages[:first]
+
+
+def list_directives(page: Path) -> list[str]:
+    """Directives of a page that stand in no comment, which a repository would show as code."""
+    text = re.sub(r"<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(r"^[`:]{3,}\{.*", text, re.MULTILINE)
+
+
+def test_a_repository_shows_no_directive_of_a_guide():
+    """Menus and cards stand in comments, which `docs/conf.py` opens for the site."""
+    docs = PROJECT / "docs"
+    # The overview is the README, of which a repository has its own page.
+    guides = {*docs.glob("*.md"), *docs.glob("[!a]*/*.md")} - {docs / "overview.md"}
+    assert len(guides) > 40
+    assert [(page.name, list_directives(page)) for page in guides if list_directives(page)] == []

@@ -1,7 +1,7 @@
 """Write the generated parts of the docs, or check that they are up to date.
 
-The data dictionary comes from the codebook, the figures of the README from the tables of the last
-full run: no figure is typed by hand.
+The data dictionary comes from the codebook, the figures of the README and of other pages from the
+tables of the last full run: no figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
 
 if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+
     from customer_segmentation.figures.style import ReportingParameters
     from customer_segmentation.parameters import Parameters
 
@@ -40,6 +42,7 @@ def write_pages() -> dict[Path, str]:
         PROJECT / "docs" / "data-dictionary.md": write_dictionary(parameters.codebook),
         **_fill("README.md", "figures", "\n".join(_list_figures(context.catalog, parameters))),
         **_fill("docs/command-line.md", "summary", _show_summary(context.catalog)),
+        **_fill("docs/how-to/make-a-mailing-list.md", "lists", _judge_lists(context, parameters)),
     }
 
 
@@ -58,7 +61,31 @@ def _show_summary(catalog: CatalogProtocol[Any, Any]) -> str:
     return f"```text\n{summarise_run(pipelines['__default__'].all_outputs(), catalog)}\n```"
 
 
+def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
+    """What the likeliest households of each information set hold, and whether chance does too."""
+    from customer_segmentation.findings.campaign import find_depth
+    from customer_segmentation.findings.claims import BETTER, judge_gain
+
+    gains = context.catalog.load("campaign_gains")
+    quoted = find_depth(gains, parameters.reporting.campaign_depth)
+    bounds = zip(quoted["lift_low"] - 1, quoted["lift_high"] - 1, strict=True)
+    verdicts = [judge_gain(*each) == BETTER for each in bounds]
+    sizes = zip(quoted["hits"], quoted["mailed"], strict=True)
+    segment = quoted["segment"].iloc[0]
+    shown: dict[str, Iterable[str]] = {
+        "`information_set`": quoted["information_set"].map("`{}`".format),
+        "claim": quoted["claim"],
+        f"{segment} among the likeliest {quoted['depth'].iloc[0]:.0%}": [
+            f"{hits:.1f} of {mailed}" for hits, mailed in sizes
+        ],
+        "times as many as at random": _with_interval(quoted, "lift", 2),
+        "better than at random": ["yes" if each else "not told apart" for each in verdicts],
+    }
+    return _write_table(shown)
+
+
 def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:
+    from customer_segmentation.pipelines.reporting.sections.evidence import write_evidence
     from customer_segmentation.pipelines.reporting.sections.segments import write_summary
     from customer_segmentation.pipelines.reporting.sections.source_study import write_source_study
 
@@ -78,17 +105,17 @@ def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) ->
         "## What the last full run found\n",
         f"- {said['sizes']}",
         f"- {said['verdict']} {said['steadiness']}",
-        f"- {said['separation']}",
+        f"- {write(write_evidence).sentences['separation']}",
         f"- {said['claims']}",
         *(f"- {words}{study[name]}" for name, words in STUDY.items() if name in study),
         f"\nThe whole procedure on each information set, by {reporting.label(reporting.protocol)},",
         "with 95% intervals over households:\n",
-        _write_table(summary.tables["accuracies"], reporting),
+        _write_accuracies(summary.tables["accuracies"], reporting),
     ]
 
 
-def _write_table(headline: pd.DataFrame, reporting: ReportingParameters) -> str:
-    shown = {
+def _write_accuracies(headline: pd.DataFrame, reporting: ReportingParameters) -> str:
+    shown: dict[str, Iterable[str]] = {
         "what is known": headline["information_set"].map(reporting.label),
         "claim": headline["claim"],
         "households": headline["n"],
@@ -96,14 +123,21 @@ def _write_table(headline: pd.DataFrame, reporting: ReportingParameters) -> str:
         "always the largest segment": headline["majority"].map("{:.3f}".format),
         "log loss saved over the segments' shares": _with_interval(headline, "log_loss_skill"),
     }
-    rows = zip(*shown.values(), strict=True)
-    lines = [shown, ["---"] * len(shown), *rows]
+    return _write_table(shown)
+
+
+def _write_table(columns: Mapping[str, Iterable[str]]) -> str:
+    rows = zip(*columns.values(), strict=True)
+    lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines) + "\n"
 
 
-def _with_interval(table: pd.DataFrame, name: str) -> list[str]:
+def _with_interval(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
     columns = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-    return [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in columns]
+    return [
+        f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        for value, low, high in columns
+    ]
 
 
 def main() -> int:

@@ -335,6 +335,16 @@ def test_without_a_published_study_the_report_says_nothing_of_one(data):
     draw(without, parts)
 
 
+@pytest.mark.parametrize(
+    ("repeats", "told"),
+    [(1, "-fold cross-validation, and by"), (7, "-fold cross-validation repeated 7 times, and by")],
+)
+def test_only_what_is_repeated_is_called_so(data, parts, repeats, told):
+    validation = data["modelling"].validation.model_copy(update={"repeats": repeats})
+    modelling = data["modelling"].model_copy(update={"validation": validation})
+    assert told in render(data | {"modelling": modelling}, parts).words
+
+
 def test_figures_of_other_segments_are_not_set_beside_the_published_ones(data, parts):
     named = set(data["household_segments"]["segment"]) == set(tables.PERSONAS)
     assert bool(parts["ladder"].lists["surrogates"]) is named

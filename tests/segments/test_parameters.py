@@ -25,7 +25,8 @@ DEALS = "constructs__1__scores__0"
         ),
         ("choice__requirements__0__name", "love", "choice.requirements: there is no construct"),
         ("counts__smallest", 1, "greater than or equal to 2"),
-        ("counts__largest", 9, "smallest 2, largest 9 and scored_to 8 must stand in this order"),
+        ("counts__largest", 9, "9 is above scored_to 8; lower largest, or raise scored_to"),
+        ("counts__smallest", 6, "6 is above largest 5; lower smallest, or raise largest"),
         ("counts__largest", 2, "naming.personas has 3, but only 2 to 2 segments may be chosen"),
         ("evidence__screening_pairs", 101, "screening_pairs 101 must not exceed pairs 100"),
         ("naming__personas__1__name", "Loyalists", "persona name 'Loyalists' stands twice"),
@@ -49,6 +50,28 @@ DEALS = "constructs__1__scores__0"
 def test_parameters_that_contradict_themselves_are_refused(change, path, value, message):
     with pytest.raises(ValidationError, match=message):
         change(**{path: value})
+
+
+def refuse_pin(change, name: str) -> str:
+    with pytest.raises(ValidationError) as caught:
+        change(choice__pin={"specification": name, "segments": 3})
+    return caught.value.errors()[0]["msg"]
+
+
+def test_a_misspelt_pin_is_answered_with_the_names_like_it_and_all_parts_of_a_name(
+    change, segmentation
+):
+    told = refuse_pin(change, "buying_styl.plain.kmeans")
+    assert "Did you mean buying_style.plain.kmeans" in told
+    for name in segmentation.grid.names:  # all can be made of what is told
+        assert all(part in told for part in name.split("."))
+    assert sum(name in told for name in segmentation.grid.names) <= 3  # the rest is not listed
+
+
+def test_a_pin_unlike_any_name_is_answered_with_the_parts_alone(change):
+    told = refuse_pin(change, "nope")
+    assert "Did you mean" not in told
+    assert "algorithm (kmeans, gaussian_mixture, ward)" in told
 
 
 def test_other_numbers_of_segments_may_be_pinned_when_segments_may_be_numbered(change):

@@ -219,7 +219,8 @@ def test_before_there_is_a_model_it_is_alive_and_says_so(start, tmp_path, servic
 def test_a_port_that_is_taken_is_named(service, kedro_serve):
     result = kedro_serve("--port", str(service.port))
     assert result.exit_code == 1
-    assert f"127.0.0.1, port {service.port}" in result.stderr
+    assert f"127.0.0.1, port {service.port}: Address already in use. " in result.stderr
+    assert result.stderr.count(str(service.port)) == 1
     assert "--port" in result.stderr
 
 

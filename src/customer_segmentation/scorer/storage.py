@@ -188,7 +188,10 @@ class _CheckedFiles:
     def read_manifest(self) -> Manifest:
         path = self.folder / MANIFEST
         if MANIFEST not in self.files:
-            raise BundleError(f"There is no file {path}. Choose another folder, or {_WRITE_AGAIN}")
+            raise BundleError(
+                f"There is no file {path}. `kedro run` writes it, with the --env or --params "
+                "data_root=FOLDER that are given here; or choose another folder."
+            )
         content = self.files[MANIFEST]
         sealed = _SEALED.fullmatch(content)
         if sealed is None or _seal(sealed[1] + b"}\n") != content:

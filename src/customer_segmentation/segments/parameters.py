@@ -30,10 +30,15 @@ class Counts(Configured):
 
     @model_validator(mode="after")
     def _are_in_order(self) -> Self:
-        if not self.smallest <= self.largest <= self.scored_to:
+        if self.smallest > self.largest:
             raise ValueError(
-                f"smallest {self.smallest}, largest {self.largest} and scored_to {self.scored_to} "
-                "must stand in this order"
+                f"smallest {self.smallest} is above largest {self.largest}; lower smallest, or "
+                "raise largest"
+            )
+        if self.largest > self.scored_to:
+            raise ValueError(
+                f"largest {self.largest} is above scored_to {self.scored_to}; lower largest, or "
+                "raise scored_to, which evidence is given up to"
             )
         return self
 
@@ -254,11 +259,10 @@ class SegmentationParameters(Configured):
         pin = self.choice.pin
         if pin is None:
             return self
-        names = self.grid.names
-        if pin.specification not in names:
+        if pin.specification not in self.grid.names:
             raise ValueError(
-                f"choice.pin: there is no specification {pin.specification!r} that may be chosen; "
-                f"choose from {', '.join(names)}"
+                f"choice.pin: there is no specification {pin.specification!r} that may be chosen. "
+                f"{self.grid.suggest(pin.specification)}"
             )
         if pin.segments not in self.counts.choosable:
             raise ValueError(

@@ -7,6 +7,7 @@ segments it is a *solution*. The grid crosses views, transforms and algorithms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from itertools import product
 from typing import Self
 
@@ -139,6 +140,18 @@ class Grid(Configured):
     def names(self) -> list[str]:
         """The names of the specifications that may be chosen: view.transform.algorithm."""
         return [name for name, *_ in self._cells()]
+
+    def suggest(self, name: str) -> str:
+        """Say which names are like one that the grid lacks, and how a name is made."""
+        near = get_close_matches(name, self.names)
+        parts = {
+            "view": [view.name for view in self.views],
+            "transform": self.transforms,
+            "algorithm": self.algorithms,
+        }
+        told = ", ".join(f"{part} ({', '.join(names)})" for part, names in parts.items())
+        likely = f"Did you mean {', '.join(near)}? " if near else ""
+        return f"{likely}A name is view.transform.algorithm, of segmentation.grid: {told}"
 
     def write_out(
         self, constructs: Sequence[Construct], codebook: Codebook

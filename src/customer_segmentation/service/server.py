@@ -155,9 +155,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
+        why = str(error.strerror).partition(" (while ")[0]  # Python adds the address to it
         raise ListenError(
-            f"The service cannot listen at {host}, port {port}: {error.strerror}. Choose another "
-            "with --port and --host."
+            f"The service cannot listen at {host}, port {port}: {why}. Choose another with --port "
+            "and --host."
         ) from error
 
 

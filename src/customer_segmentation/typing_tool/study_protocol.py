@@ -56,6 +56,8 @@ TESTED = {
 PREDICTIONS = TESTED | {"segment": "int64", "predicted": "int64"}
 CONTRIBUTIONS = TESTED | {"field": "str", "contribution": "float64"}
 
+_SKIP = "run again without the study: `--params modelling.source_study=null`."
+
 
 class SourceStudyError(ReadableError):
     """Households on which the published protocol cannot be repeated."""
@@ -141,7 +143,7 @@ def cluster_households(
     if (different := len(features.drop_duplicates())) < study.segments:
         raise SourceStudyError(
             f"The published study's protocol forms {study.segments} clusters, but the panel has "
-            f"only {different} different households. Set modelling.source_study to null to skip it."
+            f"only {different} different households; {_SKIP}"
         )
     kmeans = KMeans(study.segments, n_init=study.starts, random_state=study.random_state)
     labels = kmeans.fit_predict(StandardScaler().fit_transform(features.to_numpy()))
@@ -163,8 +165,8 @@ def _divide(clusters: pd.Series, study: SourceStudy, validation: Validation) -> 
     if smallest < validation.folds:
         raise SourceStudyError(
             f"A cluster of the published study's protocol has only {smallest} of {len(clusters)} "
-            f"households, but modelling.validation.folds is {validation.folds}. Lower it, or set "
-            "modelling.source_study to null to skip the study."
+            f"households, but modelling.validation.folds is {validation.folds}. Lower it, "
+            f"or {_SKIP}"
         )
     places = np.arange(len(clusters))
     held_out = math.ceil(study.hold_out_share * len(places))
@@ -188,8 +190,7 @@ def _divide(clusters: pd.Series, study: SourceStudy, validation: Validation) -> 
 def _refuse_hold_out(study: SourceStudy) -> SourceStudyError:
     return SourceStudyError(
         f"modelling.source_study.hold_out_share is {study.hold_out_share:g}, which leaves one side "
-        "of the study's split without a household of every cluster. Change it, or set "
-        "modelling.source_study to null to skip the study."
+        f"of the study's split without a household of every cluster. Change it, or {_SKIP}"
     )
 
 
