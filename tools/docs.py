@@ -62,16 +62,19 @@ def _show_summary(catalog: CatalogProtocol[Any, Any]) -> str:
 
 
 def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
-    """What the likeliest households of each information set hold, and whether chance does too."""
-    from customer_segmentation.findings.campaign import find_depth
-    from customer_segmentation.findings.claims import BETTER, judge_gain
+    """What the quoted depth of each information set reaches, and what its best list yields."""
+    from customer_segmentation.findings.campaign import (
+        find_best_lists,
+        find_depth,
+        find_everybody,
+        judge_list,
+    )
 
     gains = context.catalog.load("campaign_gains")
     quoted = find_depth(gains, parameters.reporting.campaign_depth)
-    bounds = zip(quoted["lift_low"] - 1, quoted["lift_high"] - 1, strict=True)
-    verdicts = [judge_gain(*each) == BETTER for each in bounds]
+    best, everybody = find_best_lists(gains), find_everybody(gains)
     sizes = zip(quoted["hits"], quoted["mailed"], strict=True)
-    segment = quoted["segment"].iloc[0]
+    segment, currency = quoted["segment"].iloc[0], parameters.modelling.campaign.currency
     shown: dict[str, Iterable[str]] = {
         "`information_set`": quoted["information_set"].map("`{}`".format),
         "claim": quoted["claim"],
@@ -79,7 +82,8 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
             f"{hits:.1f} of {mailed}" for hits, mailed in sizes
         ],
         "times as many as at random": _with_interval(quoted, "lift", 2),
-        "better than at random": ["yes" if each else "not told apart" for each in verdicts],
+        "best list": best["depth"].map("{:.0%}".format),
+        f"yields more or less, {currency}": [judge_list(row, everybody)[1] for row in best.to_dict("records")],
     }
     return _write_table(shown)
 

@@ -69,16 +69,16 @@ def _tell_verdict(candidates: pd.DataFrame) -> list[str]:
 
 
 def _tell_accuracies(metrics: pd.DataFrame, reporting: ReportingParameters) -> list[str]:
-    """Every headline accuracy with its word, from what predicts to what only assigns."""
+    """Every headline accuracy with its word, from what only assigns to what predicts."""
     from customer_segmentation.findings.claims import find_headline
     from customer_segmentation.findings.wording import percent_1
 
-    headline = find_headline(metrics, reporting.protocol).iloc[::-1]
-    told = [("baseline", headline["majority"].iloc[0], reporting.label("majority"))]
-    told += [
+    headline = find_headline(metrics, reporting.protocol)
+    told = [
         (row["claim"], row["accuracy"], reporting.label(row["information_set"]))
         for row in headline.to_dict("records")
     ]
+    told.append(("baseline", headline["majority"].iloc[-1], reporting.label("majority")))
     return [f"{percent_1(accuracy):<6}  {word:<10}  {seen}" for word, accuracy, seen in told]
 
 
