@@ -75,6 +75,7 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
     best, everybody = find_best_lists(gains), find_everybody(gains)
     sizes = zip(quoted["hits"], quoted["mailed"], strict=True)
     segment, currency = quoted["segment"].iloc[0], parameters.modelling.campaign.currency
+    beyond = [judge_list(row, everybody)[1] for row in best.to_dict("records")]
     shown: dict[str, Iterable[str]] = {
         "`information_set`": quoted["information_set"].map("`{}`".format),
         "claim": quoted["claim"],
@@ -83,7 +84,7 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
         ],
         "times as many as at random": _with_interval(quoted, "lift", 2),
         "best list": best["depth"].map("{:.0%}".format),
-        f"yields more or less, {currency}": [judge_list(row, everybody)[1] for row in best.to_dict("records")],
+        f"yields more or less, {currency}": beyond,
     }
     return _write_table(shown)
 
