@@ -108,5 +108,7 @@ def test_the_permutations_as_low_follow_from_p(p_value, as_low):
     (unnamed,) = comparisons.tell_permutations(tests, {})
     assert unnamed.startswith("One: ")
     assert f"so low a log loss in {as_low} permutations (0.950 against 0.990" in text
-    assert text.endswith(f"p = {p_value:.3f}, 0.040 by Holm’s correction.")
+    assert text.endswith(f"p = {p_value:.3f}.")  # one test needs no correction
+    twice = comparisons.tell_permutations(pd.concat([tests, tests]), LABELS)
+    assert twice[0].endswith(f"p = {p_value:.3f}, 0.040 by Holm’s correction.")
     assert comparisons.tell_permutations(tests.head(0), LABELS) == []

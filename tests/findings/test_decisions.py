@@ -137,8 +137,11 @@ def test_a_lift_that_may_be_chance_is_not_called_more():
     assert "lift 1.50 (0.90 to 2.10) of at most 5.00, not told apart" in told["demographics"]
     assert told["source_study"].count("more than at random") == 1
     assert told["demographics"].endswith("With thin records: 17.2 of 60, lift 1.45.")
-    title = campaign.title_lift(campaign.find_depth(gains, 0.1), 543, LABELS)
-    assert "1.68 (a part) and 1.50 (people only)" in title
+    title = campaign.title_lift(campaign.find_depth(gains, 0.1), 543)
+    quoted = gains[gains["depth"] == 0.1]
+    better, highest = (quoted["lift_low"] > 1).sum(), quoted["lift"].max()
+    assert f"by {better} of {len(quoted)} information sets stand clearly more" in title
+    assert f"lift 1.50 to {highest:.2f}, n" in title
 
 
 def declare(cost: float, value: float) -> Campaign:
@@ -194,6 +197,16 @@ def test_a_list_is_told_with_what_it_yields_beyond_everybody_and_where_its_order
     assert ("not told apart" in people) == (beyond < 250)
 
 
+@pytest.mark.parametrize(("low", "high", "is_told"), [(0.1, 0.2, True), (0.17, 0.2, False)])
+def test_a_mix_of_the_strata_in_which_nobody_should_be_mailed_is_told(low, high, is_told):
+    table = pd.DataFrame({"segment": ["B", "A"], "mix_low": [0.0, low], "mix_high": [0.9, high]})
+    told = campaign.doubt_mix({"segment": "A"}, table, declare(10, 60), "class")
+    assert bool(told) is is_told  # a contact pays from one in six on
+    if is_told:
+        assert "over all mixes of class the share lies between 10.0% and 20.0%, on both" in told
+    assert campaign.doubt_mix({"segment": "A"}, table, declare(10, 0), "class") == ""
+
+
 @pytest.mark.parametrize(
     ("lows", "told"),
     [
@@ -243,7 +256,17 @@ def test_clear_differences_stand_beside_what_chance_would_show(codebook):
     assert "accuracy differs clearly in 3 of 4 (people only), but it also" in text
     title = fairness.title_slices(table, 543, codebook, LABELS)
     assert title.startswith("People only: 2 of 4 slices with a clear difference in what is gained")
-    assert "the largest is \u22126.0 points for socio-economic class, B" in title
+    assert (
+        "largest is \u22126.0 (\u22129.0 to \u22123.0) points for socio-economic class, B" in title
+    )
+
+
+def test_where_nothing_is_gained_no_difference_is_called_fair():
+    table = headline()
+    (better,) = table.loc[table["information_set"] == "source_study", "verdict"]
+    assert (fairness.doubt_slices(table, "source_study") == "") is (better == claims.BETTER)
+    open_ones = table.assign(verdict=claims.OPEN)
+    assert "emptiness, not fairness" in fairness.doubt_slices(open_ones, "source_study")
 
 
 def test_of_two_slices_that_mirror_each_other_the_smaller_counts(codebook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,26 @@ def test_agreement_is_told_for_the_chosen_specification(candidates):
     assert "those of 3 other specifications: 0.20 to 0.90, median 0.50" in text
     alone = specifications.judge_agreement(laid.head(1), candidates, 543)
     assert alone.startswith("No other specification for 3 segments")
+
+
+def test_what_hangs_on_the_recipe_parts_the_same_columns_from_others(candidates):
+    names = ["one.plain.a", "one.plain.b", "one.arcsine.a", "two.plain.a"]
+    laid = pd.DataFrame({"specification": names, "1": [np.nan, 0.2, 0.9, 0.5]})
+    varied = pd.DataFrame({"sizes": ["1, 2", "2, 1", ""], "mismatch": ["none shows A", "", ""]})
+    text = specifications.tell_recipe(laid, varied, candidates, is_named=True)
+    assert text.startswith(
+        "What hangs on the recipe: adjusted Rand index with these 3 segments 0.20 to 0.90 for the "
+        "same columns, transformed or grouped otherwise (2 specifications) and 0.50 for other "
+        "choices of columns (1 specification); 1 of 2 variations of it do not show all personas "
+        "again"
+    )
+    assert "variations" not in specifications.tell_recipe(laid, varied, candidates, is_named=False)
+    own = candidates[
+        candidates["specification"] == evidence.chosen_candidate(candidates)["specification"]
+    ]
+    others = {k for k in evidence.prefer_by_index(own).values() if k != 3}
+    told = re.search(r"of 4 indices that ask for no personas prefer ([\d, and]+) segments", text)
+    assert set(map(int, re.findall(r"\d", told[1] if told else ""))) == others
 
 
 def test_sensitivity_names_the_decisions_that_move_most_and_least():

@@ -29,11 +29,14 @@ def test_the_household_is_the_median_of_those_typed_so(codebook, named, chosen, 
     table = predictions({5: 0.9, 4: 0.5, 2: 0.7, 3: 0.6, 1: 0.9}, named)
     row = households.choose_household(table, "B", codebook).to_dict("records")
     assert [each["household_id"] for each in row] == [chosen]
-    assert row[0]["is_typical"] is is_typical
+    assert row[0]["named"] == len(named)
     told = households.explain_choice_of_household(pd.DataFrame(row), "B")
     assert ("median" in told) is is_typical
-    assert told.endswith(f"By its purchases it belongs to {row[0]['reference']}.")
     own = table.set_index("household_id")["reference"]
+    right = sum(own[each] == "B" for each in named)
+    assert (f"among the {len(named)} of 5 for whom it is" in told) is is_typical
+    assert (f"segment, {right} of them rightly" in told) is is_typical
+    assert told.endswith(f"By its purchases it belongs to {row[0]['reference']}.")
     assert row[0]["reference"] == own[chosen]
 
 
@@ -72,7 +75,7 @@ def test_a_value_that_is_not_stated_is_said(codebook):
 
 
 def test_the_title_names_what_speaks_for_and_against(codebook):
-    chosen = pd.DataFrame([{"household_id": 7, "probability": 0.341, "is_typical": True}])
+    chosen = pd.DataFrame([{"household_id": 7, "probability": 0.341}])
     fields = households.tell_fields(values(codebook), 2, codebook)
     text = households.title_story(chosen, fields, "B", "People")
     assert text.startswith("People, one household: B with a probability of 34.1%; ")

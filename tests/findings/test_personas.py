@@ -46,6 +46,7 @@ def test_others_that_lie_as_far_off_on_the_same_side_are_named(codebook, rates, 
     table = profiles(rate, rates, 0.5, error=error)
     (fact,) = personas.set_apart(table, "A", [rate], codebook, 1)
     assert fact.rivals == rivals
+    assert fact.interval == f"{0.3 - error:.0%} to {0.3 + error:.0%}"
 
 
 def test_the_nearest_segment_is_told_with_what_parts_the_two_most(codebook):
@@ -143,6 +144,7 @@ CARD = personas.Card(
         personas.Fact("Average price", "12.7 rupees", "11.8", higher=True),
     ],
     parted="they differ from B, the nearest segment, most in repeat rate (78% against 60%)",
+    bought=[],
     offer="",
     certainty="",
     rule="",
@@ -151,9 +153,9 @@ CARD = personas.Card(
 
 def test_a_segment_is_introduced_by_its_size_and_its_first_two_facts():
     assert personas.introduce(CARD) == (
-        "A (24% of the households, 20% to 29%): repeat rate 78% of purchases (all: 51%) and "
-        "transactions 25.8 purchases (all: 33.9; B: 24.0); they differ from B, the nearest "
-        "segment, most in repeat rate (78% against 60%)."
+        "A (24% of the households, 95% interval 20% to 29%): repeat rate 78% of purchases (all: "
+        "51%) and transactions 25.8 purchases (all: 33.9; B: 24.0); they differ from B, the "
+        "nearest segment, most in repeat rate (78% against 60%)."
     )
 
 

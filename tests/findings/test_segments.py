@@ -113,9 +113,15 @@ def test_what_lies_between_bounds_is_a_range_and_ranked_where_they_do_not_cross(
     text = segments.contrast(table, name, codebook)
     ranges = rf"A 70% to 80% \(.*\) and B 30% to {highest_of_b:.0%} \(.*\), against 40% to 50%"
     assert re.search(ranges, text)
-    assert ("A clearly highest" in text) is clear
+    either = "A clearly highest by either bound, though the ranges meet."
+    assert text.endswith("A clearly highest and B clearly lowest." if clear else either)
     title = segments.name_leaders(table, [name], codebook)
-    assert ("70% to 80% of volume" in title) is clear
+    assert "A (largest brand share 70% to 80% of volume" in title
+    assert ("by either bound" in title) is not clear
+    crossed = loyalty(codebook, {"A": 0.7, "B": 0.3}, {"A": 0.8, "B": 0.9})
+    assert "no clear leader in largest brand share" in segments.name_leaders(
+        crossed, [name], codebook
+    )
 
 
 def test_a_difference_inside_the_noise_sets_nobody_apart(codebook):

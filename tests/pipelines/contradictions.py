@@ -35,7 +35,8 @@ NUMBER = r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?"
 BASE = "always naming the largest segment"
 # Other solutions than the chosen one may be told, but only after these words.
 OTHER_SOLUTIONS = re.compile(
-    r"(choice is|of them is|\d to|together with|seen with|but \d+ personas, not|instead of) $"
+    r"(choice is|of them is|\d to|together with|seen with|but \d+ personas, not|instead of"
+    r"|personas prefer(?: \d and)?) $"
 )
 SILHOUETTES = {"strong": 0.71, "reasonable": 0.51, "weak": 0.26, "no substantial": -1.0}
 JACCARDS = {"highly stable": 0.85, "stable": 0.75, "doubtful": 0.6, "not": 0.0}
@@ -172,7 +173,7 @@ def check_sizes(reading: Reading) -> Iterator[str]:
             yield from reading.compare(rf"(\d+) as {name}\b", thin[name])
     stability = reading.table("segment_stability").set_index("segment")
     for name, low, high in stability[["share_low", "share_high"]].itertuples():
-        told = rf"{name} \((\d+%) of the households, (\d+%) to (\d+%)\)"
+        told = rf"{name} \((\d+%) of the households, 95% interval (\d+%) to (\d+%)\)"
         yield from reading.compare(told, sizes[name] / total, low, high)
     row = stability.loc[sizes.index[0]]
     yield from reading.compare(
@@ -393,11 +394,16 @@ def check_specifications(reading: Reading) -> Iterator[str]:
         rf"with those of (\d+) other specifications: ({NUMBER}) to ({NUMBER}), median ({NUMBER})",
         *(len(ari), ari.min(), ari.max(), ari.median()),
     )
-    yield from reading.compare(
-        rf"recipe: (\d+) other specifications for (\d+) segments agree .* of ({NUMBER})[;.]",
-        *(len(ari), len(reading.sizes), ari.median()),
-        section="summary",
-    )
+    ends = table[["specification_a", "specification_b"]].where(~pairs, "").sum(axis=1)
+    is_same = ends.str.partition(".")[0] == name.partition(".")[0]
+    for words, same in (("the same columns, .*?", True), ("other choices of columns", False)):
+        own = ari[is_same[ari.index] == same]
+        yield from reading.compare(
+            rf"recipe: adjusted Rand index with these (\d+) segments .*?({NUMBER}) to ({NUMBER}) "
+            rf"for {words} \((\d+) specifications\)",
+            *(len(reading.sizes), own.min(), own.max(), len(own)),
+            section="summary",
+        )
     varied = reading.table("segment_sensitivity").query("sizes != ''")
     lost = (varied["mismatch"] != "").sum()
     told = reading.find(r"(\d+) of (\d+) variations of it do not show all", "summary")
@@ -466,6 +472,13 @@ def _check_contrast(told: str, means: pd.DataFrame) -> Iterator[str]:
         if len(shown) != len(ends) or not all(map(agrees, shown, ends)):
             yield f"{said[0]!r}: the mean is {ends}"
         reaches[name] = read(said[3]), read(said[4])
+    yield from _check_ends(told, reaches, means)
+
+
+def _check_ends(
+    told: str, reaches: Mapping[str, tuple[float, float]], means: pd.DataFrame
+) -> Iterator[str]:
+    """Which segment is called highest or lowest, from the intervals as they are printed."""
     lows, highs = ({name: ends[i] for name, ends in reaches.items()} for i in (0, 1))
     top, bottom = max(lows, key=lows.__getitem__), min(highs, key=highs.__getitem__)
     clear = []
@@ -473,7 +486,13 @@ def _check_contrast(told: str, means: pd.DataFrame) -> Iterator[str]:
         clear.append(f"{top} clearly highest")
     if all(highs[bottom] < low for name, low in lows.items() if name != bottom):
         clear.append(f"{bottom} clearly lowest")
+    by_bounds = told.endswith(" clearly highest by either bound, though the ranges meet.")
     words = " and ".join(clear) or "no segment clearly highest or lowest"
+    if by_bounds and not clear:
+        first = means["low"].idxmax()
+        words = f"{first} clearly highest by either bound, though the ranges meet"
+        if means["high"].idxmax() != first:
+            yield f"{told!r}: {first} has not the highest upper bound"
     if not told.endswith(f"; {words}."):
         yield f"{told!r} should end with {words!r}"
 
@@ -621,7 +640,7 @@ def check_accuracies(reading: Reading) -> Iterator[str]:
     elif blind & better:
         if not told[0][0].startswith("Without any purchase, models beat"):
             yield f"{told[0][0]!r}, but {blind & better} beat it"
-    elif ("do not clearly beat" in told[0][0]) != bool(better):
+    elif ("not clearly beat" in told[0][0]) != bool(better):
         yield f"{told[0][0]!r}, but those that beat it are {better}"
 
 
@@ -733,13 +752,15 @@ def _log_losses(reading: Reading) -> dict[Any, float]:
 
 def check_permutations(reading: Reading) -> Iterator[str]:
     """The p-value follows from the permutations that it counts."""
-    for row in reading.table("permutation_tests").to_dict("records"):
+    tests = reading.table("permutation_tests")
+    for row in tests.to_dict("records"):
         label = re.escape(reading.label[row["information_set"]])
         number = row["permutations"]
         yield from reading.compare(
-            rf"{label}: dealt out .* in (\d+) of (\d+) permutations .* p = ({NUMBER}), "
-            rf"({NUMBER}) by",
-            *(row["p_value"] * (number + 1) - 1, number, row["p_value"], row["p_holm"]),
+            rf"{label}: dealt out .* in (\d+) of (\d+) permutations .* p = ({NUMBER})"
+            + (rf", ({NUMBER}) by" if len(tests) > 1 else r"\."),
+            *(row["p_value"] * (number + 1) - 1, number, row["p_value"]),
+            *([row["p_holm"]] if len(tests) > 1 else []),
         )
 
 
@@ -761,10 +782,12 @@ def check_campaign(reading: Reading) -> Iterator[str]:
             *(row["mailed"], row["hits"], share, segment, base, share / base),
             *(min(1 / base, len(reading.households) / row["mailed"]), word),
         )
-        yield from reading.compare(
-            rf"likeliest \d+% stand ({segment}) .*?[:,d] ({NUMBER}) \({reading.inside(name)}\)",
-            *(segment, share / base),
-        )
+    lifts = gains["hits"] / gains["mailed"] / base
+    yield from reading.compare(
+        rf"by (\d+) of (\d+) information sets stand clearly more ({segment}) than at random; lift "
+        rf"({NUMBER}) to ({NUMBER})",
+        *((gains["lift_low"] > 1).sum(), len(gains), segment, lifts.min(), lifts.max()),
+    )
 
 
 def check_profit(reading: Reading) -> Iterator[str]:
@@ -776,6 +799,13 @@ def check_profit(reading: Reading) -> Iterator[str]:
     yield from reading.compare(
         rf"mailing everybody yields ({NUMBER}) \([^)]*\) (\w+)\.", everybody, declared.currency
     )
+    mixes = reading.table("segment_stability").set_index("segment").loc[declared.segment]
+    told = reading.find(rf"the share lies between ({NUMBER}%) and ({NUMBER}%), on both sides")
+    if bool(told) != (mixes["mix_low"] < cost / value < mixes["mix_high"]):
+        yield f"over all mixes {declared.segment} are {mixes['mix_low']} to {mixes['mix_high']}"
+    for match in told:
+        if not (agrees(match[1], mixes["mix_low"]) and agrees(match[2], mixes["mix_high"])):
+            yield f"{match[0]!r}: it is {mixes['mix_low']} to {mixes['mix_high']}"
     rival = "everybody" if everybody > 0 else "nobody"
     beaten = {}
     for name, own in reading.table("campaign_gains").query("depth < 1").groupby("information_set"):
@@ -791,9 +821,10 @@ def check_profit(reading: Reading) -> Iterator[str]:
         )
         if name != declared.information_set:
             continue
-        advice = "To reach" if beaten[name] else f"mail {rival} rather than"
+        high = best["over_everybody_high" if everybody > 0 else "profit_high"]
+        advice = "To reach" if beaten[name] else "No list of" if high >= 0 else "Every list of"
         yield from reading.compare(
-            rf"(To reach|mail \w+ rather than) (?:a list of )?{declared.segment} .*? likeliest "
+            rf"^(To reach|No list of|Every list of) {declared.segment} .*? likeliest "
             rf"(\d+%) yield ({NUMBER}) \w+, ({NUMBER}) \([^)]*\) against",
             *(advice, best["depth"], profits.max(), beyond),
         )
@@ -876,7 +907,7 @@ def check_slices(reading: Reading) -> Iterator[str]:
     part = distinct[distinct["information_set"] == name]
     largest = part.loc[part["gain_difference"].abs().idxmax(), "gain_difference"]
     yield from reading.compare(
-        rf"(\d+) of (\d+) slices? with a clear .* the largest is ({NUMBER}) points",
+        rf"(\d+) of (\d+) slices? with a clear .* the largest is ({NUMBER}) \([^)]*\) points",
         *(counts[name], len(part), 100 * largest),
     )
 
@@ -923,7 +954,10 @@ def check_names(reading: Reading) -> Iterator[str]:
 
 def check_titles(reading: Reading) -> Iterator[str]:
     """Every number in the title of a chart stands in its table, or was worked out again above."""
+    printed = {words for _, words in reading.report.blocks}
     for title, cells in reading.report.charts.items():
+        if title not in printed:
+            yield f"{title!r} is not the title that phones show"
         held = [read(each) for cell in cells for each in re.findall(NUMBER, cell)]
         words = re.sub(r"\bSegment \d+|n = .*", "", title)
         for shown in re.findall(NUMBER, words):

@@ -250,7 +250,7 @@ def make_shap(labelled):
 def test_every_household_is_ranked_by_its_mean_probability(
     predictions, labelled, codebook, modelling
 ):
-    targets = list_targets(predictions, make_shap(labelled), codebook, modelling)
+    targets = list_targets(predictions, make_shap(labelled), AUDIT, codebook, modelling)
     assert list(targets) == [
         "household_id",
         "rank",
@@ -258,7 +258,9 @@ def test_every_household_is_ranked_by_its_mean_probability(
         "prediction_set",
         "reason",
         "thin_record",
+        "claim",
     ]
+    assert set(targets["claim"]) == {CLAIMS["stranger"]}
     assert sorted(targets["household_id"]) == sorted(labelled["household_id"])
     assert list(targets["rank"]) == list(range(1, 241))
     rows = headline(predictions, "stranger", thin=True)
@@ -274,7 +276,7 @@ def test_every_household_is_ranked_by_its_mean_probability(
 def test_sets_hold_what_cannot_be_ruled_out_the_likeliest_first(
     predictions, labelled, codebook, modelling
 ):
-    targets = list_targets(predictions, make_shap(labelled), codebook, modelling)
+    targets = list_targets(predictions, make_shap(labelled), AUDIT, codebook, modelling)
     rows = headline(predictions, "stranger", thin=True)
     means = rows.groupby("household_id").mean(numeric_only=True)
     joined = 0
@@ -295,7 +297,7 @@ def test_reasons_are_the_fields_that_speak_most_for_the_segment(
     mine = (shap_values["household_id"] == household) & (shap_values["segment"] == PROMO)
     shap_values.loc[mine, "shap_value"] = [0.2, 0.5, -0.9, 0.1]
     shap_values.loc[mine, "field_value"] = [4, np.nan, 5, 2]
-    targets = list_targets(predictions, shap_values, codebook, modelling)
+    targets = list_targets(predictions, shap_values, AUDIT, codebook, modelling)
     assert targets.set_index("household_id").loc[household, "reason"] == (
         "Children in the household: not stated; Socio-economic class: D/E (lowest); "
         "Sex of the homemaker: female"
@@ -304,7 +306,7 @@ def test_reasons_are_the_fields_that_speak_most_for_the_segment(
 
 def test_at_most_three_fields_are_named(predictions, labelled, codebook, modelling):
     shap_values = make_shap(labelled).assign(shap_value=[0.4, 0.3, 0.2, 0.1] * 240 * 3)
-    reasons = list_targets(predictions, shap_values, codebook, modelling)["reason"]
+    reasons = list_targets(predictions, shap_values, AUDIT, codebook, modelling)["reason"]
     assert (reasons.str.count("; ") == 2).all()
     assert not reasons.str.contains("Sex of the homemaker").any()
 
@@ -315,13 +317,13 @@ def test_other_segments_and_other_sets_give_no_reason(predictions, labelled, cod
     shap_values.loc[against, "shap_value"] = -1.0
     foreign = shap_values.assign(information_set="partly", shap_value=9.0)
     both = pd.concat([shap_values, foreign])
-    assert set(list_targets(predictions, both, codebook, modelling)["reason"]) == {NO_REASON}
+    assert set(list_targets(predictions, both, AUDIT, codebook, modelling)["reason"]) == {NO_REASON}
 
 
 def test_what_was_not_explained_is_said(predictions, labelled, codebook, modelling):
     shap_values = make_shap(labelled.iloc[5:])
-    targets = list_targets(predictions, shap_values, codebook, modelling)
+    targets = list_targets(predictions, shap_values, AUDIT, codebook, modelling)
     silent = targets.loc[targets["reason"] == NOT_EXPLAINED, "household_id"]
     assert set(silent) == set(labelled["household_id"].iloc[:5])
-    nothing = list_targets(predictions, shap_values.iloc[:0], codebook, modelling)
+    nothing = list_targets(predictions, shap_values.iloc[:0], AUDIT, codebook, modelling)
     assert set(nothing["reason"]) == {NOT_EXPLAINED}

@@ -116,7 +116,7 @@ def plot_segment_similarities(
             )
             heading = textwrap.fill(segment, HEADING)
             axes.set_title(f"{heading}\nn = {is_own.sum():,}")
-            axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
+            axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
             axes.grid(visible=True, axis="both")
         hide_unused(panels, len(colours))
         figure.supxlabel("Similarity to the segment (grey: households of other segments)")

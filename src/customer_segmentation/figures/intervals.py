@@ -81,10 +81,10 @@ def plot_intervals(
 
 def _print_sizes(axes: Axes, sizes: pd.Series) -> None:
     right = axes.secondary_yaxis("right")
-    right.set_yticks(range(len(sizes)), [f"{size:,}" for size in sizes])
+    first, *others = (f"{size:,}" for size in sizes)
+    right.set_yticks(range(len(sizes)), [f"n = {first}", *others])
     right.tick_params(length=0)
     right.spines["right"].set_visible(False)
-    axes.set_title("n", loc="right")
 
 
 def _row_height(labels: list[str]) -> float:

@@ -97,7 +97,8 @@ class ReportingParameters(Configured):
         amount_variables: Variables shown as an index to the total.
         profile_variables: Shares shown in the profile plot, by codebook name or group.
         card_variables: Variables that may stand on a persona's card, by codebook name or group.
-        facts_on_card: How many of them stand there.
+        bought_variables: Likewise, of what a segment buys.
+        facts_on_card: How many of each stand there.
         descriptors_shown: How many descriptors get a mosaic of their codes.
         smallest_code_share: Codes held by a smaller share of all households are grouped there.
         fields_shown: How many fields a SHAP panel shows.
@@ -125,6 +126,7 @@ class ReportingParameters(Configured):
     amount_variables: tuple[str, ...] = Field(min_length=1)
     profile_variables: tuple[str, ...] = Field(min_length=1)
     card_variables: tuple[str, ...] = Field(min_length=1)
+    bought_variables: tuple[str, ...] = Field(min_length=1)
     facts_on_card: int = Field(ge=1)
     descriptors_shown: int = Field(ge=1)
     smallest_code_share: float = Field(ge=0, le=0.1)
@@ -153,7 +155,8 @@ class ReportingParameters(Configured):
         """
         for key in ("trend_variables", "amount_variables"):
             _refuse_unmeasured(key, getattr(self, key), codebook)
-        for key in ("profile_variables", "card_variables"):  # groups may stand here too
+        # Groups may stand here too.
+        for key in ("profile_variables", "card_variables", "bought_variables"):
             _refuse_unmeasured(key, codebook.expand(getattr(self, key)), codebook)
         try:
             codebook.expand(self.published_claim.strongest_fields if self.published_claim else ())

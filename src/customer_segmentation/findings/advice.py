@@ -8,9 +8,8 @@ from customer_segmentation.findings.campaign import (
     find_best_lists,
     find_everybody,
     judge_list,
-    tell_order,
 )
-from customer_segmentation.findings.claims import BETTER
+from customer_segmentation.findings.claims import BETTER, WORSE
 from customer_segmentation.findings.evidence import chosen_candidate
 from customer_segmentation.findings.wording import (
     counted,
@@ -90,16 +89,17 @@ def advise_on_mailing(gains: pd.DataFrame, declared: Campaign, labels: dict[str,
     verdict, difference = judge_list(best, everybody)
     seen = inside(best["information_set"], labels)
     told = (
-        f"the likeliest {percent(best['depth'])} yield {whole(best['profit'])} "
+        f"at best the likeliest {percent(best['depth'])} yield {whole(best['profit'])} "
         f"{declared.currency}, {difference} ({best['claim']})"
     )
     if verdict == BETTER:
         return f"To reach {best['segment']} by {seen}, mail from the top: {told}."
-    rather = "everybody" if everybody["profit"] > 0 else "nobody"
+    shown = "yields less" if verdict == WORSE else "is shown to yield more"
+    start = "Every" if verdict == WORSE else "No"
+    rival = "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
     return (
-        f"At a cost of {declared.contact_cost:g} and a value of {declared.success_value:g} "
-        f"{declared.currency}, mail {rather} rather than a list of {best['segment']} ranked by "
-        f"{seen}: at best {told}; {tell_order(gains)}."
+        f"{start} list of {best['segment']} ranked by {seen} {shown} than {rival}, at a cost of "
+        f"{declared.contact_cost:g} and a value of {declared.success_value:g}: {told}."
     )
 
 
@@ -121,10 +121,9 @@ def advise_on_questions(headline: pd.DataFrame, labels: dict[str, str]) -> list[
         return ["Type nobody without the purchases: nothing tried does it better than chance."]
     row = better.sort_values("accuracy").iloc[0]
     least = (
-        "To type households without the whole record, know at least "
-        f"{inside(row['information_set'], labels)}: {percent_1(row['accuracy'])} are typed "
-        f"correctly, {percent_1(row['majority'])} by always naming the largest segment "
-        f"({row['claim']})."
+        f"The least informed set that helps is {inside(row['information_set'], labels)} "
+        f"({row['claim']}): by it {percent_1(row['accuracy'])} are typed correctly, "
+        f"{percent_1(row['majority'])} by always naming the largest segment."
     )
     return [least]
 

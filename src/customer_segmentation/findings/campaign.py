@@ -9,7 +9,6 @@ import pandas as pd
 from customer_segmentation.findings.claims import BETTER, OPEN, judge_gain
 from customer_segmentation.findings.wording import (
     Row,
-    inside,
     listing,
     one_decimal,
     opening,
@@ -39,25 +38,23 @@ def find_depth(gains: pd.DataFrame, depth: float) -> pd.DataFrame:
     return nearest.drop_duplicates("information_set")
 
 
-def title_lift(quoted: pd.DataFrame, households: int, labels: Mapping[str, str]) -> str:
-    """Say on which information sets mailing by probability is better than at random.
+def title_lift(quoted: pd.DataFrame, households: int) -> str:
+    """Say by how many information sets mailing by probability is better than at random.
 
     Args:
         quoted: What `find_depth` returned.
         households: How many households could be mailed.
-        labels: Names of information sets.
 
     Returns:
         One title with n, without the full stop.
     """
     first = quoted.iloc[0]
-    told = listing(
-        f"{two_decimals(row['lift'])} ({inside(row['information_set'], labels)})"
-        for row in quoted.to_dict("records")
-    )
+    better = quoted["lift_low"] > 1
+    ends = f"{two_decimals(quoted['lift'].min())} to {two_decimals(quoted['lift'].max())}"
     return (
-        f"In the likeliest {percent(first['depth'])} stand {first['segment']} this many times as "
-        f"often as at random: {told}; {sample(households)}"
+        f"In the likeliest {percent(first['depth'])} by {better.sum()} of {len(quoted)} "
+        f"information sets stand clearly more {first['segment']} than at random; lift {ends}, "
+        f"{sample(households)}"
     )
 
 
@@ -148,6 +145,31 @@ def tell_everybody(everybody: Row, declared: Campaign) -> str:
         f"{everybody['segment']} reached is worth {declared.success_value:g}, mailing everybody "
         f"yields {with_interval(everybody, 'profit', whole)} {declared.currency}. "
         f"{_judge_anybody(everybody, declared)}"
+    )
+
+
+def doubt_mix(row: Row, stability: pd.DataFrame, declared: Campaign, stratum: str) -> str:
+    """Say whether mailing everybody would also pay if the sampling strata were mixed otherwise.
+
+    Args:
+        row: What `find_everybody` returned.
+        stability: `segment_stability`; the range of each share over all mixes of the strata.
+        declared: Cost of one contact, and value of reaching one household of the segment.
+        stratum: Name of the sampling stratum, inside a sentence.
+
+    Returns:
+        One sentence; empty where every mix gives the same answer.
+    """
+    if not declared.success_value:
+        return ""
+    even = declared.contact_cost / declared.success_value
+    (own,) = stability[stability["segment"] == row["segment"]].to_dict("records")
+    if not own["mix_low"] < even < own["mix_high"]:
+        return ""
+    return (
+        f"That holds for the mix of this panel: over all mixes of {stratum} the share lies between "
+        f"{percent_1(own['mix_low'])} and {percent_1(own['mix_high'])}, on both sides of what a "
+        "contact costs."
     )
 
 

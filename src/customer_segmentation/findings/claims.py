@@ -228,8 +228,8 @@ def judge_claims(headline: pd.DataFrame) -> str:
         return "Without any purchase, models beat always naming the largest segment."
     if (is_better & ~is_blind).any():
         return (
-            "High accuracy comes from seeing the purchases; without them, models do not clearly "
-            "beat always naming the largest segment."
+            "High accuracy comes from seeing the purchases; without them, the accuracy of models "
+            "does not clearly beat always naming the largest segment."
         )
     return "No model clearly beats always naming the largest segment."
 

@@ -155,16 +155,21 @@ def tell_permutations(tests: pd.DataFrame, labels: Mapping[str, str]) -> list[st
         labels: Names of information sets.
 
     Returns:
-        One sentence per information set.
+        One sentence per information set; a single test has nothing to be corrected for.
     """
     return [
         f"{opening(row['information_set'], labels)}: dealt out to other "
         f"households, the same columns reach so low a log loss in {_count_as_low(row)} of "
         f"{whole(row['permutations'])} permutations ({three_decimals(row['log_loss'])} against "
         f"{three_decimals(row['log_loss_permuted'])} on average): p = "
-        f"{three_decimals(row['p_value'])}, {three_decimals(row['p_holm'])} by Holm’s correction."
+        f"{three_decimals(row['p_value'])}"
+        f"{_correct(row) if len(tests) > 1 else ''}."
         for row in tests.to_dict("records")
     ]
+
+
+def _correct(row: Row) -> str:
+    return f", {three_decimals(row['p_holm'])} by Holm’s correction"
 
 
 def _count_as_low(row: Row) -> str:

@@ -224,18 +224,30 @@ def compare_indices(candidates: pd.DataFrame) -> str:
     Returns:
         One sentence.
     """
+    told = [f"{name} {number}" for name, number in prefer_by_index(candidates).items()]
+    return (
+        f"Indices that do not ask for personas prefer, of {candidates['k'].min()} to "
+        f"{candidates['k'].max()} segments by the chosen specification: {listing(told)}."
+    )
+
+
+def prefer_by_index(candidates: pd.DataFrame) -> dict[str, int]:
+    """The number of segments that each index prefers.
+
+    Args:
+        candidates: `segmentation_candidates` of one specification; one row per k.
+
+    Returns:
+        The number by name of the index.
+    """
     table = candidates.set_index("k").sort_index()
-    prefers = {
+    places = {
         "silhouette": int(table["silhouette"].to_numpy().argmax()),
         "Calinski-Harabasz": int(table["calinski_harabasz"].to_numpy().argmax()),
         "Davies-Bouldin": int(table["davies_bouldin"].to_numpy().argmin()),
         "gap": _choose_by_gap(table),
     }
-    told = [f"{name} {table.index[place]}" for name, place in prefers.items()]
-    return (
-        f"Indices that do not ask for personas prefer, of {table.index.min()} to "
-        f"{table.index.max()} segments by the chosen specification: {listing(told)}."
-    )
+    return {name: int(table.index[place]) for name, place in places.items()}
 
 
 def _choose_by_gap(table: pd.DataFrame) -> int:

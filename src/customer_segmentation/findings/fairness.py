@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.findings.claims import BETTER
 from customer_segmentation.findings.wording import (
     counted,
     inside,
@@ -15,6 +16,7 @@ from customer_segmentation.findings.wording import (
     percent,
     points,
     sample,
+    with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
 
@@ -82,8 +84,28 @@ def title_slices(
     return (
         f"{opening(row['information_set'], labels)}: {find_clear(slices, 'gain').sum()} of "
         f"{counted(len(slices), 'slice')} with a clear difference in what is gained over always "
-        f"naming the largest segment; the largest is {points(row['gain_difference'])} points for "
+        "naming the largest segment; the largest is "
+        f"{with_interval(row.to_dict(), 'gain_difference', points, 'gain')} points for "
         f"{lower_first(codebook[row['field']].title)}, {row['slice']}; {sample(households)}"
+    )
+
+
+def doubt_slices(headline: pd.DataFrame, information_set: str) -> str:
+    """Say that no slice can gain much more or less than another where nothing is gained at all.
+
+    Args:
+        headline: What `claims.find_headline` returned.
+        information_set: The set whose slices are shown.
+
+    Returns:
+        One sentence; empty where something is gained.
+    """
+    verdicts = headline.set_index("information_set")["verdict"]
+    if verdicts[information_set] == BETTER:
+        return ""
+    return (
+        "With what is known here nothing is clearly gained over always naming the largest segment, "
+        "so hardly any difference can show: that is emptiness, not fairness."
     )
 
 

@@ -13,6 +13,7 @@ from customer_segmentation.findings.wording import (
     lower_first,
     percent_1,
     two_decimals,
+    whole,
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.typing_tool.estimators import probability_column
@@ -32,7 +33,8 @@ def choose_household(predictions: pd.DataFrame, segment: str, codebook: Codebook
 
     Returns:
         One row, none without predictions: the identifier, probability (of the segment), reference
-        (the household's own segment) and is_typical. It is the household with the median
+        (the household's own segment), named (households for whom the segment is likeliest), right
+        (those of them that belong there) and households. It is the household with the median
         probability among those for whom the segment is likeliest; where there is none, the one with
         the highest probability of all. Ties go to the smaller identifier.
     """
@@ -42,7 +44,9 @@ def choose_household(predictions: pd.DataFrame, segment: str, codebook: Codebook
     chosen = named.iloc[[(len(named) - 1) // 2]] if len(named) else own[own == own.max()].head(1)
     table = chosen.rename("probability").reset_index()
     truth = ordered[[codebook.identifier, "reference"]]
-    return table.merge(truth).assign(is_typical=len(named) > 0)
+    hits = predictions[predictions["predicted"] == segment]["reference"] == segment
+    counts = {"named": len(hits), "right": hits.sum(), "households": len(predictions)}
+    return table.merge(truth).assign(**counts)
 
 
 def tell_fields(values: pd.DataFrame, fields_shown: int, codebook: Codebook) -> pd.DataFrame:
@@ -110,10 +114,11 @@ def explain_choice_of_household(chosen: pd.DataFrame, segment: str) -> str:
         return ""
     row = chosen.iloc[0]
     truth = f"By its purchases it belongs to {row['reference']}."
-    if row["is_typical"]:
+    if row["named"]:
         return (
-            f"Shown is the household with the median probability of {segment} among those for whom "
-            f"it is the likeliest segment. {truth}"
+            f"Shown is the household with the median probability of {segment} among the "
+            f"{whole(row['named'])} of {whole(row['households'])} for whom it is the likeliest "
+            f"segment, {whole(row['right'])} of them rightly. {truth}"
         )
     return (
         f"For no household is {segment} the likeliest segment; shown is the one with the highest "

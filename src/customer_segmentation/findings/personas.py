@@ -48,6 +48,7 @@ class Fact:
         higher: Whether the segment's is the larger of the two.
         rivals: Other segments, with their values, that lie on the same side of the total and not
             clearly nearer to it; empty if the segment has that for itself.
+        interval: The 95 % interval of the segment's mean, as text; empty for the share of a code.
     """
 
     label: str
@@ -55,6 +56,7 @@ class Fact:
     total: str
     higher: bool
     rivals: str = ""
+    interval: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Card:
         thin: How many households with a thin record were assigned to it, as text.
         facts: What sets it apart from all, the most telling first.
         parted: What parts it most from the segment that its households lie next nearest to.
+        bought: What it buys more or less of than all, the most telling first.
         offer: What the parameters propose to send to it; empty where they propose nothing.
         certainty: How surely the segment, and its households, are found again.
         rule: Why it has its name, in words.
@@ -81,6 +84,7 @@ class Card:
     thin: str
     facts: Sequence[Fact]
     parted: str
+    bought: Sequence[Fact]
     offer: str
     certainty: str
     rule: str
@@ -101,7 +105,7 @@ def introduce(card: Card) -> str:
         f"(all: {fact.total}{f'; {fact.rivals}' if fact.rivals else ''})"
         for fact in card.facts[:MOST_TOLD]
     ]
-    interval = f", {card.interval}" if card.interval else ""
+    interval = f", 95% interval {card.interval}" if card.interval else ""
     size = f"{card.segment} ({card.share} of the households{interval})"
     if not told:
         return f"{size}: nothing clearly sets them apart."
@@ -326,6 +330,7 @@ def _fact(segment: str, means: Mapping[str, Mean], about: Variable) -> Fact | No
         total=print_total(mean, show),
         higher=side > 0,
         rivals=", ".join(rivals),
+        interval=f"{show(mean.sure_low)} to {show(mean.sure_high)}",
     )
 
 

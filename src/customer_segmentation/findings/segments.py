@@ -80,8 +80,11 @@ def name_leaders(profiles: pd.DataFrame, variables: Sequence[str], codebook: Cod
     open_ones = []
     for name in variables:
         about, means = codebook[name], locate_means(profiles, name, codebook)
-        if leader := find_leader(means, printer_of(about)):
-            fact = f"{lower_first(about.title)} {measure_mean(means[leader], about)}"
+        leader, way = find_leader(means, printer_of(about)), ""
+        if not leader:
+            leader, way = _lead_by_either_bound(profiles, name, codebook), " by either bound"
+        if leader:
+            fact = f"{lower_first(about.title)} {measure_mean(means[leader], about)}{way}"
             leads.setdefault(leader, []).append(fact)
         else:
             open_ones.append(lower_first(about.title))
@@ -112,13 +115,26 @@ def contrast(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str:
     who = counted(stating, "eligible household")
     all_of_them = f"all {who}" if stating == _households(profiles) else f"the {who} that state it"
     against = f"against {print_total(ordered[0][1], show)} in {all_of_them}"
-    return f"{label}: {listing(told)}, {against}; {_name_ends(means, show)}."
+    ends = _name_ends(means, show)
+    if not ends and (leader := _lead_by_either_bound(profiles, variable, codebook)):
+        ends = f"{leader} clearly highest by either bound, though the ranges meet"
+    return f"{label}: {listing(told)}, {against}; {ends or 'no segment clearly highest or lowest'}."
 
 
 def _name_ends(means: Mapping[str, Mean], show: Printer) -> str:
     ends = {"highest": find_leader(means, show), "lowest": find_leader(means, show, -1)}
     told = [f"{name} clearly {end}" for end, name in ends.items() if name]
-    return listing(told) if told else "no segment clearly highest or lowest"
+    return listing(told) if told else ""
+
+
+def _lead_by_either_bound(profiles: pd.DataFrame, variable: str, codebook: Codebook) -> str | None:
+    """The segment that leads by the lower bounds and by the upper, if it is the same."""
+    show = printer_of(codebook[variable])
+    leaders = {
+        find_leader(locate_means(profiles, name, codebook), show)
+        for name in codebook.bounds_of(variable)
+    }
+    return leaders.pop() if len(leaders) == 1 else None
 
 
 def find_largest_gap(profiles: pd.DataFrame, variables: Sequence[str], codebook: Codebook) -> str:

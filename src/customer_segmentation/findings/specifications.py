@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.findings.evidence import chosen_candidate
+from customer_segmentation.findings.evidence import chosen_candidate, prefer_by_index
+from customer_segmentation.findings.means import print_range
 from customer_segmentation.findings.stability import name_extremes
 from customer_segmentation.findings.wording import (
     counted,
@@ -118,7 +119,7 @@ def tell_recipe(
     """Say in one sentence how much hangs on the way the segments were formed.
 
     Args:
-        table: What `tabulate_agreement` returned.
+        table: What `tabulate_agreement` returned; the first part of a specification is its view.
         sensitivity: `segment_sensitivity`; mismatch says which signature no segment shows.
         candidates: `segmentation_candidates`; one row per specification and k.
         is_named: Whether the segments are the personas; else nothing is said of these.
@@ -126,15 +127,10 @@ def tell_recipe(
     Returns:
         One sentence; empty where nothing else was tried.
     """
-    ari, k = table["1"].dropna(), chosen_candidate(candidates)["k"]
+    chosen = chosen_candidate(candidates)
+    own = candidates[candidates["specification"] == chosen["specification"]]
     varied = sensitivity[sensitivity["sizes"] != ""]
-    told = []
-    if len(ari):
-        told.append(
-            f"{counted(len(ari), 'other specification')} for {k} segments "
-            f"{'agrees' if len(ari) == 1 else 'agree'} with this one by a median adjusted Rand "
-            f"index of {two_decimals(ari.median())}"
-        )
+    told = _tell_views(table, chosen["k"])
     if is_named and len(varied):
         told.append(
             f"{(varied['mismatch'] != '').sum()} of {counted(len(varied), 'variation')} of it "
@@ -142,7 +138,30 @@ def tell_recipe(
         )
     if candidates["barred_by_personas"].any():
         told.append("the number of segments follows from the personas, not from the data alone")
+    prefers = [number for number in prefer_by_index(own).values() if number != chosen["k"]]
+    if prefers:
+        others = listing(map(str, sorted(set(prefers))))
+        told.append(
+            f"{len(prefers)} of 4 indices that ask for no personas prefer {others} segments"
+        )
     return f"What hangs on the recipe: {'; '.join(told)}." if told else ""
+
+
+def _tell_views(table: pd.DataFrame, k: int) -> list[str]:
+    """How far specifications of the same view agree with the first, and how far the others."""
+    view = table["specification"].str.partition(".")[0]
+    agreeing = {
+        "the same columns, transformed or grouped otherwise": view == view.iloc[0],
+        "other choices of columns": view != view.iloc[0],
+    }
+    parts = {name: table.loc[mask, "1"].dropna() for name, mask in agreeing.items()}
+    told = [
+        f"{print_range(ari.min(), ari.max(), two_decimals)} for {name} "
+        f"({counted(len(ari), 'specification')})"
+        for name, ari in parts.items()
+        if len(ari)
+    ]
+    return [f"adjusted Rand index with these {k} segments {listing(told)}"] if told else []
 
 
 def tell_samples(sensitivity: pd.DataFrame) -> list[str]:

@@ -221,6 +221,7 @@ def _count_in_order(
 def list_targets(
     classifier_predictions: pd.DataFrame,
     shap_values: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
     codebook: Codebook,
     modelling: ModellingParameters,
 ) -> pd.DataFrame:
@@ -230,6 +231,7 @@ def list_targets(
         classifier_predictions: One row per information set x model x protocol x repeat x household.
         shap_values: One row per information set x model x segment x household x field, of one model
             per set.
+        circularity_audit: The claim of each information set.
         codebook: Labels of fields and codes.
         modelling: Success segment and information set of the campaign; error rate of the sets.
 
@@ -239,7 +241,8 @@ def list_targets(
         repeats of nested cross-validation), prediction_set (segments whose conformity, a mean over
         the repeats, exceeds the error rate; never empty; the likeliest first), reason (up to three
         fields that speak most for the success segment, with their values; or that none does, or
-        that nothing was explained), thin_record.
+        that nothing was explained), thin_record and claim (what a probability is evidence of, the
+        same in every row, so that the list carries it wherever it goes).
     """
     campaign = modelling.campaign
     rows = select_headline(classifier_predictions)
@@ -260,7 +263,8 @@ def list_targets(
         ["probability", "household_id"], ascending=[False, True], ignore_index=True
     )
     targets.insert(1, "rank", np.arange(1, len(targets) + 1))
-    return targets
+    claims = circularity_audit.set_index("information_set")["claim"]
+    return targets.assign(claim=claims.loc[[campaign.information_set]].iloc[0])
 
 
 def _name_sets(means: pd.DataFrame, segments: list[str], error_rate: float) -> list[str]:

@@ -14,6 +14,7 @@ from customer_segmentation.findings import (
 )
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
 from customer_segmentation.findings.wording import (
+    lower_first,
     one_decimal,
     percent,
     percent_1,
@@ -106,6 +107,8 @@ def write_questions(
 def write_campaign(
     campaign_gains: pd.DataFrame,
     classifier_metrics: pd.DataFrame,
+    segment_stability: pd.DataFrame,
+    codebook: Codebook,
     modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Section:
@@ -114,6 +117,8 @@ def write_campaign(
     Args:
         campaign_gains: One row per information set and depth.
         classifier_metrics: One row per information set, model and protocol.
+        segment_stability: One row per segment: its share over all mixes of the strata.
+        codebook: Name of the sampling stratum.
         modelling: The declared costs, and what is known of the households on the list.
         reporting: Names of information sets, and the depth that is quoted.
 
@@ -126,10 +131,14 @@ def write_campaign(
     quoted = campaign.find_depth(ordered, reporting.campaign_depth)
     best, everybody = campaign.find_best_lists(ordered), campaign.find_everybody(ordered)
     households = claims.count_households(classifier_metrics, reporting.protocol)
+    stratum = lower_first(codebook[codebook.column(Role.STRATUM)].label)
     profit = campaign.title_profit(best, everybody, declared, households)
-    lift = campaign.title_lift(quoted, households, labels)
+    lift = campaign.title_lift(quoted, households)
     return Section(
-        sentences={"everybody": campaign.tell_everybody(everybody, declared)},
+        sentences={
+            "everybody": campaign.tell_everybody(everybody, declared),
+            "mix": campaign.doubt_mix(everybody, segment_stability, declared, stratum),
+        },
         lists={
             "lists": campaign.tell_lists(ordered, best, declared, labels),
             "gains": list(campaign.tell_gains(quoted, labels).values()),
@@ -181,9 +190,13 @@ def write_fairness(
             "high": drawn["gain_high"],
         }
     )
+    headline = claims.find_headline(classifier_metrics, reporting.protocol)
     title = fairness.title_slices(drawn, households, codebook, labels)
     return Section(
-        sentences={"chance": fairness.count_differences(distinct, level, labels)},
+        sentences={
+            "chance": fairness.count_differences(distinct, level, labels),
+            "doubt": fairness.doubt_slices(headline, modelling.campaign.information_set),
+        },
         charts={"fairness_differences": Chart(title, _print_slices(ordered, codebook, reporting))},
         tables={
             "fairness_differences": rows,

@@ -204,11 +204,14 @@ def write_robustness(
         that they are drawn from under the same names.
     """
     agreement = specifications.tabulate_agreement(segmentation_candidates, specification_agreement)
-    agreement = _name_specifications(agreement, reporting)
     sensitivity = specifications.add_share_moved(segment_sensitivity)
     households = segment_sizes["households"].sum()
     personas = {persona.name for persona in segmentation.naming.personas}
     is_named = personas == set(segment_sizes["segment"])
+    recipe = specifications.tell_recipe(
+        agreement, sensitivity, segmentation_candidates, is_named=is_named
+    )
+    agreement = _name_specifications(agreement, reporting)
     titles = {
         "specification_agreement": specifications.judge_agreement(
             agreement, segmentation_candidates, households
@@ -219,9 +222,6 @@ def write_robustness(
         "specification_agreement": _print_agreement(agreement),
         "segment_sensitivity": _print_sensitivity(sensitivity, reporting),
     }
-    recipe = specifications.tell_recipe(
-        agreement, sensitivity, segmentation_candidates, is_named=is_named
-    )
     return Section(
         sentences={
             "recipe": recipe,

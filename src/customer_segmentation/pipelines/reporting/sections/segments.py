@@ -101,6 +101,7 @@ def write_personas(
         One card per segment, in the order in which segments are shown.
     """
     variables = codebook.expand(reporting.card_variables)
+    bought = _nameable(codebook.expand(reporting.bought_variables), codebook)
     assigned = household_segments[~household_segments[codebook.column(Role.THIN_RECORD)]]
     agreement = membership.summarise_agreement(assigned)
     tables = segment_sizes, segment_stability, agreement
@@ -114,6 +115,9 @@ def write_personas(
             thin=whole(sizes[name]["thin_households"]),
             facts=personas.set_apart(
                 segment_profiles, name, variables, codebook, reporting.facts_on_card
+            ),
+            bought=personas.set_apart(
+                segment_profiles, name, bought, codebook, reporting.facts_on_card
             ),
             parted=personas.tell_nearest(
                 name, agreed[name]["rival"], variables, segment_profiles, codebook
