@@ -70,7 +70,13 @@ def test_a_bad_value_is_refused(reporting, change):
 
 def test_variables_that_the_codebook_lacks_are_refused(reporting, codebook):
     reporting.check(codebook)
-    for key in ("trend_variables", "amount_variables", "profile_variables", "card_variables"):
+    for key in (
+        "trend_variables",
+        "amount_variables",
+        "profile_variables",
+        "card_variables",
+        "bought_variables",
+    ):
         with pytest.raises(ValueError, match="no_such"):
             reporting.model_copy(update={key: ("no_such",)}).check(codebook)
 
