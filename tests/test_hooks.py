@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import signal
 
 import pytest
 from kedro.framework.project import LOGGING, pipelines
@@ -10,6 +13,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
+from customer_segmentation.hooks import RunReport
 from customer_segmentation.parameters import ParameterError
 from tests.conftest import open_session
 
@@ -109,6 +113,20 @@ def test_each_finished_node_is_one_line(project, caplog):
     caplog.set_level(logging.INFO, "customer_segmentation.hooks")
     run_pipeline(one=1)
     assert endings(caplog) == ["double", "split"]
+
+
+def test_ctrl_c_that_a_node_swallows_stops_the_run_before_the_next(project):
+    report, (first, second) = RunReport(), PIPELINE.nodes
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        report.before_pipeline_run(PIPELINE)
+        report.before_node_run(first)
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            report.before_node_run(second)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_node_that_stops_a_run_is_named(project, caplog):

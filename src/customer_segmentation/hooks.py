@@ -20,6 +20,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from customer_segmentation.interruption import Interruption
 from customer_segmentation.progress import RunProgress
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class RunReport:
     def __init__(self) -> None:
         self._started = self._last = perf_counter()
         self._progress = RunProgress()
+        self._interruption = Interruption()
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -101,12 +103,14 @@ class RunReport:
         self._started = self._last = perf_counter()
         logger.info("%d nodes to run", len(pipeline.nodes))
         self._progress.start(len(pipeline.nodes))
+        self._interruption.listen()
         if command := click.get_current_context(silent=True):
             command.call_on_close(self._progress.stop)  # however the run ends, Ctrl+C included
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Show which node works."""
+        """Show which node works, unless the run was told to stop."""
+        self._interruption.check()
         self._progress.show(node.name)
 
     @hook_impl
@@ -130,6 +134,7 @@ class RunReport:
         from customer_segmentation.run_summary import summarise_run
 
         self._progress.stop()
+        self._interruption.stop()
         logger.info("%7.2f s  in all", perf_counter() - self._started)
         if summary := summarise_run(pipeline.all_outputs(), catalog):
             logger.info("\n%s", summary)
