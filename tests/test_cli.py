@@ -278,6 +278,7 @@ def test_the_command_keeps_every_option_of_kedro():
         (["--nodes", "draw_segment_map"], ["Did you mean reporting.segments.draw_segment_map?"]),
         (["--nodes", "segmentation.measure_size"], ["segmentation.profiles.measure_sizes"]),
         (["--nodes", "zzz"], ["names each node"]),
+        (["--namespaces", "modelling.uses"], ["no namespace", "Did you mean modelling.use"]),
     ],
 )
 def test_a_part_that_does_not_exist_is_answered_with_those_that_do(
@@ -287,5 +288,5 @@ def test_a_part_that_does_not_exist_is_answered_with_those_that_do(
 
 
 def test_tags_and_nodes_that_exist_are_no_problem(project):
-    check_names(["reporting"], ["reporting.render_report"])
+    check_names(["reporting"], ["reporting.render_report"], ["modelling.use", "segmentation"])
     check_names([], [])

@@ -222,7 +222,8 @@ def main() -> None:
         folder = write_page()
         print(
             f"The lineage is {folder.relative_to(PROJECT)}/index.html. Browsers open it from a "
-            f"server only: {sys.executable} -m http.server --bind 127.0.0.1 --directory {folder}"
+            f"server only: {sys.executable} -m http.server {PORTS[0]} --bind 127.0.0.1 --directory "
+            f"{folder} serves it, and http://127.0.0.1:{PORTS[0]}/{FOLDED} shows it folded."
         )
 
 

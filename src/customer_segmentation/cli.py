@@ -121,18 +121,19 @@ def check_runner(path: str) -> None:
         raise ReadableError(f"{path!r} is no runner of Kedro's kind; SequentialRunner is one.")
 
 
-def check_names(tags: Sequence[str], nodes: Sequence[str]) -> None:
+def check_names(tags: Sequence[str], nodes: Sequence[str], namespaces: Sequence[str] = ()) -> None:
     """Check that the parts of the project that a run asks for exist.
 
     Args:
         tags: As in `kedro run --tags`.
         nodes: As in `kedro run --nodes`.
+        namespaces: As in `kedro run --namespaces`.
 
     Raises:
-        ReadableError: There is no such tag or node; the message names those there are, of nodes
-            those that look alike.
+        ReadableError: There is no such tag, node or namespace; the message names those there are,
+            of nodes and namespaces those that look alike.
     """
-    if not (tags or nodes):
+    if not (tags or nodes or namespaces):
         return
     from kedro.framework.project import pipelines
 
@@ -145,6 +146,11 @@ def check_names(tags: Sequence[str], nodes: Sequence[str]) -> None:
     for name in nodes:
         if name not in known_nodes:
             raise ReadableError(f"There is no node {name!r}. {_suggest(name, known_nodes)}")
+    parts = {node.namespace for node in held if node.namespace}
+    known_parts = sorted(parts | {name.partition(".")[0] for name in parts})
+    for name in namespaces:
+        if name not in known_parts:
+            raise ReadableError(f"There is no namespace {name!r}. {_suggest(name, known_parts)}")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
@@ -179,7 +185,8 @@ class ReadableCommand(click.Command):
             try:
                 return super().invoke(ctx)
             except ValueError:
-                check_names(ctx.params.get("tags") or (), ctx.params.get("node_names") or ())
+                asked = ("tags", "node_names", "namespaces")
+                check_names(*(ctx.params.get(name) or () for name in asked))
                 raise
 
 

@@ -255,6 +255,7 @@ def campaign_gains(segment="Promo Shoppers", sets=SETS) -> pd.DataFrame:
     table = _around(_around(table, "profit", 150), "extra_profit", 200, "extra")
     table["over_everybody"] = table["profit"] - 543 * (60 * 0.2 - 10)
     table = _around(table, "over_everybody", 250)
+    table = table.assign(currency="rupees", contact_cost=10, success_value=60)
     return table.assign(mailed_with_thin=mailed + 6, hits_with_thin=table["hits"] + 1).assign(
         lift_with_thin=lift - 0.05
     )

@@ -101,11 +101,11 @@ def headline(verdicts: dict[str, str]) -> pd.DataFrame:
 def test_the_least_that_helps_is_the_weakest_set_that_beats_the_largest_segment():
     (told,) = advice.advise_on_questions(headline({}), LABELS)
     assert told == (
-        "The least informed set that helps is little known (prediction): by it 60.0% are typed "
-        "correctly, 58.0% by always naming the largest segment."
+        "The least informed set that types households better than always naming the largest "
+        "segment is little known (prediction): 60.0% correctly against 58.0%."
     )
     (told,) = advice.advise_on_questions(headline({"little": "not told apart from"}), LABELS)
-    assert "is more known (overlap): by it 70.0% are typed correctly" in told
+    assert "segment is more known (overlap): 70.0% correctly against 58.0%." in told
 
 
 def test_where_nothing_helps_nobody_is_typed():

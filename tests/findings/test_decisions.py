@@ -166,11 +166,21 @@ def declare(cost: float, value: float) -> Campaign:
 )
 def test_whether_it_pays_to_mail_everybody_follows_cost_and_value(cost, value, told):
     row: dict[Hashable, Any] = {"segment": "A", "base_rate": 0.1, "profit": -1234.0}
-    row |= {"profit_low": -2000.0, "profit_high": 50.0}
+    row |= {"profit_low": -2000.0, "profit_high": 50.0, "hits": 40.0}
+    members = f"{40 * (value - cost):,}".replace("-", "\u2212")
     assert campaign.tell_everybody(row, declare(cost, value)) == (
         f"If a contact costs {cost} crowns and each household of A reached is worth {value}, "
-        f"mailing everybody yields \u22121,234 (\u22122,000 to 50) crowns. {told}"
+        f"mailing everybody yields \u22121,234 (\u22122,000 to 50) crowns. {told} Where the "
+        "purchases are known no list is needed: mailing only the 40 who belong to the segment "
+        f"yields {members}."
     )
+
+
+def test_profits_are_told_with_the_cost_that_they_were_reckoned_with():
+    now = declare(1, 2)
+    then = campaign.find_declared(typing_tables.campaign_gains(), now)
+    assert (then.segment, then.contact_cost, then.success_value) == ("Promo Shoppers", 10, 60)
+    assert (then.currency, then.depths) == ("rupees", now.depths)
 
 
 def test_the_best_list_is_the_one_that_yields_most_short_of_everybody():

@@ -288,6 +288,11 @@ def test_agreement_is_told_for_the_chosen_specification(candidates):
     assert alone.startswith("No other specification for 3 segments")
 
 
+def test_a_pinned_solution_says_so_first(candidates):
+    assert evidence.tell_pinned(candidates.assign(by_rule=candidates["chosen"])) == ""
+    assert "pinned by the parameters" in evidence.tell_pinned(candidates.assign(by_rule=False))
+
+
 def test_what_hangs_on_the_recipe_parts_the_same_columns_from_others(candidates):
     names = ["one.plain.a", "one.plain.b", "one.arcsine.a", "two.plain.a"]
     laid = pd.DataFrame({"specification": names, "1": [np.nan, 0.2, 0.9, 0.5]})
@@ -304,7 +309,7 @@ def test_what_hangs_on_the_recipe_parts_the_same_columns_from_others(candidates)
         candidates["specification"] == evidence.chosen_candidate(candidates)["specification"]
     ]
     others = {k for k in evidence.prefer_by_index(own).values() if k != 3}
-    told = re.search(r"of 4 indices that ask for no personas prefer ([\d, and]+) segments", text)
+    told = re.search(r"of 4 indices that ask for no personas prefers? ([\d, and]+) segments", text)
     assert set(map(int, re.findall(r"\d", told[1] if told else ""))) == others
 
 

@@ -36,7 +36,7 @@ BASE = "always naming the largest segment"
 # Other solutions than the chosen one may be told, but only after these words.
 OTHER_SOLUTIONS = re.compile(
     r"(choice is|of them is|\d to|together with|seen with|but \d+ personas, not|instead of"
-    r"|personas prefer(?: \d and)?) $"
+    r"|personas prefers?(?: \d and)?) $"
 )
 SILHOUETTES = {"strong": 0.71, "reasonable": 0.51, "weak": 0.26, "no substantial": -1.0}
 JACCARDS = {"highly stable": 0.85, "stable": 0.75, "doubtful": 0.6, "not": 0.0}
@@ -790,6 +790,19 @@ def check_campaign(reading: Reading) -> Iterator[str]:
     )
 
 
+def check_mix(reading: Reading) -> Iterator[str]:
+    """Whether another mix of the strata would turn what mailing everybody yields."""
+    declared = reading.run.parameters.modelling.campaign
+    cost, value = declared.contact_cost, declared.success_value
+    mixes = reading.table("segment_stability").set_index("segment").loc[declared.segment]
+    told = reading.find(rf"the share lies between ({NUMBER}%) and ({NUMBER}%), on both sides")
+    if bool(told) != (mixes["mix_low"] < cost / value < mixes["mix_high"]):
+        yield f"over all mixes {declared.segment} are {mixes['mix_low']} to {mixes['mix_high']}"
+    for match in told:
+        if not (agrees(match[1], mixes["mix_low"]) and agrees(match[2], mixes["mix_high"])):
+            yield f"{match[0]!r}: it is {mixes['mix_low']} to {mixes['mix_high']}"
+
+
 def check_profit(reading: Reading) -> Iterator[str]:
     """What mailing everybody and the best lists yield, and whether a list is advised."""
     declared = reading.run.parameters.modelling.campaign
@@ -799,13 +812,11 @@ def check_profit(reading: Reading) -> Iterator[str]:
     yield from reading.compare(
         rf"mailing everybody yields ({NUMBER}) \([^)]*\) (\w+)\.", everybody, declared.currency
     )
-    mixes = reading.table("segment_stability").set_index("segment").loc[declared.segment]
-    told = reading.find(rf"the share lies between ({NUMBER}%) and ({NUMBER}%), on both sides")
-    if bool(told) != (mixes["mix_low"] < cost / value < mixes["mix_high"]):
-        yield f"over all mixes {declared.segment} are {mixes['mix_low']} to {mixes['mix_high']}"
-    for match in told:
-        if not (agrees(match[1], mixes["mix_low"]) and agrees(match[2], mixes["mix_high"])):
-            yield f"{match[0]!r}: it is {mixes['mix_low']} to {mixes['mix_high']}"
+    members = reading.sizes[declared.segment]
+    yield from reading.compare(
+        rf"mailing only the ([\d,]+) who belong to the segment yields ({NUMBER})\.",
+        *(members, members * (value - cost)),
+    )
     rival = "everybody" if everybody > 0 else "nobody"
     beaten = {}
     for name, own in reading.table("campaign_gains").query("depth < 1").groupby("information_set"):
@@ -991,6 +1002,7 @@ CHECKS: tuple[Callable[[Reading], Iterator[str]], ...] = (
     check_comparisons,
     check_permutations,
     check_campaign,
+    check_mix,
     check_profit,
     check_coverage,
     check_questions,

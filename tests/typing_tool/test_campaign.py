@@ -49,6 +49,9 @@ COLUMNS = [
     "mailed_with_thin",
     "hits_with_thin",
     "lift_with_thin",
+    "currency",
+    "contact_cost",
+    "success_value",
 ]
 PROMO = "Promo Shoppers"
 
@@ -155,6 +158,8 @@ def test_gains_are_those_of_each_repeats_ranking(predictions, modelling):
             min(members, row["mailed"]) / row["mailed"] / (members / n)
         )
         assert row["profit"] == pytest.approx(60 * row["hits"] - 10 * row["mailed"])
+        assert (row["contact_cost"], row["success_value"]) == (10, 60)
+        assert row["currency"] == modelling.campaign.currency
         assert row["lift"] <= row["lift_max"] + 1e-12
         anybody = 60 * row["mailed"] * members / n - 10 * row["mailed"]
         assert row["extra_profit"] == pytest.approx(row["profit"] - anybody)
@@ -258,9 +263,12 @@ def test_every_household_is_ranked_by_its_mean_probability(
         "prediction_set",
         "reason",
         "thin_record",
+        "segment",
+        "information_set",
         "claim",
     ]
-    assert set(targets["claim"]) == {CLAIMS["stranger"]}
+    told = targets[["segment", "information_set", "claim"]].drop_duplicates()
+    assert told.to_numpy().tolist() == [[PROMO, "stranger", CLAIMS["stranger"]]]
     assert sorted(targets["household_id"]) == sorted(labelled["household_id"])
     assert list(targets["rank"]) == list(range(1, 241))
     rows = headline(predictions, "stranger", thin=True)

@@ -121,9 +121,9 @@ def advise_on_questions(headline: pd.DataFrame, labels: dict[str, str]) -> list[
         return ["Type nobody without the purchases: nothing tried does it better than chance."]
     row = better.sort_values("accuracy").iloc[0]
     least = (
-        f"The least informed set that helps is {inside(row['information_set'], labels)} "
-        f"({row['claim']}): by it {percent_1(row['accuracy'])} are typed correctly, "
-        f"{percent_1(row['majority'])} by always naming the largest segment."
+        "The least informed set that types households better than always naming the largest "
+        f"segment is {inside(row['information_set'], labels)} ({row['claim']}): "
+        f"{percent_1(row['accuracy'])} correctly against {percent_1(row['majority'])}."
     )
     return [least]
 

@@ -71,6 +71,20 @@ def tell_gains(quoted: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, str
     return {row["information_set"]: _tell_hits(row, labels) for row in quoted.to_dict("records")}
 
 
+def find_declared(gains: pd.DataFrame, campaign: Campaign) -> Campaign:
+    """The campaign that the profits belong to, though parameters may have changed since.
+
+    Args:
+        gains: `campaign_gains`; the same segment, currency, cost and value in every row.
+        campaign: What the parameters declare now.
+
+    Returns:
+        The same with what the table was reckoned with.
+    """
+    names = ("segment", "currency", "contact_cost", "success_value")
+    return campaign.model_copy(update={name: gains[name].iloc[0] for name in names})
+
+
 def find_best_lists(gains: pd.DataFrame) -> pd.DataFrame:
     """Find the list of each information set that yields most, short of mailing everybody.
 
@@ -138,13 +152,15 @@ def tell_everybody(everybody: Row, declared: Campaign) -> str:
         declared: Cost of one contact, and value of reaching one household of the segment.
 
     Returns:
-        Two sentences.
+        Three sentences.
     """
     return (
         f"If a contact costs {declared.contact_cost:g} {declared.currency} and each household of "
         f"{everybody['segment']} reached is worth {declared.success_value:g}, mailing everybody "
         f"yields {with_interval(everybody, 'profit', whole)} {declared.currency}. "
-        f"{_judge_anybody(everybody, declared)}"
+        f"{_judge_anybody(everybody, declared)} Where the purchases are known no list is needed: "
+        f"mailing only the {whole(everybody['hits'])} who belong to the segment yields "
+        f"{whole(everybody['hits'] * (declared.success_value - declared.contact_cost))}."
     )
 
 

@@ -97,6 +97,13 @@ def explain_verdict(candidates: pd.DataFrame) -> str:
     return f"{upper_first(VERDICTS[chosen_candidate(candidates)['verdict']][1])}."
 
 
+def tell_pinned(candidates: pd.DataFrame) -> str:
+    """Say that the parameters chose the segments and not the rule; empty where the rule did."""
+    if chosen_candidate(candidates)["by_rule"]:
+        return ""
+    return "These segments are pinned by the parameters; the declared rule would not take them."
+
+
 def explain_steadiness(candidates: pd.DataFrame, reproducible_from: float) -> str:
     """Tell how far the chosen segments come back when the households change a little.
 

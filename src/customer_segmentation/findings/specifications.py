@@ -141,8 +141,9 @@ def tell_recipe(
     prefers = [number for number in prefer_by_index(own).values() if number != chosen["k"]]
     if prefers:
         others = listing(map(str, sorted(set(prefers))))
+        verb = "prefers" if len(prefers) == 1 else "prefer"
         told.append(
-            f"{len(prefers)} of 4 indices that ask for no personas prefer {others} segments"
+            f"{len(prefers)} of 4 indices that ask for no personas {verb} {others} segments"
         )
     return f"What hangs on the recipe: {'; '.join(told)}." if told else ""
 

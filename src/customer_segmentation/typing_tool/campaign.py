@@ -90,7 +90,8 @@ def measure_gains(
         (profit less that of as many letters to anybody), extra_low, extra_high, over_everybody
         (profit less that of a letter to every household), over_everybody_low, over_everybody_high;
         all over eligible households. Then mailed_with_thin, hits_with_thin and lift_with_thin: the
-        same with thin records. Lifts are missing where no household belongs to the segment.
+        same with thin records. Lifts are missing where no household belongs to the segment. Then
+        currency, contact_cost and success_value, with which the profits were reckoned.
 
     References:
         Berry & Linoff (2004), Data mining techniques, on cumulative gains, lift and profit.
@@ -148,6 +149,9 @@ def _tabulate_gains(
         "mailed_with_thin": with_thin.mailed,
         "hits_with_thin": with_thin.hits[0],
         "lift_with_thin": with_thin.lift[0],
+        "currency": campaign.currency,
+        "contact_cost": campaign.contact_cost,
+        "success_value": campaign.success_value,
     }
     return pd.DataFrame(columns)
 
@@ -241,8 +245,9 @@ def list_targets(
         repeats of nested cross-validation), prediction_set (segments whose conformity, a mean over
         the repeats, exceeds the error rate; never empty; the likeliest first), reason (up to three
         fields that speak most for the success segment, with their values; or that none does, or
-        that nothing was explained), thin_record and claim (what a probability is evidence of, the
-        same in every row, so that the list carries it wherever it goes).
+        that nothing was explained), thin_record; then segment, information_set and claim (what a
+        probability is evidence of), the same in every row, so that the list carries them wherever
+        it goes.
     """
     campaign = modelling.campaign
     rows = select_headline(classifier_predictions)
@@ -264,7 +269,11 @@ def list_targets(
     )
     targets.insert(1, "rank", np.arange(1, len(targets) + 1))
     claims = circularity_audit.set_index("information_set")["claim"]
-    return targets.assign(claim=claims.loc[[campaign.information_set]].iloc[0])
+    return targets.assign(
+        segment=campaign.segment,
+        information_set=campaign.information_set,
+        claim=claims.loc[[campaign.information_set]].iloc[0],
+    )
 
 
 def _name_sets(means: pd.DataFrame, segments: list[str], error_rate: float) -> list[str]:

@@ -126,7 +126,8 @@ def write_campaign(
         The section, with the charts campaign_profit and campaign_lift, and two sentences per
         information set.
     """
-    declared, labels = modelling.campaign, reporting.labels
+    declared = campaign.find_declared(campaign_gains, modelling.campaign)
+    labels = reporting.labels
     ordered = claims.order_by_claim(campaign_gains)
     quoted = campaign.find_depth(ordered, reporting.campaign_depth)
     best, everybody = campaign.find_best_lists(ordered), campaign.find_everybody(ordered)
@@ -136,6 +137,7 @@ def write_campaign(
     lift = campaign.title_lift(quoted, households)
     return Section(
         sentences={
+            "segment": declared.segment,
             "everybody": campaign.tell_everybody(everybody, declared),
             "mix": campaign.doubt_mix(everybody, segment_stability, declared, stratum),
         },

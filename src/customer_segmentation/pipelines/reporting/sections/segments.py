@@ -7,6 +7,7 @@ import pandas as pd
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import (
     advice,
+    campaign,
     claims,
     evidence,
     membership,
@@ -50,13 +51,15 @@ def write_summary(
     """
     headline = claims.find_headline(classifier_metrics, reporting.protocol)
     ordered = segment_sizes.set_index("segment").loc[reporting.order(segment_sizes["segment"])]
-    declared, labels = modelling.campaign, reporting.labels
+    declared = campaign.find_declared(campaign_gains, modelling.campaign)
+    labels = reporting.labels
     mailed = campaign_gains[campaign_gains["information_set"] == declared.information_set]
     return Section(
         sentences={
             "sizes": segments.summarise_sizes(segment_sizes),
             "thin": segments.count_thin_records(segment_sizes),
             "brief": evidence.judge_in_brief(segmentation_candidates),
+            "pinned": evidence.tell_pinned(segmentation_candidates),
             "meaning": evidence.explain_verdict(segmentation_candidates),
             "verdict": evidence.judge_verdict(segmentation_candidates),
             "steadiness": evidence.explain_steadiness(
