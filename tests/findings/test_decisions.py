@@ -167,12 +167,13 @@ def declare(cost: float, value: float) -> Campaign:
 def test_whether_it_pays_to_mail_everybody_follows_cost_and_value(cost, value, told):
     row: dict[Hashable, Any] = {"segment": "A", "base_rate": 0.1, "profit": -1234.0}
     row |= {"profit_low": -2000.0, "profit_high": 50.0, "hits": 40.0}
-    members = f"{40 * (value - cost):,}".replace("-", "\u2212")
     assert campaign.tell_everybody(row, declare(cost, value)) == (
         f"If a contact costs {cost} crowns and each household of A reached is worth {value}, "
-        f"mailing everybody yields \u22121,234 (\u22122,000 to 50) crowns. {told} Where the "
-        "purchases are known no list is needed: mailing only the 40 who belong to the segment "
-        f"yields {members}."
+        f"mailing everybody yields \u22121,234 (\u22122,000 to 50) crowns. {told}"
+    )
+    members = f"{40 * (value - cost):,}".replace("-", "\u2212")
+    assert campaign.tell_members(row, declare(cost, value)).endswith(
+        f"mailing only the 40 who belong to the segment yields {members}."
     )
 
 

@@ -152,15 +152,30 @@ def tell_everybody(everybody: Row, declared: Campaign) -> str:
         declared: Cost of one contact, and value of reaching one household of the segment.
 
     Returns:
-        Three sentences.
+        Two sentences.
     """
     return (
         f"If a contact costs {declared.contact_cost:g} {declared.currency} and each household of "
         f"{everybody['segment']} reached is worth {declared.success_value:g}, mailing everybody "
         f"yields {with_interval(everybody, 'profit', whole)} {declared.currency}. "
-        f"{_judge_anybody(everybody, declared)} Where the purchases are known no list is needed: "
-        f"mailing only the {whole(everybody['hits'])} who belong to the segment yields "
-        f"{whole(everybody['hits'] * (declared.success_value - declared.contact_cost))}."
+        f"{_judge_anybody(everybody, declared)}"
+    )
+
+
+def tell_members(everybody: Row, declared: Campaign) -> str:
+    """Say what mailing the members of the segment yields, where the purchases name them.
+
+    Args:
+        everybody: What `find_everybody` returned.
+        declared: Cost of one contact, and value of reaching one household of the segment.
+
+    Returns:
+        One sentence.
+    """
+    profit = everybody["hits"] * (declared.success_value - declared.contact_cost)
+    return (
+        "Where the purchases are known no list is needed: mailing only the "
+        f"{whole(everybody['hits'])} who belong to the segment yields {whole(profit)}."
     )
 
 

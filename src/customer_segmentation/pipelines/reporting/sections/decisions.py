@@ -139,6 +139,7 @@ def write_campaign(
         sentences={
             "segment": declared.segment,
             "everybody": campaign.tell_everybody(everybody, declared),
+            "members": campaign.tell_members(everybody, declared),
             "mix": campaign.doubt_mix(everybody, segment_stability, declared, stratum),
         },
         lists={
