@@ -93,7 +93,10 @@ def advise_on_mailing(gains: pd.DataFrame, declared: Campaign, labels: dict[str,
         f"{declared.currency}, {difference} ({best['claim']})"
     )
     if verdict == BETTER:
-        return f"To reach {best['segment']} by {seen}, mail from the top: {told}."
+        return (
+            f"To reach {best['segment']} by {seen}, mail from the top: {told}; that the length was "
+            "picked by this profit flatters it."
+        )
     shown = "yields less" if verdict == WORSE else "is shown to yield more"
     start = "Every" if verdict == WORSE else "No"
     rival = "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
