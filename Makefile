@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	--generate-hashes --no-emit-index-url --no-header pyproject.toml
+	--generate-hashes --no-header pyproject.toml
 
 # After a failure all is read anew: Sphinx warns of a page only when it writes it.
 SPHINX := PYTHONPATH=src $(BIN)/python -m sphinx -j auto -d build/doctrees

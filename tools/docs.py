@@ -74,7 +74,7 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
     quoted = find_depth(gains, parameters.reporting.campaign_depth)
     best, everybody = find_best_lists(gains), find_everybody(gains)
     sizes = zip(quoted["hits"], quoted["mailed"], strict=True)
-    segment, currency = quoted["segment"].iloc[0], parameters.modelling.campaign.currency
+    segment, currency = quoted[["segment", "currency"]].iloc[0]
     beyond = [judge_list(row, everybody)[1] for row in best.to_dict("records")]
     shown: dict[str, Iterable[str]] = {
         "`information_set`": quoted["information_set"].map("`{}`".format),

@@ -81,8 +81,8 @@ def test_a_list_that_clearly_yields_less_is_advised_against():
 def test_where_mailing_everybody_loses_a_list_is_set_against_mailing_nobody():
     loses = mailing(79, everybody=-10)
     assert advice.advise_on_mailing(loses, CAMPAIGN, LABELS).endswith(
-        "+80 (+1 to +159) against nobody (prediction); that the length was picked by this profit "
-        "flatters it."
+        "+80 (+1 to +159) against mailing nobody (prediction); that the length was picked by this "
+        "profit flatters it."
     )
     told = advice.advise_on_mailing(mailing(81, everybody=-10), CAMPAIGN, LABELS)
     assert "is shown to yield more than mailing nobody" in told

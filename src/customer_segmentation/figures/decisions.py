@@ -55,15 +55,12 @@ def plot_golden_questions(
     return figure
 
 
-def plot_profit(
-    gains: pd.DataFrame, title: str, currency: str, reporting: ReportingParameters
-) -> Figure:
+def plot_profit(gains: pd.DataFrame, title: str, reporting: ReportingParameters) -> Figure:
     """Show what each length of list would yield, beside mailing everybody and nobody.
 
     Args:
         gains: `campaign_gains`; one row per information set and depth, the last is everybody.
         title: The finding.
-        currency: Unit of the profit.
         reporting: Names and the marks of the claims.
 
     Returns:
@@ -72,7 +69,7 @@ def plot_profit(
     """
     everybody = gains.groupby("information_set", sort=False)["profit"].transform("last")
     beside = gains.assign(beside=everybody, level=0)
-    label = f"Profit, {currency}"
+    label = f"Profit, {gains['currency'].iloc[0]}"
     return _plot_by_depth(beside, "profit", title, label, "mailing everybody", reporting)
 
 

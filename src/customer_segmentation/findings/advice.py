@@ -8,6 +8,7 @@ from customer_segmentation.findings.campaign import (
     find_best_lists,
     find_everybody,
     judge_list,
+    name_rival,
 )
 from customer_segmentation.findings.claims import BETTER, WORSE
 from customer_segmentation.findings.evidence import chosen_candidate
@@ -99,10 +100,9 @@ def advise_on_mailing(gains: pd.DataFrame, declared: Campaign, labels: dict[str,
         )
     shown = "yields less" if verdict == WORSE else "is shown to yield more"
     start = "Every" if verdict == WORSE else "No"
-    rival = "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
     return (
-        f"{start} list of {best['segment']} ranked by {seen} {shown} than {rival}, at a cost of "
-        f"{declared.contact_cost:g} and a value of {declared.success_value:g}: {told}."
+        f"{start} list of {best['segment']} ranked by {seen} {shown} than {name_rival(everybody)}, "
+        f"at a cost of {declared.contact_cost:g} and a value of {declared.success_value:g}: {told}."
     )
 
 

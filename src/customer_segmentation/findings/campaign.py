@@ -116,11 +116,14 @@ def judge_list(best: Row, everybody: Row) -> tuple[str, str]:
         The verdict of `judge_gain`; and the difference with its interval, in words: without a list
         one mails everybody if that pays, and else nobody.
     """
-    name, rival = (
-        ("over_everybody", "mailing everybody") if everybody["profit"] > 0 else ("profit", "nobody")
-    )
+    name = "over_everybody" if everybody["profit"] > 0 else "profit"
     verdict = judge_gain(best[f"{name}_low"], best[f"{name}_high"])
-    return verdict, f"{with_interval(best, name, signed_whole)} against {rival}"
+    return verdict, f"{with_interval(best, name, signed_whole)} against {name_rival(everybody)}"
+
+
+def name_rival(everybody: Row) -> str:
+    """What a list is set against: mailing everybody where that pays, else mailing nobody."""
+    return "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
 
 
 def title_profit(best: pd.DataFrame, everybody: Row, declared: Campaign, households: int) -> str:
@@ -136,10 +139,9 @@ def title_profit(best: pd.DataFrame, everybody: Row, declared: Campaign, househo
         One title with n, without the full stop.
     """
     verdicts = [judge_list(row, everybody)[0] for row in best.to_dict("records")]
-    rival = "mailing everybody" if everybody["profit"] > 0 else "mailing nobody"
     return (
         f"The best lists of {verdicts.count(BETTER)} of {len(verdicts)} information sets clearly "
-        f"yield more than {rival}, which brings "
+        f"yield more than {name_rival(everybody)}, which brings "
         f"{whole(max(everybody['profit'], 0))} {declared.currency}; {sample(households)}"
     )
 

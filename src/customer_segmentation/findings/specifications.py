@@ -138,12 +138,13 @@ def tell_recipe(
         )
     if candidates["barred_by_personas"].any():
         told.append("the number of segments follows from the personas, not from the data alone")
-    prefers = [number for number in prefer_by_index(own).values() if number != chosen["k"]]
+    preferred = prefer_by_index(own).values()
+    prefers = [number for number in preferred if number != chosen["k"]]
     if prefers:
-        others = listing(map(str, sorted(set(prefers))))
+        others = f"{listing(map(str, sorted(set(prefers))))} segments"
         verb = "prefers" if len(prefers) == 1 else "prefer"
         told.append(
-            f"{len(prefers)} of 4 indices that ask for no personas {verb} {others} segments"
+            f"{len(prefers)} of {len(preferred)} indices that ask for no personas {verb} {others}"
         )
     return f"What hangs on the recipe: {'; '.join(told)}." if told else ""
 

@@ -11,6 +11,9 @@ from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.quality import check_data_quality
 from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
 
+HOUSEHOLDS = {"households": "households", "codebook": "params:codebook"}
+PARAMETERS = {"data_processing": "params:data_processing"}
+
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     """Validate the panel file, derive the features of its households and check its quality.
@@ -37,11 +40,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
             ),
             node(
                 derive_household_features,
-                inputs={
-                    "households": "households",
-                    "codebook": "params:codebook",
-                    "data_processing": "params:data_processing",
-                },
+                inputs={**HOUSEHOLDS, **PARAMETERS},
                 outputs="household_features",
                 name="derive_household_features",
             ),
@@ -49,17 +48,16 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
                 check_data_quality,
                 inputs={
                     "raw": "raw_households",
-                    "households": "households",
                     "features": "household_features",
-                    "codebook": "params:codebook",
-                    "data_processing": "params:data_processing",
+                    **HOUSEHOLDS,
+                    **PARAMETERS,
                 },
                 outputs="data_quality",
                 name="check_data_quality",
             ),
             node(
                 explore_households,
-                inputs={"households": "households", "codebook": "params:codebook"},
+                inputs=HOUSEHOLDS,
                 outputs="households_exploration",
                 name="explore_households",
             ),

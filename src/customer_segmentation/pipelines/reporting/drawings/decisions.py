@@ -68,7 +68,6 @@ def draw_golden_questions(
 def draw_campaign_profit(
     campaign_gains: pd.DataFrame,
     campaign: Section,
-    modelling: ModellingParameters,
     reporting: ReportingParameters,
 ) -> Figure:
     """Draw what each length of list would yield, beside mailing everybody and nobody.
@@ -76,14 +75,13 @@ def draw_campaign_profit(
     Args:
         campaign_gains: One row per information set and depth.
         campaign: The section, with the figure's title.
-        modelling: The campaign's currency.
         reporting: Names and marks of the claims.
 
     Returns:
         The figure.
     """
-    title, unit = campaign.charts["campaign_profit"].title, modelling.campaign.currency
-    return plot_profit(order_by_claim(campaign_gains), title, unit, reporting)
+    title = campaign.charts["campaign_profit"].title
+    return plot_profit(order_by_claim(campaign_gains), title, reporting)
 
 
 def draw_campaign_lift(
