@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.configured import Configured
@@ -17,7 +18,6 @@ from customer_segmentation.scorer.batch import ScoringParameters
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.tables import HouseholdSegments
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 # Read from the schema, because they are columns.
 PUBLIC_NAMES = list(HouseholdSegments.to_schema().columns)[:3:2]

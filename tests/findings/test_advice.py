@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from customer_segmentation.classification.parameters import Campaign
 from customer_segmentation.findings import advice
-from customer_segmentation.typing_tool.parameters import Campaign
 
 LABELS = {"little": "Little known", "more": "More known"}
 

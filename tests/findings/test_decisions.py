@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from customer_segmentation.classification.parameters import Campaign
 from customer_segmentation.findings import campaign, claims, fairness, golden_questions, uncertainty
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.typing_tool.parameters import Campaign
 from tests.figures import typing_tables
 
 LABELS = {"people": "People only", "demographics": "People only", "source_study": "A part"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from customer_segmentation.classification.audit import claim_between
 from customer_segmentation.findings import claims, source_study
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.typing_tool.audit import claim_between
 from tests.figures import typing_tables
 
 LABELS = {"xgboost": "XGBoost", "panel_record": "Everything"}

@@ -19,15 +19,15 @@ import pandas as pd
 from scipy.spatial import Delaunay
 from scipy.spatial.distance import cdist
 
-from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
-from customer_segmentation.segments.descriptors import LEVEL
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.estimators import (
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.estimators import (
     CLASSIFIERS,
     MAJORITY,
     PROCEDURE,
     probability_column,
 )
+from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
+from customer_segmentation.segments.descriptors import LEVEL
 from tests.conftest import ProjectRun
 from tests.pipelines.reader import SIGNS, Report
 

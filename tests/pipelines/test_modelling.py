@@ -4,6 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_segmentation.classification.audit import audit_information_sets, list_answered
+from customer_segmentation.classification.estimators import (
+    BASELINES,
+    CLASSIFIERS,
+    PROCEDURE,
+    conformity_column,
+    probability_column,
+)
+from customer_segmentation.classification.folds import ValidationError
 from customer_segmentation.panel.records import Households
 from customer_segmentation.pipelines.modelling.nodes import (
     join_predictions,
@@ -17,15 +26,6 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import check_examples, score_households
 from customer_segmentation.scorer.storage import load_bundle
 from customer_segmentation.segments.segmenter import compute_scores, score_variables
-from customer_segmentation.typing_tool.audit import audit_information_sets, list_answered
-from customer_segmentation.typing_tool.estimators import (
-    BASELINES,
-    CLASSIFIERS,
-    PROCEDURE,
-    conformity_column,
-    probability_column,
-)
-from customer_segmentation.typing_tool.folds import ValidationError
 from tests.conftest import ProjectRun, load_config
 
 GRAIN = ["information_set", "model", "protocol"]

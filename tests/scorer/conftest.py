@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.tuning import TunedClassifier, tune_classifier
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.parameters import Parameters
@@ -19,8 +21,6 @@ from customer_segmentation.scorer.champions import Champion, extract_champion
 from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
 from customer_segmentation.segments.segmenter import HouseholdFeatures, fit_segmenter
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.tuning import TunedClassifier, tune_classifier
 
 FIELDS = ["demographics", "average_price", "promotion_shares", "repeat_rate", "log_volume"]
 ERROR_RATE = 0.1

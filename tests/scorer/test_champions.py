@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from customer_segmentation.classification.audit import Claim
 from customer_segmentation.scorer.champions import Evidence, collect_evidence, extract_champion
-from customer_segmentation.typing_tool.audit import Claim
 
 FIGURES: dict[str, Any] = {
     "households": 543,

@@ -13,16 +13,16 @@ import pytest
 from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.scorer.champions import Champion, extract_champion
-from customer_segmentation.scorer.estimators import BoostedTrees, extract_estimator
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.calibration import SMALLEST
-from customer_segmentation.typing_tool.estimators import CLASSIFIERS, FOREST, LR, XGBOOST
-from customer_segmentation.typing_tool.explanation import (
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.calibration import SMALLEST
+from customer_segmentation.classification.estimators import CLASSIFIERS, FOREST, LR, XGBOOST
+from customer_segmentation.classification.explanation import (
     attribute_boosting,
     attribute_forest,
     attribute_linear,
 )
+from customer_segmentation.scorer.champions import Champion, extract_champion
+from customer_segmentation.scorer.estimators import BoostedTrees, extract_estimator
 
 EVERY = [(model, segments) for model in CLASSIFIERS for segments in (2, 3)]
 TOLERANCE = {XGBOOST: 1e-6}  # it adds up in single precision

@@ -12,6 +12,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.calibration import SMALLEST
+from customer_segmentation.classification.conformal import measure_conformity
+from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.records import Households
 from customer_segmentation.panel.rules import Rules
@@ -26,10 +30,6 @@ from customer_segmentation.scorer.scoring import (
 )
 from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
 from customer_segmentation.segments.segmenter import compute_scores, fit_segmenter
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.calibration import SMALLEST
-from customer_segmentation.typing_tool.conformal import measure_conformity
-from customer_segmentation.typing_tool.estimators import probability_column
 from tests.panel.test_rules import BLANK, change_codebook
 from tests.scorer.conftest import ERROR_RATE, FIELDS, Fit
 

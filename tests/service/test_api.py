@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Origin, Role
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS
 from customer_segmentation.scorer.scoring import score_households
 from customer_segmentation.service.models import Models
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.estimators import probability_column
 
 
 def ask(client, content, query=""):

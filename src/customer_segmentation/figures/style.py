@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from customer_segmentation.classification.audit import Claim
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.segments.constructs import MEASURED
-from customer_segmentation.typing_tool.audit import Claim
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

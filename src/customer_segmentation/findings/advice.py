@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.parameters import Campaign
 from customer_segmentation.findings.campaign import (
     find_best_lists,
     find_everybody,
@@ -21,8 +23,6 @@ from customer_segmentation.findings.wording import (
     whole,
 )
 from customer_segmentation.segments.choice import CONSTRUCTIVE, NATURAL, REPRODUCIBLE
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.parameters import Campaign
 
 USES = {
     NATURAL: "Plan by segment: the segments are steadier and further apart than chance makes them.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.parameters import Campaign
 from customer_segmentation.findings.claims import BETTER, OPEN, judge_gain
 from customer_segmentation.findings.wording import (
     Row,
@@ -20,7 +21,6 @@ from customer_segmentation.findings.wording import (
     whole,
     with_interval,
 )
-from customer_segmentation.typing_tool.parameters import Campaign
 
 
 def find_depth(gains: pd.DataFrame, depth: float) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.estimators import MAJORITY, NEAREST_CENTROID, PROCEDURE
 from customer_segmentation.findings.wording import (
     Row,
     counted,
@@ -29,8 +31,6 @@ from customer_segmentation.findings.wording import (
     upper_first,
     with_interval,
 )
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.estimators import MAJORITY, NEAREST_CENTROID, PROCEDURE
 
 CLAIMS = [claim.value for claim in Claim]
 # What a figure of each claim is worth.

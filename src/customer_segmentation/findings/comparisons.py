@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from customer_segmentation.classification.estimators import CLASSIFIERS
 from customer_segmentation.findings.claims import BETTER, OPEN, WORSE, judge_gain
 from customer_segmentation.findings.wording import (
     Row,
@@ -25,7 +26,6 @@ from customer_segmentation.findings.wording import (
     whole,
     with_interval,
 )
-from customer_segmentation.typing_tool.estimators import CLASSIFIERS
 
 ADJECTIVES = {BETTER: "better", OPEN: "not told apart", WORSE: "worse"}
 VERDICTS = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.estimators import PROCEDURE
 from customer_segmentation.findings.claims import BETTER, judge_gain
 from customer_segmentation.findings.wording import (
     highest,
@@ -21,7 +22,6 @@ from customer_segmentation.findings.wording import (
     with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.typing_tool.estimators import PROCEDURE
 
 PLACES = 1  # that a rank may move and still be called stable
 UNIT = "in centred log-odds"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.slices import describe_value
 from customer_segmentation.findings.wording import (
     highest,
     inside,
@@ -16,8 +18,6 @@ from customer_segmentation.findings.wording import (
     whole,
 )
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.typing_tool.estimators import probability_column
-from customer_segmentation.typing_tool.slices import describe_value
 
 REST = "All other fields"
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.study_protocol import REPEATED_CV, SINGLE_SPLIT
 from customer_segmentation.findings.claims import CLAIMS, MEANINGS
 from customer_segmentation.findings.wording import (
     Row,
@@ -22,8 +24,6 @@ from customer_segmentation.findings.wording import (
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.provenance import find_known
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.study_protocol import REPEATED_CV, SINGLE_SPLIT
 
 LADDER = ["step", "claim", "accuracy", "accuracy_low", "accuracy_high", "majority", "n"]
 

@@ -11,6 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.calibration import COLDEST, HOTTEST, apply_temperature
+from customer_segmentation.classification.conformal import find_thresholds
+from customer_segmentation.classification.encoding import (
+    Encoding,
+    Levels,
+    Number,
+    encoded_fields,
+)
+from customer_segmentation.classification.estimators import MAJORITY, PROCEDURE
+from customer_segmentation.classification.explanation import Explanation, calibrate_attribution
+from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.scorer.estimators import (
     BoostedTrees,
@@ -29,19 +42,6 @@ from customer_segmentation.scorer.stored import (
     refuse_repeated,
     to_row,
 )
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.calibration import COLDEST, HOTTEST, apply_temperature
-from customer_segmentation.typing_tool.conformal import find_thresholds
-from customer_segmentation.typing_tool.encoding import (
-    Encoding,
-    Levels,
-    Number,
-    encoded_fields,
-)
-from customer_segmentation.typing_tool.estimators import MAJORITY, PROCEDURE
-from customer_segmentation.typing_tool.explanation import Explanation, calibrate_attribution
-from customer_segmentation.typing_tool.folds import NESTED_CV
-from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 Floats = npt.NDArray[np.float64]
 Share = Annotated[Finite, Field(ge=0, le=1)]

@@ -15,6 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StrictBool, model_validator
 
+from customer_segmentation.classification.estimators import FOREST, LR, XGBOOST
+from customer_segmentation.classification.explanation import (
+    Attribution,
+    attribute_linear,
+    rescale_to_logs,
+)
+from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.configured import Configured
 from customer_segmentation.scorer.stored import (
     Numbers,
@@ -25,13 +32,6 @@ from customer_segmentation.scorer.stored import (
     to_table,
 )
 from customer_segmentation.scorer.trees import Trees
-from customer_segmentation.typing_tool.estimators import FOREST, LR, XGBOOST
-from customer_segmentation.typing_tool.explanation import (
-    Attribution,
-    attribute_linear,
-    rescale_to_logs,
-)
-from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

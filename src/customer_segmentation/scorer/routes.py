@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.conformal import form_sets
+from customer_segmentation.classification.explanation import compare_distances
 from customer_segmentation.panel.features import list_computations
 from customer_segmentation.panel.rules import Rules
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.segmenter import StoredSegmenter
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.conformal import form_sets
-from customer_segmentation.typing_tool.explanation import compare_distances
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Role
 from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.panel.records import Households, Record
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.examples import Example, describe_typical
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons, Route
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.estimators import probability_column
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

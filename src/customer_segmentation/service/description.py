@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from customer_segmentation.classification.audit import Claim
 from customer_segmentation.panel.codebook import Field
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Guess, Route
-from customer_segmentation.typing_tool.audit import Claim
 
 MEANINGS = {
     Claim.ASSIGNMENT: (

@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from customer_segmentation.classification.audit import Claim
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.wording import (
     counted,
@@ -25,7 +26,6 @@ from customer_segmentation.panel.codebook import Codebook, Field, Role
 from customer_segmentation.scorer.champions import Evidence
 from customer_segmentation.scorer.routes import Assignment, Guess, Reasons, Route
 from customer_segmentation.scorer.scoring import Scores
-from customer_segmentation.typing_tool.audit import Claim
 
 BY_DEFINITION = (
     "The rule that formed the segments answers by itself. It is right by definition, so there is "

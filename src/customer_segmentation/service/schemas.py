@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from customer_segmentation.classification.audit import Claim
 from customer_segmentation.panel.codebook import Codebook, Field, Role
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.service.parameters import ServiceParameters
-from customer_segmentation.typing_tool.audit import Claim
 
 Schema = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The steps of the modelling pipeline that are more than one call of `typing_tool`."""
+"""The steps of the modelling pipeline that are more than one call of `classification`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from sklearn.pipeline import Pipeline as Segmenter
 
+from customer_segmentation.classification import comparisons, folds, metrics, procedure, validation
+from customer_segmentation.classification.answers import empty_table
+from customer_segmentation.classification.audit import (
+    Claim,
+    add_claims,
+    audit_information_sets,
+    list_answered,
+)
+from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.folds import FINAL, ValidationError
+from customer_segmentation.classification.parameters import ModellingParameters
+from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import DataProcessingParameters, restore_codes
 from customer_segmentation.scorer.bundle import build_bundle
@@ -21,18 +33,6 @@ from customer_segmentation.scorer.storage import pack_bundle
 from customer_segmentation.segments.choice import find_chosen
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import score_variables
-from customer_segmentation.typing_tool import comparisons, folds, metrics, procedure, validation
-from customer_segmentation.typing_tool.answers import empty_table
-from customer_segmentation.typing_tool.audit import (
-    Claim,
-    add_claims,
-    audit_information_sets,
-    list_answered,
-)
-from customer_segmentation.typing_tool.estimators import probability_column
-from customer_segmentation.typing_tool.folds import FINAL, ValidationError
-from customer_segmentation.typing_tool.parameters import ModellingParameters
-from customer_segmentation.typing_tool.tuning import TunedClassifier
 
 KEYS = ["information_set", "model", "protocol"]
 
@@ -89,7 +89,7 @@ def audit_claims(
         modelling: The information sets and the limits of the audit.
 
     Returns:
-        As `typing_tool.audit.audit_information_sets`.
+        As `classification.audit.audit_information_sets`.
     """
     return audit_information_sets(
         labelled_households, segment_scores, score_variables(segmenter), modelling, codebook
@@ -108,14 +108,14 @@ def segment_folds(
 
     Args:
         labelled_households: As `label_households`.
-        validation_folds: As `typing_tool.folds.assign_folds`.
+        validation_folds: As `classification.folds.assign_folds`.
         segmentation_candidates: One row per specification x number of segments, with the choice.
         codebook: The panel's codebook.
         segmentation: The grid and the seed.
         modelling: When a match is a misfit.
 
     Returns:
-        As `typing_tool.folds.segment_folds`: fold_segments and fold_alignments.
+        As `classification.folds.segment_folds`: fold_segments and fold_alignments.
     """
     specification, _ = find_chosen(segmentation_candidates, codebook, segmentation)
     return folds.segment_folds(
@@ -132,7 +132,7 @@ def validate_by(model: str) -> Callable[..., dict[str, pd.DataFrame]]:
     """Make the node that validates one model.
 
     Args:
-        model: One of `typing_tool.estimators.CLASSIFIERS`.
+        model: One of `classification.estimators.CLASSIFIERS`.
     """
 
     def validate_classifier(
@@ -151,7 +151,7 @@ def validate_by(model: str) -> Callable[..., dict[str, pd.DataFrame]]:
 
 
 def choose_models(**inner_losses: pd.DataFrame) -> pd.DataFrame:
-    """Choose one model per information set and fold, as `typing_tool.procedure.choose_models`.
+    """Choose one model per information set and fold, as `classification.procedure.choose_models`.
 
     Args:
         **inner_losses: The log losses of the training households, by model.
@@ -160,7 +160,7 @@ def choose_models(**inner_losses: pd.DataFrame) -> pd.DataFrame:
 
 
 def follow_procedure(model_choices: pd.DataFrame, **predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predict by the chosen models, as `typing_tool.procedure.follow_procedure`.
+    """Predict by the chosen models, as `classification.procedure.follow_procedure`.
 
     Args:
         model_choices: As `choose_models`.
@@ -175,7 +175,7 @@ def join_predictions(
     """Put the predictions of all models into one table.
 
     Args:
-        baseline_predictions: As `typing_tool.validation.validate_baselines`.
+        baseline_predictions: As `classification.validation.validate_baselines`.
         **predictions: The predictions of the classifiers and of the procedure, by model.
 
     Returns:
@@ -216,7 +216,7 @@ def measure_models(
 
     Returns:
         One row per information_set x model x protocol: claim, the figures of
-        `typing_tool.metrics.measure_models`, and champion (whether the declared rule takes this
+        `classification.metrics.measure_models`, and champion (whether the declared rule takes this
         model for this set when it may see all eligible households).
     """
     figures = metrics.measure_models(
@@ -243,7 +243,7 @@ def measure_segments(
 
     Returns:
         One row per information_set x model x protocol x segment: claim, and the figures of
-        `typing_tool.metrics.measure_segments`.
+        `classification.metrics.measure_segments`.
     """
     figures = metrics.measure_segments(
         classifier_predictions, KEYS, modelling.intervals, modelling.random_state
@@ -265,7 +265,7 @@ def compare_models(
 
     Returns:
         One row per information_set x pair of models: claim, and the figures of
-        `typing_tool.comparisons.compare_models`.
+        `classification.comparisons.compare_models`.
     """
     pairs = comparisons.compare_models(
         classifier_predictions, ["information_set", "protocol"], modelling.intervals.level
@@ -283,7 +283,7 @@ def predict_champions(
     """Give every household the probabilities by which it would be scored.
 
     Args:
-        champions: As `typing_tool.procedure.fit_champions`.
+        champions: As `classification.procedure.fit_champions`.
         labelled_households: As `label_households`.
         circularity_audit: As `audit_claims`.
         codebook: The panel's codebook.
@@ -318,10 +318,10 @@ def extract_champions(
     """Take from the champions all that is needed to score with them.
 
     Args:
-        champions: As `typing_tool.procedure.fit_champions`.
+        champions: As `classification.procedure.fit_champions`.
         circularity_audit: As `audit_claims`.
         classifier_metrics: As `measure_models`.
-        conformal_summary: As `typing_tool.coverage.summarise_coverage`.
+        conformal_summary: As `classification.coverage.summarise_coverage`.
         modelling: The error rate of the conformal sets.
 
     Returns:

@@ -8,8 +8,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from customer_segmentation.pipelines.modelling import nodes
-from customer_segmentation.typing_tool import (
+from customer_segmentation.classification import (
     campaign,
     coverage,
     explanation,
@@ -23,7 +22,8 @@ from customer_segmentation.typing_tool import (
     study_protocol,
     validation,
 )
-from customer_segmentation.typing_tool.estimators import CLASSIFIERS, PROCEDURE
+from customer_segmentation.classification.estimators import CLASSIFIERS, PROCEDURE
+from customer_segmentation.pipelines.modelling import nodes
 
 PARAMETERS = {
     name: f"params:{name}" for name in ("codebook", "data_processing", "segmentation", "modelling")

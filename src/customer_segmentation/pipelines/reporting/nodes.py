@@ -10,13 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from customer_segmentation import __version__
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.findings.personas import introduce
 from customer_segmentation.findings.wording import upper_first
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 COLOURS = 256
 HEADINGS_ABOVE = 2  # the page's title and the section's

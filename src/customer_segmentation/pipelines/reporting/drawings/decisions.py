@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.decisions import (
     plot_golden_questions,
     plot_lift,
@@ -16,7 +17,6 @@ from customer_segmentation.figures.style import ReportingParameters, plot_nothin
 from customer_segmentation.findings.claims import order_by_claim
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.findings.wording import percent, points
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.explanations import (
     plot_household_story,
     plot_shap_beeswarm,
@@ -12,7 +13,6 @@ from customer_segmentation.figures.explanations import (
 from customer_segmentation.figures.style import ReportingParameters, plot_nothing
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from customer_segmentation.classification.estimators import MAJORITY, PRIOR
 from customer_segmentation.figures.intervals import plot_intervals
 from customer_segmentation.figures.models import (
     plot_accuracy_ladder,
@@ -16,7 +17,6 @@ from customer_segmentation.figures.style import ReportingParameters, plot_nothin
 from customer_segmentation.findings.claims import order_by_claim
 from customer_segmentation.findings.exhibits import Section
 from customer_segmentation.findings.wording import signed_decimals
-from customer_segmentation.typing_tool.estimators import MAJORITY, PRIOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import (
     campaign,
@@ -29,7 +30,6 @@ from customer_segmentation.pipelines.reporting.sections.printing import (
     name_for_people,
     print_flag,
 )
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 MAILED = {**CLAIMED, "depth": "Mailed", "mailed": "Households mailed"}
 

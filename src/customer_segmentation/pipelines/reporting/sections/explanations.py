@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.importance import REPEAT
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import claims, explanations, households
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
@@ -18,9 +21,6 @@ from customer_segmentation.findings.wording import (
 )
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.pipelines.reporting.sections.printing import SEEN, name_for_people
-from customer_segmentation.typing_tool.folds import NESTED_CV
-from customer_segmentation.typing_tool.importance import REPEAT
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 
 def write_explanations(

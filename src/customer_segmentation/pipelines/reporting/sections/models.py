@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.estimators import PROCEDURE
+from customer_segmentation.classification.folds import FINAL
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import claims, comparisons, validation
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
@@ -24,10 +28,6 @@ from customer_segmentation.pipelines.reporting.sections.printing import (
     name_for_people,
     print_flag,
 )
-from customer_segmentation.typing_tool.audit import Claim
-from customer_segmentation.typing_tool.estimators import PROCEDURE
-from customer_segmentation.typing_tool.folds import FINAL
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 INTERVALS = {
     "accuracy": percent_1,

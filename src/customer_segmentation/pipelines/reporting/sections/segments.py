@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import (
     advice,
@@ -23,7 +24,6 @@ from customer_segmentation.findings.exhibits import (
 from customer_segmentation.findings.wording import percent, whole
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.typing_tool.parameters import ModellingParameters
 
 
 def write_summary(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customer_segmentation.classification.audit import Claim, claim_between
+from customer_segmentation.classification.parameters import ModellingParameters
+from customer_segmentation.classification.study_protocol import REPEATED_CV, SINGLE_SPLIT
 from customer_segmentation.figures.style import PublishedClaim, ReportingParameters
 from customer_segmentation.findings import claims, comparisons, source_study
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
@@ -17,9 +20,6 @@ from customer_segmentation.findings.wording import (
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.pipelines.reporting.sections.models import print_pairs
 from customer_segmentation.pipelines.reporting.sections.printing import name_for_people
-from customer_segmentation.typing_tool.audit import Claim, claim_between
-from customer_segmentation.typing_tool.parameters import ModellingParameters
-from customer_segmentation.typing_tool.study_protocol import REPEATED_CV, SINGLE_SPLIT
 
 REPORTED = "The published study, as it reports itself"
 LATER = "The study’s author, later"

@@ -1,0 +1,293 @@
+"""Why a classifier says what it says, field by field, and the segmenter, score by score.
+
+Every classifier is explained in one unit, the *centred log-odds* of a segment: the log of its
+probability less the mean of these logs over the segments. The difference of two of them is the log
+of the odds of one segment against the other, whatever the model, and what the fields contribute
+adds up. It is the calibrated probabilities that are explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline
+
+from customer_segmentation.classification.calibration import SMALLEST
+from customer_segmentation.classification.encoding import encoded_fields
+from customer_segmentation.classification.estimators import LR, XGBOOST
+from customer_segmentation.classification.tuning import TunedClassifier
+from customer_segmentation.segments.partition import Partition
+from customer_segmentation.segments.segmenter import SEGMENTS, compute_scores
+
+Floats = npt.NDArray[np.float64]
+
+_NO_CHANGE = 1e-6  # a probability that moves less, relative to itself, has the slope of the log
+
+
+class Attribution(NamedTuple):
+    """What the encoded columns of households add to a model's margins, before calibration.
+
+    Margins are logs of probabilities, up to a constant that the segments of a household share.
+
+    Attributes:
+        contributions: Households x encoded columns x segments.
+        base: The margin of each segment before any column is known. Base plus the contributions of
+            a household are its margins.
+    """
+
+    contributions: Floats
+    base: Floats
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How the fields of each household add up to the calibrated probabilities of the segments.
+
+    Attributes:
+        segments: The segments, last axis of `values`.
+        fields: The fields, second axis of `values`.
+        values: What each field contributes, in centred log-odds: households x fields x segments;
+            the segments of a household and field sum to 0.
+        base: The centred log-odds of each segment before any field is known. Base plus the
+            contributions of a household are its centred log-odds.
+    """
+
+    segments: list[str]
+    fields: list[str]
+    values: Floats
+    base: Floats
+
+
+def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
+    """Attribute the calibrated probabilities of households to the fields (SHAP values).
+
+    Args:
+        tuned: A tuned classifier.
+        values: One row per household, one float64 column per field, missing values allowed.
+
+    Returns:
+        The contributions, households in the order given. Where a probability before calibration
+        lies below `calibration.SMALLEST`, they explain the model without that floor; except the
+        forest, whose floor is explained too.
+
+    References:
+        Lundberg & Lee (2017), A unified approach to interpreting model predictions.
+    """
+    attribution = _attribute(tuned, tuned.encoder.transform(values))
+    columns = encoded_fields(tuned.encoder.entries_)
+    return calibrate_attribution(
+        attribution, columns, tuned.segments, tuned.shares, tuned.temperature
+    )
+
+
+def calibrate_attribution(
+    attribution: Attribution,
+    columns: Sequence[str],
+    segments: Sequence[str],
+    shares: Floats,
+    temperature: float,
+) -> Explanation:
+    """Turn what encoded columns add to margins into what fields add to centred log-odds.
+
+    A temperature divides all evidence, so it divides each contribution, and the base moves towards
+    the shares.
+
+    Args:
+        attribution: Of the model before calibration.
+        columns: The field behind each encoded column; those of a field stand together.
+        segments: The segments, in order.
+        shares: Share of each segment in training.
+        temperature: Above 0; see `calibration.apply_temperature`.
+    """
+    fields = list(dict.fromkeys(columns))
+    starts = [columns.index(field) for field in fields]
+    by_field = np.add.reduceat(attribution.contributions, starts, axis=1)
+    prior = np.log(shares)
+    base = prior + (attribution.base - prior) / temperature
+    return Explanation(list(segments), fields, _centre(by_field) / temperature, _centre(base))
+
+
+def attribute_linear(
+    encoded: Floats, coefficients: Floats, intercepts: Floats, background: Floats
+) -> Attribution:
+    """Attribute the margins of a logistic regression to its columns.
+
+    Args:
+        encoded: One row per household, one column per encoded column, none missing.
+        coefficients: One row per segment (a single row, of the second, if there are two), one
+            column per encoded column.
+        intercepts: One per row of `coefficients`.
+        background: The mean of each encoded column over the training households: what a household
+            is compared with.
+
+    References:
+        Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
+    """
+    slopes = _mirror(coefficients.T)
+    contributions = (encoded - background)[:, :, np.newaxis] * slopes
+    return Attribution(contributions, _mirror(intercepts) + background @ slopes)
+
+
+def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
+    """Attribute the margins of boosted trees to their columns.
+
+    Args:
+        encoded: One row per household, one column per encoded column, missing values allowed.
+        booster: An `xgboost.Booster` of classes.
+
+    Returns:
+        Contributions and base in float32 precision.
+
+    References:
+        Lundberg et al. (2020), From local explanations to global understanding with explainable AI
+        for trees; XGBoost's own implementation, whose background is the training households that
+        pass each node.
+    """
+    from xgboost import DMatrix
+
+    parts = booster.predict(DMatrix(encoded, nthread=1), pred_contribs=True).astype(np.float64)
+    by_margin = parts.reshape(len(encoded), -1, parts.shape[-1])  # of two segments there is but one
+    margins = _mirror(by_margin.transpose(0, 2, 1))
+    return Attribution(margins[:, :-1], margins[0, -1])
+
+
+def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribution:
+    """Attribute the log-probabilities of a random forest to its columns.
+
+    A forest averages probabilities, so its SHAP values add up to probabilities; see
+    `rescale_to_logs`.
+
+    Args:
+        encoded: One row per household, one column per encoded column, missing values allowed.
+        forest: A fitted forest.
+
+    Returns:
+        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
+
+    References:
+        Lundberg et al. (2020), as for boosted trees.
+    """
+    from shap import TreeExplainer
+
+    explainer = TreeExplainer(forest)
+    base = np.asarray(explainer.expected_value)
+    contributions = np.asarray(explainer.shap_values(encoded))
+    return rescale_to_logs(contributions, base, forest.predict_proba(encoded))
+
+
+def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) -> Attribution:
+    """Turn contributions to probabilities into contributions to their logs.
+
+    They are rescaled household by household and segment by segment: the contributions to a
+    probability that goes from b to p are multiplied by the mean slope of the logarithm on the way,
+    (log p - log b) / (p - b). That keeps their signs and proportions and makes them add up; they
+    are no SHAP values of the log-probability itself.
+
+    Args:
+        contributions: Households x encoded columns x segments.
+        base: The probability of each segment before any column is known; above 0.
+        probabilities: One row per household, one column per segment: base plus contributions.
+
+    Returns:
+        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
+
+    References:
+        Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
+        activation differences (the rescale rule).
+    """
+    change = probabilities - base
+    still = np.abs(change) < _NO_CHANGE * base
+    rise = np.log(probabilities.clip(SMALLEST) / base)
+    slopes = np.where(still, 1 / base, rise / np.where(still, 1, change))
+    return Attribution(contributions * slopes[:, np.newaxis], np.log(base))
+
+
+def explain_distances(segmenter: Pipeline, labelled_households: pd.DataFrame) -> pd.DataFrame:
+    """Tell how much each score adds to a household's being nearer to its own segment.
+
+    Args:
+        segmenter: A fitted segmenter.
+        labelled_households: One row per household with household_id and the fields behind the
+            scores.
+
+    Returns:
+        One row per household x score: household_id, segment (that it belongs to most),
+        second_segment (that it belongs to most after its own), score, contribution: by how much it
+        is nearer on this score to the own centre than to the second, in squared units of the
+        weighted score. For k-means and Ward that is (score - second centre)^2 - (score - own
+        centre)^2, and the scores sum to the difference of the squared distances, never negative. In
+        a mixture each square is divided by the segment's variance and the log of the variance is
+        added to it: twice a log-likelihood ratio, to which only the segments' shares are missing.
+    """
+    scores = compute_scores(segmenter, labelled_households)
+    named = segmenter[SEGMENTS]
+    compared = compare_distances(named.partition, scores.to_numpy())
+    count = scores.shape[1]
+    return pd.DataFrame(
+        {
+            "household_id": np.repeat(labelled_households["household_id"].to_numpy(), count),
+            "segment": np.repeat(named.classes_[compared.own], count),
+            "second_segment": np.repeat(named.classes_[compared.second], count),
+            "score": np.tile(scores.columns.to_numpy(), len(scores)),
+            "contribution": compared.contributions.ravel(),
+        }
+    )
+
+
+class Compared(NamedTuple):
+    """Households between their own segment and the second.
+
+    Attributes:
+        own, second: Number of the segment that each household belongs to most, and after it.
+        contributions: Households x scores, as the column of `explain_distances`.
+    """
+
+    own: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    contributions: Floats
+
+
+def compare_distances(partition: Partition, scores: Floats) -> Compared:
+    """Compare how far households are from the two segments they belong to most.
+
+    Args:
+        partition: The segments.
+        scores: One row per household, one column per score.
+    """
+    order = np.argsort(-partition.affinities(scores), axis=1, kind="stable")
+    own, second = order[:, 0], order[:, 1]
+    distances = _measure_distances(partition, scores)
+    row = np.arange(len(scores))
+    return Compared(own, second, distances[row, second] - distances[row, own])
+
+
+def _attribute(tuned: TunedClassifier, encoded: Floats) -> Attribution:
+    estimator: Any = tuned.estimator
+    if tuned.model == LR:
+        return attribute_linear(encoded, estimator.coef_, estimator.intercept_, tuned.background)
+    if tuned.model == XGBOOST:
+        return attribute_boosting(encoded, estimator.classifier_.get_booster())
+    return attribute_forest(encoded, estimator)
+
+
+def _mirror(margins: Floats) -> Floats:
+    # Of two segments a model has one margin, the log-odds of the second: half of it lies on each.
+    if margins.shape[-1] > 1:
+        return margins
+    return np.concatenate([-margins, margins], axis=-1) / 2
+
+
+def _centre(logs: Floats) -> Floats:
+    centred: Floats = logs - logs.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def _measure_distances(partition: Partition, scores: Floats) -> Floats:
+    squares = (scores[:, np.newaxis] - partition.centres) ** 2
+    return squares / partition.variances + np.log(partition.variances)

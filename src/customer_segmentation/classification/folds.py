@@ -1,0 +1,169 @@
+"""Who is tested when, and what each fold's own segmentation calls the households."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+
+from customer_segmentation.classification.parameters import ModellingParameters, Validation
+from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.segments.agreement import Counts, align, cross_tabulate
+from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.segmenter import HouseholdFeatures, form_segments
+from customer_segmentation.segments.specification import Specification
+
+HOLD_OUT, NESTED_CV, FINAL = "holdout", "nested_cv", "final"
+FOLD = ["protocol", "repeat", "fold"]
+
+
+class ValidationError(ReadableError):
+    """Households that cannot be divided as the parameters ask."""
+
+
+def assign_folds(labelled_households: pd.DataFrame, modelling: ModellingParameters) -> pd.DataFrame:
+    """Decide once for all models which households are tested when.
+
+    Households with thin records never train a model, but each is tested as often as the others.
+
+    Args:
+        labelled_households: One row per household with household_id, thin_record and segment.
+        modelling: Hold-out share, folds, repeats and seed.
+
+    Returns:
+        One row per protocol x repeat x tested household: protocol, repeat, fold (both from 1),
+        household_id. A fold is predicted from all eligible households that are not in it; the
+        hold-out is a single fold, of its share of the eligible and of all thin households.
+    """
+    thin = labelled_households["thin_record"]
+    eligible, others = labelled_households[~thin], labelled_households[thin]
+    validation, seed = modelling.validation, modelling.random_state
+    share = validation.hold_out_share
+    _, held_out = train_test_split(
+        eligible, test_size=share, stratify=eligible["segment"], random_state=seed
+    )
+    tables = [_name_fold(HOLD_OUT, 1, 1, pd.concat([held_out, others]))]
+    splitter = RepeatedStratifiedKFold(
+        n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
+    )
+    for turn, (_, tested) in enumerate(splitter.split(eligible, eligible["segment"])):
+        repeat, fold = turn // validation.folds, turn % validation.folds
+        dealt = others.iloc[(fold - repeat) % validation.folds :: validation.folds]
+        rows = pd.concat([eligible.iloc[tested], dealt])
+        tables.append(_name_fold(NESTED_CV, repeat + 1, fold + 1, rows))
+    return pd.concat(tables, ignore_index=True)
+
+
+def refuse_too_few(segments: pd.Series, modelling: ModellingParameters) -> None:
+    """Refuse households that cannot be divided as the parameters ask, before anything is fitted.
+
+    Args:
+        segments: The segment of each eligible household.
+        modelling: Folds, inner folds and hold-out share, and the folds of the audit.
+
+    Raises:
+        ValidationError: A segment has too few households for the folds within folds or for a
+            household on either side of the hold-out, or there are fewer than folds of the audit.
+    """
+    validation = modelling.validation
+    if len(segments) < modelling.audit.folds:
+        raise ValidationError(
+            f"modelling.audit.folds is {modelling.audit.folds}, but only {len(segments)} "
+            "households may form segments. Lower it."
+        )
+    # A training fold keeps folds - 1 of folds parts, and is divided into inner folds itself.
+    outer, inner, share = validation.folds, validation.inner_folds, validation.hold_out_share
+    within = math.ceil(inner * outer / (outer - 1)) + 1
+    needs = {
+        "validation.folds": outer,
+        "validation.inner_folds": within,
+        "validation.hold_out_share": math.ceil(max(1 / share, (inner + 1) / (1 - share))),
+    }
+    sizes = segments.value_counts()
+    key = max(needs, key=needs.__getitem__)
+    if sizes.min() < needs[key]:
+        raise ValidationError(
+            f"Segment {sizes.idxmin()} has only {sizes.min()} of {len(segments)} households, but "
+            f"modelling.{key} needs {needs[key]}. Change it, or form other segments."
+        )
+
+
+def segment_folds(
+    labelled_households: pd.DataFrame,
+    validation_folds: pd.DataFrame,
+    specification: Specification,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+    validation: Validation,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Form the segments anew in each training fold, and name them after their reference.
+
+    Specification and number of segments are those of the chosen solution; everything that is learnt
+    (caps, pooled rates, means, standard deviations, centres) is learnt from the training households
+    of the fold. Its segments are matched one to one with the reference so that most training
+    households keep their name.
+
+    Args:
+        labelled_households: One row per household of the panel: fields, derived variables,
+            thin_record, segment (the reference).
+        validation_folds: As `assign_folds`.
+        specification: How the segments are formed; as many as the reference has.
+        codebook: The panel's codebook.
+        segmentation: The seed.
+        validation: The Jaccard coefficient below which a match is a misfit.
+
+    Returns:
+        One row per fold x household of the panel: protocol, repeat, fold, household_id, segment
+        (by the fold's segmentation, under the reference's names), tested (whether the household is
+        tested in this fold). And one row per fold x segment: protocol, repeat, fold, segment,
+        jaccard (training households in both, out of those in either, in [0, 1]) and misfit (whether
+        that is too little to call it the same segment).
+
+    Raises:
+        SegmentationError: A training fold cannot be segmented.
+    """
+    names = np.unique(labelled_households["segment"].to_numpy(dtype=str))
+    reference = np.searchsorted(names, labelled_households["segment"].to_numpy(dtype=str))
+    eligible = ~labelled_households["thin_record"].to_numpy()
+    ids = labelled_households["household_id"]
+    values = HouseholdFeatures(codebook, specification.variables).transform(labelled_households)
+    tables, matches = [], []
+    for fold, tested_ids in _list_folds(validation_folds):
+        tested = ids.isin(tested_ids).to_numpy()
+        training = eligible & ~tested
+        scorer, partition = form_segments(
+            values[training], specification, len(names), segmentation.random_state
+        )
+        labels = partition.assign(scorer.compute(values))
+        counts = cross_tabulate(reference[training], labels[training], len(names), len(names))
+        matched = align(counts)
+        place = dict(zip(FOLD, fold, strict=True))
+        labelled = place | {"household_id": ids, "segment": names[matched[labels]]}
+        tables.append(pd.DataFrame(labelled | {"tested": tested}))
+        jaccards = _compare_matched(counts[:, np.argsort(matched)])
+        matches.append(pd.DataFrame(place | {"segment": names, "jaccard": jaccards}))
+    alignments = pd.concat(matches, ignore_index=True)
+    alignments["misfit"] = alignments["jaccard"] < validation.matched_jaccard
+    return pd.concat(tables, ignore_index=True), alignments
+
+
+def _compare_matched(counts: Counts) -> npt.NDArray[np.float64]:
+    both = counts.diagonal()
+    either = counts.sum(axis=0) + counts.sum(axis=1) - both
+    jaccards: npt.NDArray[np.float64] = both / np.maximum(either, 1)
+    return jaccards
+
+
+def _list_folds(validation_folds: pd.DataFrame) -> Iterator[tuple[tuple[str, int, int], pd.Series]]:
+    for (protocol, repeat, fold), rows in validation_folds.groupby(FOLD, sort=False):
+        yield (str(protocol), int(str(repeat)), int(str(fold))), rows["household_id"]
+
+
+def _name_fold(protocol: str, repeat: int, fold: int, tested: pd.DataFrame) -> pd.DataFrame:
+    ids = tested["household_id"].sort_values(ignore_index=True)
+    return pd.DataFrame({"protocol": protocol, "repeat": repeat, "fold": fold, "household_id": ids})
