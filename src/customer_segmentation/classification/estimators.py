@@ -18,7 +18,7 @@ from customer_segmentation.classification.parameters import (
     RandomForestSettings,
     XGBoostSettings,
 )
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 
 LR, XGBOOST, FOREST = "lr", "xgboost", "rf"
 CLASSIFIERS = (LR, XGBOOST, FOREST)  # from the simplest to the hardest to explain

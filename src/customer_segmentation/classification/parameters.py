@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Scale
-from customer_segmentation.panel.configured import Configured, Seed
+from customer_segmentation.panel.values import Configured, Seed
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]  # a key of tables
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -27,7 +27,7 @@ from customer_segmentation.classification.estimators import (
     tabulate_probabilities,
 )
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]

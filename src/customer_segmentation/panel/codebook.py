@@ -16,7 +16,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field as Setting, model_validator
 
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 
 
 def same_name(name: str) -> str:

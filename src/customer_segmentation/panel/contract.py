@@ -25,10 +25,10 @@ from customer_segmentation.panel.codebook import (
     Scale,
     same_name,
 )
-from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.features import check_formulas, prepare_formula, take_columns
 from customer_segmentation.panel.rules import Flags, Floats, Implied, Rules
+from customer_segmentation.panel.values import Configured
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+ ?%?")

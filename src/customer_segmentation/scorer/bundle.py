@@ -12,11 +12,11 @@ from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import check_formulas
 from customer_segmentation.panel.records import RecordReader
 from customer_segmentation.panel.rules import Rules
+from customer_segmentation.panel.values import refuse_repeated
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.examples import Example
 from customer_segmentation.scorer.routes import Assignment, Guess, Route
 from customer_segmentation.scorer.segmenter import StoredSegmenter
-from customer_segmentation.scorer.stored import refuse_repeated
 
 
 @dataclass(frozen=True, eq=False)

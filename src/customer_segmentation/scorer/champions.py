@@ -24,14 +24,8 @@ from customer_segmentation.classification.estimators import MAJORITY, PROCEDURE
 from customer_segmentation.classification.explanation import Explanation, calibrate_attribution
 from customer_segmentation.classification.folds import NESTED_CV
 from customer_segmentation.classification.tuning import TunedClassifier
-from customer_segmentation.panel.configured import Configured
-from customer_segmentation.scorer.estimators import (
-    BoostedTrees,
-    Forest,
-    LinearModel,
-    extract_estimator,
-)
-from customer_segmentation.scorer.stored import (
+from customer_segmentation.panel.values import (
+    Configured,
     Finite,
     Missable,
     Names,
@@ -41,6 +35,12 @@ from customer_segmentation.scorer.stored import (
     Shares,
     refuse_repeated,
     to_row,
+)
+from customer_segmentation.scorer.estimators import (
+    BoostedTrees,
+    Forest,
+    LinearModel,
+    extract_estimator,
 )
 
 Floats = npt.NDArray[np.float64]

@@ -22,8 +22,8 @@ from customer_segmentation.classification.explanation import (
     rescale_to_logs,
 )
 from customer_segmentation.classification.tuning import TunedClassifier
-from customer_segmentation.panel.configured import Configured
-from customer_segmentation.scorer.stored import (
+from customer_segmentation.panel.values import (
+    Configured,
     Numbers,
     Positive,
     ShareTable,

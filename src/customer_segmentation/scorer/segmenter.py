@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 from sklearn.pipeline import Pipeline
 
-from customer_segmentation.panel.configured import Configured
-from customer_segmentation.scorer.stored import (
+from customer_segmentation.panel.values import (
+    Configured,
     Finite,
     Missable,
     Names,

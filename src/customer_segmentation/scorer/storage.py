@@ -18,14 +18,13 @@ from pydantic import BaseModel, StrictInt, StringConstraints, ValidationError
 
 from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.configured import Configured
 from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import Configured, read_json, write_json
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.estimators import BoostedTrees
 from customer_segmentation.scorer.examples import Example
 from customer_segmentation.scorer.segmenter import StoredSegmenter
-from customer_segmentation.scorer.stored import read_json, write_json
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 2  # goes up with every change of the files that other code would misread

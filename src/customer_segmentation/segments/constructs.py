@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Scale
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 
 MEASURED = frozenset({Scale.COUNT, Scale.INTERVAL, Scale.RATIO, Scale.SHARE})
 Transform = Literal["plain", "arcsine"]

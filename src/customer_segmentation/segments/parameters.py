@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
-from customer_segmentation.panel.configured import Configured, Seed
+from customer_segmentation.panel.values import Configured, Seed
 from customer_segmentation.segments.constructs import MEASURED, Construct, refuse_repeated
 from customer_segmentation.segments.personas import Naming
 from customer_segmentation.segments.specification import Grid, Specification

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 from customer_segmentation.segments.seeds import child_of
 
 Scores = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 from customer_segmentation.segments.constructs import refuse_repeated
 
 

@@ -14,7 +14,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 from customer_segmentation.segments.constructs import (
     Construct,
     Indicator,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from customer_segmentation.panel.configured import Configured
+from customer_segmentation.panel.values import Configured
 
 
 class ServiceParameters(Configured):

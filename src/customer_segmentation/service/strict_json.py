@@ -8,7 +8,7 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from customer_segmentation.scorer.stored import read_json
+from customer_segmentation.panel.values import read_json
 
 CHARACTERS_SHOWN = 80
 

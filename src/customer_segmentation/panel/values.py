@@ -1,6 +1,7 @@
-"""Numbers as a bundle's files hold them, in JSON that is equal to the byte where they are equal.
+"""Values that are configured or stored: frozen models, checked numbers, JSON in one form.
 
-The types below refuse text and truth values in a number's place, and what no fitted model holds.
+The number types refuse text and truth values in a number's place, and what no fitted model holds.
+JSON is equal to the byte where the values are equal.
 """
 
 from __future__ import annotations
@@ -8,14 +9,26 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 Row = TypeVar("Row", bound=Sequence[Any])
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what scikit-learn and XGBoost take
+
+
+class Configured(BaseModel):
+    """A configured value: unknown keys are refused, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[dict[str, Any]]]:
+        """Pickle the values alone: pydantic adds a set, whose order differs between processes."""
+        return type(self).model_validate, (self.model_dump(),)
 
 
 def _refuse_infinite(value: float) -> float:
