@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from customer_segmentation.cli import run
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import validate_households
-from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.reader import read_panel_file
+from customer_segmentation.panel.values import HouseholdDataError
 
 Rows = list[list[str]]
 

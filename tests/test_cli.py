@@ -18,7 +18,7 @@ from kedro.io import DataCatalog, DatasetError
 
 from customer_segmentation.cli import MAX_LINES, ReadableCommand, check_names, cli, message_for, run
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 
 
 def assert_refused(result: Result, tmp_path: Path, *parts: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.settings import installed_file
 
 

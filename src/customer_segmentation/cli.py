@@ -19,7 +19,7 @@ from kedro.validation import DataValidationError
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 
 MAX_LINES = 15
 MAX_SUGGESTED = 5

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import HTMLPreview, ImagePreview, TablePreview
 
-from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.panel.files import iterate_households
-from customer_segmentation.panel.reader import read_panel_file
+from customer_segmentation.panel.reader import iterate_households, read_panel_file
+from customer_segmentation.panel.values import ReadableError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,7 @@ from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import DataProcessingParameters
-from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.panel.values import Configured
+from customer_segmentation.panel.values import Configured, ReadableError
 from customer_segmentation.scorer.batch import ScoringParameters
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.service.parameters import ServiceParameters

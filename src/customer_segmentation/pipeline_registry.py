@@ -8,7 +8,7 @@ from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
 from customer_segmentation import pipelines
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 
 # Scores new households with what the others built, so it is run by name only.
 ON_REQUEST = frozenset({"scoring"})

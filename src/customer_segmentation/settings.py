@@ -18,7 +18,7 @@ from customer_segmentation.hooks import (
     RunReport,
     config_files,
 )
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 
 
 def installed_file(package: str, path: str) -> str:

@@ -13,6 +13,7 @@ from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.contract import (
     DataProcessingParameters,
     Problem,
+    Rules,
     Sheet,
     describe_expected,
     expected_by_identity,
@@ -21,8 +22,7 @@ from customer_segmentation.panel.contract import (
     type_households,
     validate_households,
 )
-from customer_segmentation.panel.errors import HouseholdDataError
-from customer_segmentation.panel.rules import Rules
+from customer_segmentation.panel.values import HouseholdDataError
 
 Change = Callable[[pd.DataFrame], object]
 

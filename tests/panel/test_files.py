@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from customer_segmentation.panel.errors import HouseholdDataError
-from customer_segmentation.panel.files import iterate_households
+from customer_segmentation.panel.reader import iterate_households
+from customer_segmentation.panel.values import HouseholdDataError
 
 TABLE = pd.DataFrame({"id": [1, 2, 3, 4, 5], "Avg. Price": [0.5, None, 1.5, 2.5, 3.5]})
 

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.features import FORMULAS, SOLVABLE
-from customer_segmentation.panel.provenance import find_known, find_relatives
+from customer_segmentation.panel.features import FORMULAS, SOLVABLE, find_known, find_relatives
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
 from customer_segmentation.panel.contract import validate_households
-from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.reader import read_panel_file
+from customer_segmentation.panel.values import HouseholdDataError
 
 
 def households_with_brands(households: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.reader import read_panel_bytes, read_panel_file
+from customer_segmentation.panel.values import HouseholdDataError
 
 SMALL = "id,age,share\n1,34,0.5\n2,51,0.25\n"
 

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.contract import PROBLEMS_SHOWN, Problem, restore_codes
-from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.contract import PROBLEMS_SHOWN, Problem, Rules, restore_codes
 from customer_segmentation.panel.records import Households, RecordReader
-from customer_segmentation.panel.rules import Rules
+from customer_segmentation.panel.values import HouseholdDataError
 from tests.panel.test_rules import BLANK, change_codebook
 
 NAN = math.nan

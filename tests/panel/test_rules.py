@@ -12,8 +12,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from customer_segmentation.panel.codebook import Codebook, Field
-from customer_segmentation.panel.contract import Sheet, find_problems, restore_codes
-from customer_segmentation.panel.rules import LARGEST_WHOLE, Rules
+from customer_segmentation.panel.contract import (
+    LARGEST_WHOLE,
+    Rules,
+    Sheet,
+    find_problems,
+    restore_codes,
+)
 
 NAN = math.nan
 ROUNDING = 1e-9  # no value of these tests lies so near to a tolerance and beyond it

@@ -15,7 +15,7 @@ from click.testing import Result
 
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.panel.files import iterate_households
+from customer_segmentation.panel.reader import iterate_households
 from customer_segmentation.pipelines.scoring import create_pipeline
 from customer_segmentation.pipelines.scoring.nodes import score_households_file
 from customer_segmentation.scorer.batch import ScoringParameters

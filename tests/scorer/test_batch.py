@@ -12,7 +12,7 @@ import pytest
 
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.values import HouseholdDataError
 from customer_segmentation.scorer.batch import score_tables
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import score_households

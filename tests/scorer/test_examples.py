@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.rules import Rules
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.examples import DECIMALS, describe_typical

@@ -17,8 +17,8 @@ from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.conformal import measure_conformity
 from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.records import Households
-from customer_segmentation.panel.rules import Rules
 from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
 from customer_segmentation.scorer.champions import Champion, extract_champion
 from customer_segmentation.scorer.routes import Assignment

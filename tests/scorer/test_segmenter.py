@@ -7,7 +7,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.panel.rules import Rules
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.scorer.routes import Assignment, Inputs
 from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
 from customer_segmentation.segments.segmenter import compute_scores, fit_segmenter

@@ -19,7 +19,7 @@ import pytest
 from kedro.io import DatasetError
 
 from customer_segmentation.datasets import ScoringBundleDataset, UnwritableFileError
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.scorer import storage
 from customer_segmentation.scorer.champions import Evidence
 from customer_segmentation.scorer.scoring import check_examples

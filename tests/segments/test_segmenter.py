@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.scores import SegmentationError, refuse_constants
 from customer_segmentation.segments.segmenter import compute_scores, score_variables

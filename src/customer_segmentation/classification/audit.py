@@ -23,7 +23,7 @@ from customer_segmentation.classification.parameters import (
 from customer_segmentation.classification.resampling import draw_weights, find_interval
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.provenance import find_known
+from customer_segmentation.panel.features import find_known
 from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
 
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
 from customer_segmentation.classification.parameters import ModellingParameters, Validation
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.agreement import Counts, align, cross_tabulate
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import HouseholdFeatures, form_segments

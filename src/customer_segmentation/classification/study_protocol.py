@@ -38,7 +38,7 @@ from customer_segmentation.classification.parameters import (
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.segmenter import HouseholdFeatures
 
 Places = npt.NDArray[np.intp]

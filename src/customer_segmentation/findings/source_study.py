@@ -23,7 +23,7 @@ from customer_segmentation.findings.wording import (
     with_interval,
 )
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.provenance import find_known
+from customer_segmentation.panel.features import find_known
 
 LADDER = ["step", "claim", "accuracy", "accuracy_low", "accuracy_high", "majority", "n"]
 

@@ -22,14 +22,16 @@ from customer_segmentation.panel.codebook import Field, same_name
 from customer_segmentation.panel.contract import (
     CHARACTERS_SHOWN,
     PROBLEMS_SHOWN,
+    Flags,
+    Floats,
     Problem,
+    Rules,
     Sheet,
     describe_expected,
     find_problems,
     read_number,
     refuse,
 )
-from customer_segmentation.panel.rules import Flags, Floats, Rules
 
 Record = Mapping[str, object]
 

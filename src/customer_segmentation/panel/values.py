@@ -1,4 +1,6 @@
-"""Values that are configured or stored: frozen models, checked numbers, JSON in one form.
+"""What all other modules stand on: errors for people, and values that are configured or stored.
+
+Values are frozen models, checked numbers, and JSON in one form.
 
 The number types refuse text and truth values in a number's place, and what no fitted model holds.
 JSON is equal to the byte where the values are equal.
@@ -9,12 +11,23 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+class ReadableError(Exception):
+    """An error whose message says what is wrong, where, and what to do.
+
+    The command line shows the message alone; every other exception is a bug and keeps its
+    traceback.
+    """
+
+
+class HouseholdDataError(ReadableError):
+    """A panel file, or a record, that is not what the codebook says; nothing of it is used."""
+
 
 Row = TypeVar("Row", bound=Sequence[Any])
 
@@ -134,11 +147,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def to_row(values: npt.ArrayLike) -> Numbers:
+def to_row(values: Iterable[float]) -> Numbers:
     """Copy an array of one dimension into plain numbers."""
-    return tuple(np.asarray(values, dtype=np.float64).tolist())
+    return tuple(map(float, values))
 
 
-def to_table(values: npt.ArrayLike) -> tuple[Numbers, ...]:
+def to_table(values: Iterable[Iterable[float]]) -> tuple[Numbers, ...]:
     """Copy an array of two dimensions into plain numbers."""
-    return tuple(map(to_row, np.asarray(values)))
+    return tuple(map(to_row, values))

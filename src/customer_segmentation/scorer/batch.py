@@ -14,8 +14,7 @@ from pydantic import Field
 
 from customer_segmentation.panel.codebook import Codebook, same_name
 from customer_segmentation.panel.contract import Problem, find_repeated_ids, refuse
-from customer_segmentation.panel.errors import HouseholdDataError
-from customer_segmentation.panel.values import Configured
+from customer_segmentation.panel.values import Configured, HouseholdDataError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 

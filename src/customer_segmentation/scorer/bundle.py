@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import check_formulas
 from customer_segmentation.panel.records import RecordReader
-from customer_segmentation.panel.rules import Rules
 from customer_segmentation.panel.values import refuse_repeated
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.examples import Example

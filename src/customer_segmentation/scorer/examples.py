@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pydantic import Field as Setting
 
 from customer_segmentation.panel.codebook import Codebook, Field
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import prepare_formula
-from customer_segmentation.panel.rules import Rules
 from customer_segmentation.panel.values import Configured, Finite, Probabilities
 
 Floats = npt.NDArray[np.float64]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.conformal import form_sets
 from customer_segmentation.classification.explanation import compare_distances
+from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import list_computations
-from customer_segmentation.panel.rules import Rules
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.segmenter import StoredSegmenter
 

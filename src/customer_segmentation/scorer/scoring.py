@@ -13,8 +13,8 @@ import pandas as pd
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.panel.errors import ReadableError
 from customer_segmentation.panel.records import Households, Record
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.examples import Example, describe_typical
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons, Route

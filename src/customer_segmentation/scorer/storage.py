@@ -18,8 +18,7 @@ from pydantic import BaseModel, StrictInt, StringConstraints, ValidationError
 
 from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.errors import ReadableError
-from customer_segmentation.panel.values import Configured, read_json, write_json
+from customer_segmentation.panel.values import Configured, ReadableError, read_json, write_json
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.estimators import BoostedTrees

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.partition import Labels
 from customer_segmentation.segments.personas import Criterion, Naming, Persona
 

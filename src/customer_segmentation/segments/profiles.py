@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
-from customer_segmentation.panel.provenance import find_relatives
+from customer_segmentation.panel.features import find_relatives
 from customer_segmentation.segments.constructs import MEASURED
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.stability import INTERVAL

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.constructs import Indicator, Score
 
 CONSTANT = 1e-12  # values that differ by less, on their scale, differ by rounding

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from customer_segmentation.datasets import read_folder
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.scorer.scoring import check_examples
 from customer_segmentation.scorer.storage import MANIFEST, load_bundle
 from customer_segmentation.service.answers import Model

@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEnti
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings.wording import lower_first, upper_first
 from customer_segmentation.panel.contract import describe_expected
-from customer_segmentation.panel.errors import HouseholdDataError
+from customer_segmentation.panel.values import HouseholdDataError
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Route
 from customer_segmentation.service.context import count_scores, require_model

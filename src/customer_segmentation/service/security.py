@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, SecurityError, Unauthorized
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 
 TOKEN_VARIABLE = "CUSTOMER_SEGMENTATION_TOKEN"  # noqa: S105 - its name
 OPEN_TO_ALL = "/health/"

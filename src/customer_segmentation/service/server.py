@@ -26,7 +26,7 @@ from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNot
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
-from customer_segmentation.panel.errors import ReadableError
+from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.service.front import access_logger, identify, sign
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters

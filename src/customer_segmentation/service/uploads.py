@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.errors import HouseholdDataError
 from customer_segmentation.panel.reader import read_panel_bytes
+from customer_segmentation.panel.values import HouseholdDataError
 from customer_segmentation.scorer.batch import score_table
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import Scores
