@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +196,22 @@ def open_session(
 
 
 @pytest.fixture(scope="session")
-def project_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> ProjectRun:
-    """The whole project, run once on small budgets into a folder of its own."""
-    data_root = tmp_path_factory.mktemp("data")
-    probe = PurityProbe()
-    session = open_session("test", data_root=data_root.as_posix())
-    session._hook_manager.register(probe)
-    session.run()
+def project_run(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> ProjectRun:
+    """The whole project, run once on small budgets into a folder that all workers share."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    data_root, seen = shared / "project_run", shared / "project_run.json"
+    with (shared / "project_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if not seen.exists():
+            probe = PurityProbe()
+            session = open_session("test", data_root=data_root.as_posix())
+            session._hook_manager.register(probe)
+            session.run()
+            seen.write_text(json.dumps(asdict(probe)))
     context = open_session("test", data_root=data_root.as_posix()).load_context()
     parameters = check_parameters(context.config_loader["parameters"])
+    probe = PurityProbe(**json.loads(seen.read_text()))
     return ProjectRun(data_root, context.catalog, probe, parameters)
