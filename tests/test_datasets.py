@@ -22,12 +22,14 @@ from customer_segmentation.datasets import (
     HtmlDataset,
     MarkdownDataset,
     MissingFileError,
+    ModelDataset,
     PanelFileDataset,
     ScoringBundleDataset,
     UnwritableFileError,
     read_folder,
     replacing,
 )
+from customer_segmentation.segments.partition import Method
 
 TABLE = pd.DataFrame({"household": [1, 2, 3], "share": [0.25, 0.5, None]})
 KINDS = {"table.parquet": "pandas.ParquetDataset", "table.csv": "pandas.CSVDataset"}
@@ -53,6 +55,18 @@ def test_a_saved_table_comes_back(tmp_path, name):
     dataset.save(TABLE)
     assert dataset.exists()
     pd.testing.assert_frame_equal(dataset.load(), TABLE)
+
+
+def test_a_saved_model_comes_back_checked(tmp_path):
+    path = tmp_path / "seed.json"
+    dataset = ModelDataset(str(path), "customer_segmentation.segments.partition.Method")
+    method = Method(algorithm="kmeans", starts=2, variance_floor=0.1)
+    dataset.save(method)
+    assert path.read_text() == '{"algorithm":"kmeans","starts":2,"variance_floor":0.1}\n'
+    assert dataset.load() == method
+    path.write_text(path.read_text().replace("2", "0"))
+    with pytest.raises(DatasetError, match="starts"):
+        dataset.load()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -168,8 +182,12 @@ def test_the_target_is_flushed_to_disk_before_it_is_renamed(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     "dataset",
-    [atomic, lambda folder: FigureDataset(str(folder / "a.png"))],
-    ids=["table", "figure"],
+    [
+        atomic,
+        lambda folder: FigureDataset(str(folder / "a.png")),
+        lambda folder: ModelDataset(str(folder / "a.json"), "pydantic.BaseModel"),
+    ],
+    ids=["table", "figure", "model"],
 )
 def test_a_missing_file_is_named_with_what_to_do(tmp_path, dataset):
     with pytest.raises(DatasetError, match="kedro run") as caught:

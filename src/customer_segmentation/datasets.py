@@ -15,10 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import load_obj
 from kedro_datasets._typing import HTMLPreview, ImagePreview, TablePreview
+from pydantic import BaseModel
 
 from customer_segmentation.panel.reader import iterate_households, read_panel_file
-from customer_segmentation.panel.values import ReadableError
+from customer_segmentation.panel.values import ReadableError, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +180,38 @@ class AtomicDataset(_FileDataset):
             self._dataset_at(draft).save(data)
 
 
+class ModelDataset(_FileDataset):
+    """A pydantic model as a JSON file: equal models give equal bytes.
+
+    Args:
+        filepath: The file.
+        model: The model's class, as `package.module.Class`.
+        metadata: Kedro-viz's layer.
+    """
+
+    def __init__(self, filepath: str, model: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath, metadata)
+        self._model = model
+
+    def load(self) -> BaseModel:
+        """Read and validate the model.
+
+        Raises:
+            MissingFileError: The file is not there.
+        """
+        model: type[BaseModel] = load_obj(self._model)
+        return model.model_validate(read_json(self._existing_file().read_bytes()))
+
+    def save(self, data: BaseModel) -> None:
+        """Write the model.
+
+        Raises:
+            UnwritableFileError: The system refuses, for example because the disk is full.
+        """
+        with replacing(self._filepath) as draft:
+            draft.write_bytes(write_json(data.model_dump(mode="json")))
+
+
 class FigureDataset(_FileDataset):
     """A matplotlib figure as a PNG file."""
 
@@ -333,7 +367,7 @@ class HouseholdsFileDataset(_ForeignFileDataset):
         """Open the file; it is read part by part, as the parts are asked for.
 
         Returns:
-            The parts, as `panel.files.iterate_households`. A file that cannot be read is refused
+            The parts, as `panel.reader.iterate_households`. A file that cannot be read is refused
             when the first is asked for.
         """
         return iterate_households(self._filepath)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.classification.folds import assign_folds, segment_folds
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.study_protocol import predict_study_clusters
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.parameters import Parameters
-from customer_segmentation.segments.segmenter import fit_segmenter
+from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 from customer_segmentation.segments.specification import Specification
 
 
@@ -50,16 +49,17 @@ def _complete(_households: pd.DataFrame, _features: pd.DataFrame, codebook: Code
 @pytest.fixture(scope="session")
 def segmenter(
     _complete: pd.DataFrame, specification: Specification, parameters: Parameters
-) -> Pipeline:
+) -> Segmenter:
     """The segmenter of an ordinary run."""
     codebook = parameters.codebook
     eligible = _complete[~_complete[codebook.column(Role.THIN_RECORD)]].reset_index(drop=True)
-    return fit_segmenter(eligible, specification, 3, codebook, parameters.segmentation)
+    return fit_segmenter(eligible, specification, 3, codebook, parameters.segmentation, 11)
 
 
 @pytest.fixture(scope="session")
-def _labelled(_complete: pd.DataFrame, segmenter: Pipeline) -> pd.DataFrame:
-    return _complete.assign(segment=segmenter.predict(_complete))
+def _labelled(_complete: pd.DataFrame, segmenter: Segmenter, codebook: Codebook) -> pd.DataFrame:
+    scores = segmenter.compute_scores(_complete, codebook).to_numpy()
+    return _complete.assign(segment=segmenter.predict(scores))
 
 
 @pytest.fixture

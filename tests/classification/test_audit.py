@@ -26,7 +26,6 @@ from customer_segmentation.classification.parameters import InformationSet
 from customer_segmentation.classification.resampling import draw_weights
 from customer_segmentation.panel.codebook import Codebook, Field, Scale
 from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
-from customer_segmentation.segments.segmenter import compute_scores, score_variables
 
 COLUMNS = [
     "information_set",
@@ -42,12 +41,12 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def variables(segmenter):
-    return score_variables(segmenter)
+    return segmenter.score_variables
 
 
 @pytest.fixture(scope="module")
-def segment_scores(_labelled, segmenter):
-    scores = compute_scores(segmenter, _labelled)
+def segment_scores(_labelled, segmenter, codebook):
+    scores = segmenter.compute_scores(_labelled, codebook)
     scores.insert(0, "household_id", _labelled["household_id"])
     return scores.sample(frac=1, random_state=1)  # who is who is told by the identifier alone
 

@@ -9,8 +9,6 @@ from scipy.spatial.distance import cdist
 from scipy.stats import norm
 from shap import LinearExplainer, TreeExplainer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.encoding import encoded_fields
@@ -23,7 +21,7 @@ from customer_segmentation.classification.explanation import (
 from customer_segmentation.classification.tuning import tune_classifier
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.segments.partition import Partition
-from customer_segmentation.segments.segmenter import HouseholdFeatures, NamedPartition
+from customer_segmentation.segments.segmenter import Segmenter
 
 SETS = ["demographics", "panel_record"]
 TOLERANCE = {XGBOOST: 1e-5}  # it works in float32
@@ -189,17 +187,34 @@ CENTRES = np.array([[1.0, 0.0, 0.3], [-1.0, 0.2, 0.0], [0.0, 1.5, -0.4]])
 
 
 @pytest.fixture
-def build(labelled, codebook):
+def build(segmenter):
     """A segmenter with three standardised scores and the given partition."""
 
     def build_with(partition):
-        features = HouseholdFeatures(codebook, VARIABLES)
-        scaler = StandardScaler().set_output(transform="pandas").fit(features.transform(labelled))
-        names = [f"Segment {number}" for number in range(len(partition.centres))]
-        named = NamedPartition(partition, names)
-        return Pipeline([("features", features), ("scores", scaler), ("segments", named)])
+        values = segmenter.model_dump()
+        first = zip(values["scores"][:3], VARIABLES, strict=True)
+        scores = [each | {"name": name} for each, name in first]
+        standards = {name: {"mean": 0.0, "sd": 1.0} for name in VARIABLES}
+        used = {each["variable"] for score in scores for each in score["indicators"]}
+        learnt = {
+            "scores": scores,
+            "standards": standards,
+            "indicators": {name: values["indicators"][name] for name in used},
+            "centres": partition.centres.tolist(),
+            "variances": partition.variances.tolist(),
+            "shares": partition.shares.tolist(),
+            "names": [f"Segment {number}" for number in range(len(partition.centres))],
+        }
+        return Segmenter.model_validate(values | learnt)
 
     return build_with
+
+
+@pytest.fixture
+def placed(labelled):
+    """The scores of every household, as `segment_scores`."""
+    scores = pd.DataFrame(standardise(labelled), columns=VARIABLES)
+    return labelled[["household_id"]].join(scores)
 
 
 def standardise(labelled):
@@ -208,9 +223,11 @@ def standardise(labelled):
 
 
 @pytest.mark.parametrize("segments", [2, 3])
-def test_the_scores_add_up_to_the_difference_of_the_squared_distances(labelled, build, segments):
+def test_the_scores_add_up_to_the_difference_of_the_squared_distances(
+    labelled, placed, build, segments
+):
     segmenter = build(Partition.around(CENTRES[:segments]))
-    table = explain_distances(segmenter, labelled)
+    table = explain_distances(segmenter, placed)
     assert table.columns.tolist() == [
         "household_id", "segment", "second_segment", "score", "contribution",
     ]  # fmt: skip
@@ -220,13 +237,13 @@ def test_the_scores_add_up_to_the_difference_of_the_squared_distances(labelled, 
     sums = table.groupby("household_id", sort=False)["contribution"].sum()
     np.testing.assert_allclose(sums, distances[:, 1] - distances[:, 0], atol=1e-9)
     each = table.drop_duplicates("household_id")
-    assert each["segment"].tolist() == segmenter.predict(labelled).tolist()
-    scores = segmenter[:-1].transform(labelled)
-    assert each["second_segment"].tolist() == segmenter[-1].predict_second(scores).tolist()
+    scores = placed[VARIABLES].to_numpy()
+    assert each["segment"].tolist() == segmenter.predict(scores).tolist()
+    assert each["second_segment"].tolist() == segmenter.predict_second(scores).tolist()
 
 
-def test_each_score_speaks_for_itself(labelled, build):
-    table = explain_distances(build(Partition.around(CENTRES)), labelled)
+def test_each_score_speaks_for_itself(labelled, placed, build):
+    table = explain_distances(build(Partition.around(CENTRES)), placed)
     score = standardise(labelled)[41, 1]
     row = table.iloc[41 * 3 + 1]
     own, second = int(row["segment"][-1]), int(row["second_segment"][-1])
@@ -235,10 +252,10 @@ def test_each_score_speaks_for_itself(labelled, build):
     assert row["contribution"] == pytest.approx(expected)
 
 
-def test_a_mixture_adds_up_to_twice_the_log_likelihood_ratio(labelled, build):
+def test_a_mixture_adds_up_to_twice_the_log_likelihood_ratio(labelled, placed, build):
     variances = np.array([[0.5, 1.0, 2.0], [1.0, 0.3, 1.0], [3.0, 1.0, 0.2]])
     partition = Partition(CENTRES, variances, np.array([0.6, 0.3, 0.1]))
-    table = explain_distances(build(partition), labelled)
+    table = explain_distances(build(partition), placed)
     scores = standardise(labelled)
     by_score = norm.logpdf(scores[:, None], CENTRES, np.sqrt(variances))
     order = np.argsort(-(by_score.sum(axis=2) + np.log([0.6, 0.3, 0.1])), axis=1)
@@ -247,8 +264,9 @@ def test_a_mixture_adds_up_to_twice_the_log_likelihood_ratio(labelled, build):
     np.testing.assert_allclose(table["contribution"], expected.ravel(), atol=1e-9)
 
 
-def test_the_segmenter_of_an_ordinary_run_is_explained(labelled, segmenter):
-    table = explain_distances(segmenter, labelled)
+def test_the_segmenter_of_an_ordinary_run_is_explained(labelled, segmenter, codebook):
+    scores = segmenter.compute_scores(labelled, codebook)
+    table = explain_distances(segmenter, labelled[["household_id"]].join(scores))
     first = table.drop_duplicates("household_id")
     assert first["segment"].tolist() == labelled["segment"].tolist()  # thin records too
     assert (first["segment"] != first["second_segment"]).all()

@@ -139,9 +139,11 @@ def test_a_fold_s_segments_are_those_of_its_training_households(
         3,
         parameters.codebook,
         parameters.segmentation,
+        minimum_transactions=11,
     )
     # The personas name the same segments here as the match with the reference does.
-    assert again.predict(labelled).tolist() == rows["segment"].tolist()
+    scores = again.compute_scores(labelled, parameters.codebook).to_numpy()
+    assert again.predict(scores).tolist() == rows["segment"].tolist()
 
 
 def test_tested_households_play_no_part_in_forming_the_segments(

@@ -17,7 +17,7 @@ from customer_segmentation.classification.study_protocol import (
 )
 from customer_segmentation.panel.codebook import Role
 from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.segments.segmenter import HouseholdFeatures
+from customer_segmentation.panel.features import derive_features
 
 MODELS = ["lr", "rf", "xgboost"]
 
@@ -88,7 +88,7 @@ def test_a_fold_is_predicted_from_the_others(predictions, households, codebook, 
     often = predictions.query("model == 'lr' and protocol == 'repeated_cv' and repeat == 2")
     fields = codebook.expand(quick.information_set("source_study").fields)
     coded = restore_codes(households, codebook).set_index("household_id")
-    values = HouseholdFeatures(codebook, fields).transform(coded)
+    values = derive_features(coded, codebook, fields)
     training, tested = (often[often["fold"] == fold] for fold in (1, 2))
     X = values.loc[training["household_id"]]
     centre, spread = X.mean(), X.std(ddof=0)
@@ -117,7 +117,7 @@ def test_contributions_are_those_of_shap(contributions, predictions, households,
     often = predictions.query("model == 'xgboost' and protocol == 'repeated_cv' and repeat == 1")
     fields = codebook.expand(quick.information_set("source_study").fields)
     coded = restore_codes(households, codebook).set_index("household_id")
-    values = HouseholdFeatures(codebook, fields).transform(coded)
+    values = derive_features(coded, codebook, fields)
     # in the order of the panel, as the study fits; scaling changes no tree but for rounding
     inside = often.set_index("household_id")["fold"].loc[values.index] == 1
     labels = often.set_index("household_id")["segment"].loc[values.index]

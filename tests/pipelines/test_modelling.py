@@ -25,7 +25,6 @@ from customer_segmentation.pipelines.modelling.pipeline import (
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.scoring import check_examples, score_households
 from customer_segmentation.scorer.storage import load_bundle
-from customer_segmentation.segments.segmenter import compute_scores, score_variables
 from tests.conftest import ProjectRun, load_config
 
 GRAIN = ["information_set", "model", "protocol"]
@@ -101,12 +100,14 @@ def test_every_row_carries_the_claim_of_its_set(project_run, table):
 def test_the_audit_is_that_of_the_stored_segmenter(project_run, parameters):
     labelled, segmenter = project_run.load("labelled_households"), project_run.load("segmenter")
     stored = project_run.load("segment_scores")
-    names = list(score_variables(segmenter))
-    np.testing.assert_allclose(stored[names], compute_scores(segmenter, labelled)[names])
+    names = list(segmenter.score_variables)
+    np.testing.assert_allclose(
+        stored[names], segmenter.compute_scores(labelled, parameters.codebook)[names]
+    )
     audit = audit_information_sets(
         labelled,
         stored,
-        score_variables(segmenter),
+        segmenter.score_variables,
         project_run.parameters.modelling,
         parameters.codebook,
     )

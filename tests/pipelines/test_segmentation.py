@@ -45,13 +45,14 @@ def budgeted(parameters):
     )
 
 
-def run_pipeline(households, features, codebook, segmentation) -> dict[str, Any]:
+def run_pipeline(households, features, parameters, segmentation) -> dict[str, Any]:
     """Run the nodes one after another, and keep what each of them returns."""
     values = {
         "households": households,
         "household_features": features,
-        "params:codebook": codebook,
+        "params:codebook": parameters.codebook,
         "params:segmentation": segmentation,
+        "params:data_processing": parameters.data_processing,
     }
     for node in create_pipeline().nodes:
         values |= node.run({name: values[name] for name in node.inputs})
@@ -59,8 +60,8 @@ def run_pipeline(households, features, codebook, segmentation) -> dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def outputs(_households, _features, codebook, budgeted):
-    return run_pipeline(_households, _features, codebook, budgeted)
+def outputs(_households, _features, parameters, budgeted):
+    return run_pipeline(_households, _features, parameters, budgeted)
 
 
 def digest(value: object) -> str:
@@ -73,6 +74,7 @@ def test_it_needs_the_panel_and_its_parameters_only():
         "households",
         "household_features",
         "params:codebook",
+        "params:data_processing",
         "params:segmentation",
     }
 
@@ -83,9 +85,9 @@ def test_public_tables_keep_their_promise(outputs, name):
     assert promised <= set(VALIDATED[name].validate(outputs[name]))
 
 
-def test_a_second_run_gives_the_same_bytes(outputs, households, features, codebook, budgeted):
+def test_a_second_run_gives_the_same_bytes(outputs, households, features, parameters, budgeted):
     other = budgeted.model_copy(update={"processes": 1})
-    again = run_pipeline(households, features, codebook, other)
+    again = run_pipeline(households, features, parameters, other)
     for name, value in outputs.items():
         assert digest(again[name]) == digest(value), name
 
@@ -110,11 +112,11 @@ def test_thin_records_form_no_segment(outputs):
 
 
 def test_thin_records_change_no_segment_of_the_others(
-    outputs, households, features, codebook, budgeted
+    outputs, households, features, parameters, budgeted
 ):
     fewer = households[households["transactions"] > 10].reset_index(drop=True)
     kept = features[features["household_id"].isin(fewer["household_id"])].reset_index(drop=True)
-    alone = run_pipeline(fewer, kept, codebook, budgeted)["household_segments"]
+    alone = run_pipeline(fewer, kept, parameters, budgeted)["household_segments"]
     everyone = outputs["household_segments"].set_index("household_id")
     expected = everyone.loc[fewer["household_id"]].reset_index()
     pd.testing.assert_frame_equal(alone, expected)
@@ -175,13 +177,13 @@ def test_the_chosen_segments_are_named_on_their_path(outputs):
     assert (paths.loc[paths["k"] != 3, "name"] == "").all()
 
 
-def test_a_pin_overrules_the_rule_and_both_are_told(households, features, codebook, budgeted):
+def test_a_pin_overrules_the_rule_and_both_are_told(households, features, parameters, budgeted):
     pin = {"specification": "basis_for_purchase.plain.gaussian_mixture", "segments": 2}
     values = budgeted.model_dump(mode="json")
     values["choice"]["pin"] = pin
     values["naming"]["when_unmatched"] = "number"
     pinned = type(budgeted).model_validate(values)
-    outputs = run_pipeline(households, features, codebook, pinned)
+    outputs = run_pipeline(households, features, parameters, pinned)
     candidates = outputs["segmentation_candidates"]
     assert candidates[candidates["chosen"]]["specification"].tolist() == [pin["specification"]]
     assert candidates["by_rule"].sum() == 1

@@ -9,18 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.tuning import TunedClassifier, tune_classifier
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
 from customer_segmentation.scorer.champions import Champion, extract_champion
 from customer_segmentation.scorer.scoring import add_examples
-from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
-from customer_segmentation.segments.segmenter import HouseholdFeatures, fit_segmenter
+from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 
 FIELDS = ["demographics", "average_price", "promotion_shares", "repeat_rate", "log_volume"]
 ERROR_RATE = 0.1
@@ -35,18 +34,19 @@ def complete(_households: pd.DataFrame, _features: pd.DataFrame, codebook: Codeb
 
 
 @pytest.fixture(scope="session")
-def segmenter(complete: pd.DataFrame, parameters: Parameters) -> Pipeline:
+def segmenter(complete: pd.DataFrame, parameters: Parameters) -> Segmenter:
     """The segmenter of an ordinary run."""
     codebook, segmentation = parameters.codebook, parameters.segmentation
     specification = segmentation.specifications(codebook)["buying_style.plain.kmeans"]
     eligible = complete[~complete[codebook.column(Role.THIN_RECORD)]].reset_index(drop=True)
-    return fit_segmenter(eligible, specification, 3, codebook, segmentation)
+    minimum = parameters.data_processing.minimum_transactions
+    return fit_segmenter(eligible, specification, 3, codebook, segmentation, minimum)
 
 
 @pytest.fixture(scope="session")
 def values(complete: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     """What the classifiers of these tests see of each household; not to be changed."""
-    return HouseholdFeatures(codebook, codebook.expand(FIELDS)).transform(complete)
+    return derive_features(complete, codebook, codebook.expand(FIELDS))
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +73,10 @@ def records(_households: pd.DataFrame, codebook: Codebook) -> list[dict[str, flo
 
 
 @pytest.fixture(scope="session")
-def named(segmenter: Pipeline, complete: pd.DataFrame) -> list[str]:
+def named(segmenter: Segmenter, complete: pd.DataFrame, codebook: Codebook) -> list[str]:
     """The segment of every household of the panel."""
-    names: list[str] = segmenter.predict(complete).tolist()
+    scores = segmenter.compute_scores(complete, codebook).to_numpy()
+    names: list[str] = segmenter.predict(scores).tolist()
     return names
 
 
@@ -106,33 +107,25 @@ def fit(values: pd.DataFrame, named: list[str], parameters: Parameters) -> Fit:
 
 
 @pytest.fixture(scope="session")
-def stored_segmenter(segmenter: Pipeline, parameters: Parameters) -> StoredSegmenter:
-    """The same segmenter as numbers."""
-    return extract_segmenter(segmenter, parameters.data_processing.minimum_transactions)
-
-
-@pytest.fixture(scope="session")
 def bundle(
     fit: Fit,
-    stored_segmenter: StoredSegmenter,
+    segmenter: Segmenter,
     codebook: Codebook,
     coded: Floats,
     named: list[str],
 ) -> ScoringBundle:
     """A bundle with a champion of each kind, for three segments, and an example of each."""
-    bare = build_bundle(codebook, stored_segmenter, extract_champions(fit, 3))
+    bare = build_bundle(codebook, segmenter, extract_champions(fit, 3))
     return add_examples(bare, coded, named)
 
 
 @pytest.fixture(scope="session")
-def bundle_of_two(fit: Fit, stored_segmenter: StoredSegmenter, codebook: Codebook) -> ScoringBundle:
+def bundle_of_two(fit: Fit, segmenter: Segmenter, codebook: Codebook) -> ScoringBundle:
     """The same for two segments; where its segmenter draws the line does not matter."""
-    values = stored_segmenter.model_dump()
+    values = segmenter.model_dump()
     parts = {each: values[each][:2] for each in ("centres", "variances")}
     names = tuple(fit("lr", 2).segments)
-    halved = StoredSegmenter.model_validate(
-        {**values, **parts, "shares": (0.5, 0.5), "names": names}
-    )
+    halved = Segmenter.model_validate({**values, **parts, "shares": (0.5, 0.5), "names": names})
     return build_bundle(codebook, halved, extract_champions(fit, 2))
 
 

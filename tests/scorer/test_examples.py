@@ -24,8 +24,8 @@ from customer_segmentation.scorer.scoring import (
     check_examples,
     score_households,
 )
-from customer_segmentation.scorer.segmenter import StoredSegmenter
 from customer_segmentation.scorer.storage import pack_bundle, unpack_bundle
+from customer_segmentation.segments.segmenter import Segmenter
 from tests.panel.test_rules import BLANK, accepts, change_codebook
 
 COMPOSITIONS = ("promotion_shares", "brand_shares", "price_shares", "proposition_shares")
@@ -277,7 +277,7 @@ def test_another_temperature_another_leaf_and_other_centres_are_noticed(bundle):
     turned = tuple(row[::-1] for row in leaves)
     refuse(change_champion(bundle, 2, estimator={"probabilities": turned}), "rf 3")
     values = bundle.segmenter.model_dump()
-    centres = StoredSegmenter.model_validate({**values, "centres": values["centres"][::-1]})
+    centres = Segmenter.model_validate({**values, "centres": values["centres"][::-1]})
     refuse(replace(bundle, segmenter=centres), "segmenter_inputs")
 
 

@@ -28,8 +28,7 @@ from customer_segmentation.scorer.scoring import (
     ScoringError,
     score_households,
 )
-from customer_segmentation.scorer.segmenter import StoredSegmenter, extract_segmenter
-from customer_segmentation.segments.segmenter import compute_scores, fit_segmenter
+from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 from tests.panel.test_rules import BLANK, change_codebook
 from tests.scorer.conftest import ERROR_RATE, FIELDS, Fit
 
@@ -57,7 +56,7 @@ def fields_of(codebook: Codebook) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def sets(
     fit: Fit,
-    stored_segmenter: StoredSegmenter,
+    segmenter: Segmenter,
     codebook: Codebook,
     fields_of: dict[str, list[str]],
 ) -> ScoringBundle:
@@ -66,7 +65,7 @@ def sets(
         extract_champion(name, CLAIMS[name], fit(MODELS[name], 3, *fields), ERROR_RATE)
         for name, fields in fields_of.items()
     ]
-    return build_bundle(codebook, stored_segmenter, champions)
+    return build_bundle(codebook, segmenter, champions)
 
 
 def leave_out(record: Record, *names: str) -> Record:
@@ -367,11 +366,11 @@ def turn_champion(champion: Champion) -> Champion:
     return Champion.model_validate({**values, **turned})
 
 
-def turn_segmenter(stored: StoredSegmenter) -> StoredSegmenter:
+def turn_segmenter(stored: Segmenter) -> Segmenter:
     values = stored.model_dump()
     parts = ("names", "centres", "variances", "shares")
     turned = {name: turn(values[name], stored.names) for name in parts}
-    return StoredSegmenter.model_validate({**values, **turned})
+    return Segmenter.model_validate({**values, **turned})
 
 
 @pytest.fixture(scope="module")
@@ -396,10 +395,10 @@ def test_the_order_of_a_model_s_segments_changes_no_answer(turned, told, everybo
 
 
 def test_reasons_of_an_assignment_are_the_differences_of_squared_distances(
-    sets, turned, told, segmenter, households
+    sets, turned, told, segmenter, households, codebook
 ):
-    placed = compute_scores(segmenter, households)
-    centres = pd.DataFrame(segmenter[-1].partition.centres, index=segmenter[-1].names)
+    placed = segmenter.compute_scores(households, codebook)
+    centres = pd.DataFrame(segmenter.centres, index=segmenter.names)
     squares = (placed.to_numpy()[:, None] - centres.loc[list(sets.segments)].to_numpy()) ** 2
     distances = squares.sum(axis=2)
     own, second = distances.argsort(axis=1)[:, :2].T
@@ -425,13 +424,12 @@ def test_reasons_of_a_mixture_are_twice_the_log_of_a_likelihood_ratio(
     segmentation = segmentation.model_copy(update={"naming": numbered})
     specification = segmentation.specifications(codebook)["buying_style.arcsine.gaussian_mixture"]
     eligible = complete[~complete["thin_record"]]
-    fitted = fit_segmenter(eligible, specification, 2, codebook, segmentation)
-    partition, names = fitted[-1].partition, tuple(fitted[-1].names)
-    likelihoods = partition.affinities(compute_scores(fitted, households).to_numpy()) - np.log(
-        partition.shares
-    )
+    fitted = fit_segmenter(eligible, specification, 2, codebook, segmentation, 11)
+    partition, names = fitted.partition, fitted.names
+    placed = fitted.compute_scores(households, codebook).to_numpy()
+    likelihoods = partition.affinities(placed) - np.log(partition.shares)
     for segments in (names, names[::-1]):
-        route = Assignment(extract_segmenter(fitted, 11), Rules(codebook), segments)
+        route = Assignment(fitted, Rules(codebook), segments)
         answers = route.score(coded).argmax(axis=1)
         for at, reasons in enumerate(route.explain(coded, answers)):
             own, second = (names.index(segments[each]) for each in (answers[at], reasons.second))

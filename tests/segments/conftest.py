@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.parameters import Parameters
@@ -16,7 +17,7 @@ from customer_segmentation.pipelines.segmentation.nodes import (
     select_eligible_households,
 )
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.segmenter import fit_segmenter
+from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 from customer_segmentation.segments.specification import Specification
 from customer_segmentation.segments.stability import bootstrap_segments
 
@@ -75,12 +76,12 @@ def segmenter(
     specification: Specification,
     codebook: Codebook,
     segmentation: SegmentationParameters,
-) -> Pipeline:
+) -> Segmenter:
     """The segmenter of that specification; not to be changed."""
-    return fit_segmenter(_eligible, specification, 3, codebook, segmentation)
+    return fit_segmenter(_eligible, specification, 3, codebook, segmentation, 11)
 
 
-Refit = Callable[..., Pipeline]
+Refit = Callable[..., Segmenter]
 
 
 @pytest.fixture
@@ -91,11 +92,22 @@ def refit(codebook: Codebook, segmentation: SegmentationParameters) -> Refit:
         households: pd.DataFrame,
         parameters: SegmentationParameters = segmentation,
         segments: int = 3,
-    ) -> Pipeline:
+    ) -> Segmenter:
         specification = parameters.specifications(codebook)["buying_style.plain.kmeans"]
-        return fit_segmenter(households, specification, segments, codebook, parameters)
+        return fit_segmenter(households, specification, segments, codebook, parameters, 11)
 
     return _refit
+
+
+Predict = Callable[[Segmenter, pd.DataFrame], npt.NDArray[np.str_]]
+
+
+@pytest.fixture(scope="session")
+def predict(codebook: Codebook) -> Predict:
+    """Name the segment of each household."""
+    return lambda segmenter, households: segmenter.predict(
+        segmenter.compute_scores(households, codebook).to_numpy()
+    )
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +120,7 @@ def few_pairs(segmentation: SegmentationParameters) -> SegmentationParameters:
 
 @pytest.fixture(scope="session")
 def _bootstrapped(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     specification: Specification,
     _households: pd.DataFrame,
     _features: pd.DataFrame,
@@ -127,7 +139,7 @@ def bootstrapped(_bootstrapped: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def _segments(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     _bootstrapped: pd.DataFrame,
     _households: pd.DataFrame,
     _features: pd.DataFrame,

@@ -22,7 +22,7 @@ from customer_segmentation.segments.bootstrap import (
 )
 from customer_segmentation.segments.candidates import take_values
 from customer_segmentation.segments.partition import Method, find_partitions
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
 
 COUNTS = [2, 3]
@@ -43,7 +43,7 @@ def values(_eligible, specification, codebook):
 
 @pytest.fixture(scope="module")
 def scores(values, specification):
-    return ConstructScores(specification.scores).fit(values).compute(values)
+    return learn_scores(values, specification.scores).compute(values)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def refit(values, specification, half, mode):
     """The scores of all households that the half's solution is found on, written anew."""
     sample = draw_pair(len(values), SEED)[half]
     learnt_on = values if mode == FIXED else values.iloc[sample]
-    return sample, ConstructScores(specification.scores).fit(learnt_on).transform(values).to_numpy()
+    return sample, learn_scores(learnt_on, specification.scores).compute(values)
 
 
 def nearest(scores, centres):

@@ -29,7 +29,7 @@ from customer_segmentation.segments.candidates import (
 )
 from customer_segmentation.segments.nulls import simulate_nulls
 from customer_segmentation.segments.parameters import Pin
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.segments.solutions import group_by_solution
 from customer_segmentation.segments.specification import Reference
@@ -71,7 +71,7 @@ def labels_of(table, name, k):
 def scores_of(name, households, codebook, segmentation):
     specification = segmentation.specifications(codebook)[name]
     values = take_values(households, specification, codebook)
-    return ConstructScores(specification.scores).fit(values).transform(values).to_numpy()
+    return learn_scores(values, specification.scores).compute(values)
 
 
 def test_every_household_has_a_label_in_every_candidate(labels, eligible, codebook, small):

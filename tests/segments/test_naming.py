@@ -120,11 +120,11 @@ def test_numbers_do_not_depend_on_the_numbers_of_kmeans(naming):
 
 @pytest.mark.parametrize("segments", [2, 4, 5])
 def test_as_many_segments_as_there_are_no_personas_for_are_numbered_never_misnamed(
-    eligible, refit, change, segments
+    eligible, refit, change, segments, predict
 ):
     segmenter = refit(eligible, change(naming__when_unmatched="number"), segments)
-    assert sorted(segmenter.classes_) == [f"Segment {i}" for i in range(1, segments + 1)]
-    sizes = pd.Series(segmenter.predict(eligible)).value_counts().sort_index()
+    assert sorted(segmenter.names) == [f"Segment {i}" for i in range(1, segments + 1)]
+    sizes = pd.Series(predict(segmenter, eligible)).value_counts().sort_index()
     assert sizes.is_monotonic_decreasing
     with pytest.raises(SegmentNamingError, match=f"{segments} segments, but 3 personas"):
         refit(eligible, segments=segments)
@@ -135,13 +135,15 @@ def test_unmatched_segments_of_the_panel_stop_the_run_or_are_numbered(eligible, 
     with pytest.raises(SegmentNamingError, match="No segment shows the signature of 'Promo Shop"):
         refit(eligible, change(**{path: 2.5}))
     numbered = refit(eligible, change(**{path: 2.5, "naming__when_unmatched": "number"}))
-    assert sorted(numbered.classes_) == ["Segment 1", "Segment 2", "Segment 3"]
+    assert sorted(numbered.names) == ["Segment 1", "Segment 2", "Segment 3"]
 
 
-def test_a_renamed_persona_goes_through_to_the_households(eligible, segmenter, refit, change):
-    renamed = refit(eligible, change(naming__personas__0__name="Devotees")).predict(eligible)
+def test_a_renamed_persona_goes_through_to_the_households(
+    eligible, segmenter, refit, change, predict
+):
+    renamed = predict(refit(eligible, change(naming__personas__0__name="Devotees")), eligible)
     assert list(renamed) == [
-        name.replace("Loyalists", "Devotees") for name in segmenter.predict(eligible)
+        name.replace("Loyalists", "Devotees") for name in predict(segmenter, eligible)
     ]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.scores import (
-    ConstructScores,
     SegmentationError,
+    learn_scores,
     refuse_constants,
 )
 
@@ -25,7 +25,7 @@ def z(values):
 
 def compute(score_, **columns):
     frame = pd.DataFrame(columns, dtype=float)
-    return ConstructScores([score_]).fit(frame).compute(frame).ravel()
+    return learn_scores(frame, [score_]).compute(frame).ravel()
 
 
 def test_a_rate_is_shrunk_then_transformed_then_capped():
@@ -53,21 +53,29 @@ def test_a_weight_is_the_part_of_a_squared_distance():
         part.model_copy(update={"name": name, "weight": weight})
         for part, name, weight in zip(parts, "ab", (0.2, 0.8), strict=True)
     ]
-    squares = (ConstructScores(weighted).fit(frame).compute(frame) ** 2).mean(axis=0)
+    squares = (learn_scores(frame, weighted).compute(frame) ** 2).mean(axis=0)
     np.testing.assert_allclose(squares, [0.2, 0.8])
 
 
 def test_a_constant_tells_no_household_from_another():
     seen = pd.DataFrame({"a": [2.0, 2, 2]})
-    scorer = ConstructScores([score(variable="a")]).fit(seen)
-    assert scorer.compute(pd.DataFrame({"a": [2.0, 5.0]})).tolist() == [[0.0], [0.0]]
+    learnt = learn_scores(seen, [score(variable="a")])
+    assert learnt.compute(pd.DataFrame({"a": [2.0, 5.0]})).tolist() == [[0.0], [0.0]]
     with pytest.raises(SegmentationError, match=r"^a, .* is 2 for all 3 households"):
-        refuse_constants(seen, [score(variable="a")])
+        refuse_constants(learnt, 3)
 
 
 def test_nothing_is_changed_in_place():
     frame = pd.DataFrame({"a": [1.0, 2, 50]})
     before = frame.copy()
-    scorer = ConstructScores([score(variable="a", upper_quantile=0.5)]).fit(frame)
-    scorer.transform(frame)
+    learnt = learn_scores(frame, [score(variable="a", upper_quantile=0.5)])
+    learnt.compute(frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_score_whose_indicators_cancel_is_refused():
+    opposed = pd.DataFrame({"a": [1.0, 2, 3], "b": [3.0, 2, 1]})
+    indicators = [{"variable": "a"}, {"variable": "b"}]
+    nothing = Score.model_validate({"name": "nothing", "weight": 1, "indicators": indicators})
+    with pytest.raises(SegmentationError, match=r"nothing.* is 0 for all 3 households"):
+        refuse_constants(learn_scores(opposed, [nothing]), 3)

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
-from sklearn.pipeline import Pipeline
 
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.segments.candidates import bootstrap_candidates, label_candidates
-from customer_segmentation.segments.partition import Partition
-from customer_segmentation.segments.segmenter import FEATURES, SCORES, SEGMENTS, NamedPartition
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.stability import (
     bootstrap_segments,
     measure_agreement,
@@ -43,12 +42,11 @@ def wide(bootstrapped, column):
     return np.stack([group[column].to_numpy() for _, group in bootstrapped.groupby("sample")])
 
 
-def refit(segmenter, specification, households, draws):
+def refit(specification, households, draws, codebook):
     """Labels of all households by the reference's steps, refitted on the drawn ones."""
-    values = segmenter[FEATURES].transform(households)
+    values = derive_features(households, codebook, specification.variables)
     rows = np.repeat(np.arange(len(values)), draws)
-    scorer = type(segmenter[SCORES])(specification.scores).fit(values.iloc[rows])
-    placed = scorer.transform(values).to_numpy()
+    placed = learn_scores(values.iloc[rows], specification.scores).compute(values)
     return KMeans(3, n_init=200, tol=0, random_state=0).fit(placed[rows]).predict(placed)
 
 
@@ -82,7 +80,7 @@ def test_segments_are_those_of_a_refit_by_scikit_learn(
     draws, names = wide(found, "draws"), wide(found, "segment")
     own = segments["segment"].to_numpy()
     for sample in range(4):
-        labels = refit(segmenter, specification, households, draws[sample])
+        labels = refit(specification, households, draws[sample], codebook)
         name_of = pd.Series(names[sample]).groupby(labels).agg(["first", "nunique"])
         assert (name_of["nunique"] == 1).all()
         # Each segment is called like the one that it shares most households with.
@@ -94,12 +92,9 @@ def test_segments_are_those_of_a_refit_by_scikit_learn(
 def test_the_numbers_of_the_reference_do_not_matter(
     bootstrapped, segmenter, specification, households, is_eligible, codebook, few_pairs
 ):
-    partition, order = segmenter[SEGMENTS].partition, [2, 0, 1]
-    turned = NamedPartition(
-        Partition(partition.centres[order], partition.variances[order], partition.shares[order]),
-        [segmenter[SEGMENTS].names[number] for number in order],
-    )
-    other = Pipeline([*segmenter.steps[:2], (SEGMENTS, turned)])
+    parts = ("centres", "variances", "shares", "names")
+    turned = {name: tuple(np.roll(getattr(segmenter, name), 1, axis=0)) for name in parts}
+    other = segmenter.model_copy(update=turned)
     two = few_pairs.model_copy(
         update={
             "processes": 1,
@@ -113,12 +108,11 @@ def test_the_numbers_of_the_reference_do_not_matter(
 
 
 def test_a_segment_without_households_still_counts(
-    segmenter, specification, households, is_eligible, codebook, few_pairs
+    segmenter, predict, specification, households, is_eligible, codebook, few_pairs
 ):
-    centres = segmenter[SEGMENTS].partition.centres
-    far = NamedPartition(Partition.around(np.vstack([centres[:2], centres[:1] + 99])), NAMES)
-    other = Pipeline([*segmenter.steps[:2], (SEGMENTS, far)])
-    assert set(other.predict(households)) == set(NAMES[:2])
+    far = (*segmenter.centres[:2], tuple(99 + each for each in segmenter.centres[0]))
+    other = segmenter.model_copy(update={"centres": far, "names": tuple(NAMES)})
+    assert set(predict(other, households)) == set(NAMES[:2])
     one = few_pairs.model_copy(
         update={"evidence": few_pairs.evidence.model_copy(update={"pairs": 1})}
     )
@@ -144,15 +138,14 @@ def test_agreement_of_the_panel(segments, bootstrapped):
     assert segments["agreement"].nunique() > 3
 
 
-def test_the_second_segment_is_the_second_nearest_centre(segments, segmenter, households):
+def test_the_second_segment_is_the_second_nearest_centre(segments, segmenter, households, codebook):
     assert (segments["second_segment"] != segments["segment"]).all()
-    scores = segmenter[:-1].transform(households).to_numpy()
-    named = segmenter[SEGMENTS]
+    scores = segmenter.compute_scores(households, codebook).to_numpy()
     for row, own, second in zip(
         scores, segments["segment"], segments["second_segment"], strict=True
     ):
-        distances = [((row - centre) ** 2).sum() ** 0.5 for centre in named.partition.centres]
-        ordered = [name for _, name in sorted(zip(distances, named.names, strict=True))]
+        distances = [((row - centre) ** 2).sum() ** 0.5 for centre in segmenter.centres]
+        ordered = [name for _, name in sorted(zip(distances, segmenter.names, strict=True))]
         assert [own, second] == ordered[:2]
 
 

@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.encoding import encoded_fields
 from customer_segmentation.classification.estimators import LR, XGBOOST
 from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.segments.partition import Partition
-from customer_segmentation.segments.segmenter import SEGMENTS, compute_scores
+from customer_segmentation.segments.segmenter import Segmenter
 
 Floats = npt.NDArray[np.float64]
 
@@ -208,13 +207,12 @@ def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) 
     return Attribution(contributions * slopes[:, np.newaxis], np.log(base))
 
 
-def explain_distances(segmenter: Pipeline, labelled_households: pd.DataFrame) -> pd.DataFrame:
+def explain_distances(segmenter: Segmenter, segment_scores: pd.DataFrame) -> pd.DataFrame:
     """Tell how much each score adds to a household's being nearer to its own segment.
 
     Args:
         segmenter: A fitted segmenter.
-        labelled_households: One row per household with household_id and the fields behind the
-            scores.
+        segment_scores: One row per household: household_id, and one column per score.
 
     Returns:
         One row per household x score: household_id, segment (that it belongs to most),
@@ -225,15 +223,14 @@ def explain_distances(segmenter: Pipeline, labelled_households: pd.DataFrame) ->
         a mixture each square is divided by the segment's variance and the log of the variance is
         added to it: twice a log-likelihood ratio, to which only the segments' shares are missing.
     """
-    scores = compute_scores(segmenter, labelled_households)
-    named = segmenter[SEGMENTS]
-    compared = compare_distances(named.partition, scores.to_numpy())
-    count = scores.shape[1]
+    scores = segment_scores[list(segmenter.standards)]
+    names, count = np.array(segmenter.names), scores.shape[1]
+    compared = compare_distances(segmenter.partition, scores.to_numpy())
     return pd.DataFrame(
         {
-            "household_id": np.repeat(labelled_households["household_id"].to_numpy(), count),
-            "segment": np.repeat(named.classes_[compared.own], count),
-            "second_segment": np.repeat(named.classes_[compared.second], count),
+            "household_id": np.repeat(segment_scores["household_id"].to_numpy(), count),
+            "segment": np.repeat(names[compared.own], count),
+            "second_segment": np.repeat(names[compared.second], count),
             "score": np.tile(scores.columns.to_numpy(), len(scores)),
             "contribution": compared.contributions.ravel(),
         }

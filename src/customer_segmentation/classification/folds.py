@@ -12,10 +12,11 @@ from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
 from customer_segmentation.classification.parameters import ModellingParameters, Validation
 from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.agreement import Counts, align, cross_tabulate
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.segmenter import HouseholdFeatures, form_segments
+from customer_segmentation.segments.segmenter import form_segments
 from customer_segmentation.segments.specification import Specification
 
 HOLD_OUT, NESTED_CV, FINAL = "holdout", "nested_cv", "final"
@@ -131,15 +132,15 @@ def segment_folds(
     reference = np.searchsorted(names, labelled_households["segment"].to_numpy(dtype=str))
     eligible = ~labelled_households["thin_record"].to_numpy()
     ids = labelled_households["household_id"]
-    values = HouseholdFeatures(codebook, specification.variables).transform(labelled_households)
+    values = derive_features(labelled_households, codebook, specification.variables)
     tables, matches = [], []
     for fold, tested_ids in _list_folds(validation_folds):
         tested = ids.isin(tested_ids).to_numpy()
         training = eligible & ~tested
-        scorer, partition = form_segments(
+        learnt, partition = form_segments(
             values[training], specification, len(names), segmentation.random_state
         )
-        labels = partition.assign(scorer.compute(values))
+        labels = partition.assign(learnt.compute(values))
         counts = cross_tabulate(reference[training], labels[training], len(names), len(names))
         matched = align(counts)
         place = dict(zip(FOLD, fold, strict=True))

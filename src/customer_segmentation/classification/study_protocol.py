@@ -38,8 +38,8 @@ from customer_segmentation.classification.parameters import (
 )
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.values import ReadableError
-from customer_segmentation.segments.segmenter import HouseholdFeatures
 
 Places = npt.NDArray[np.intp]
 
@@ -108,7 +108,7 @@ def predict_study_clusters(
     coded = restore_codes(households, codebook)
     clustered = cluster_households(coded, codebook, study)
     columns = codebook.expand(modelling.information_set(study.information_set).fields)
-    values = HouseholdFeatures(codebook, columns).transform(coded)
+    values = derive_features(coded, codebook, columns)
     models = _default_models(study.random_state)
     parts = list(_divide(clustered["segment"], study, modelling.validation))
     fits = Parallel(n_jobs=modelling.processes)(
@@ -139,7 +139,7 @@ def cluster_households(
         SourceStudyError: There are fewer different households than clusters.
     """
     columns = codebook.expand(study.segmentation_variables)
-    features = HouseholdFeatures(codebook, columns).transform(coded_households)
+    features = derive_features(coded_households, codebook, columns)
     if (different := len(features.drop_duplicates())) < study.segments:
         raise SourceStudyError(
             f"The published study's protocol forms {study.segments} clusters, but the panel has "

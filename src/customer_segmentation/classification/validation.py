@@ -27,7 +27,7 @@ from customer_segmentation.classification.folds import FINAL, FOLD
 from customer_segmentation.classification.parameters import InformationSet, ModellingParameters
 from customer_segmentation.classification.tuning import TunedClassifier, tune_classifier
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.segments.segmenter import HouseholdFeatures
+from customer_segmentation.panel.features import derive_features
 
 CASE = ["information_set", *FOLD]
 TESTED = ["household_id", "thin_record", "segment", "reference"]
@@ -75,7 +75,7 @@ def take_values(
         One float64 column per field; same rows and index.
     """
     fields = codebook.expand(information_set.fields)
-    return HouseholdFeatures(codebook, fields).transform(labelled_households)
+    return derive_features(labelled_households, codebook, fields)
 
 
 def training_rows(labelled_households: pd.DataFrame, fold: pd.DataFrame) -> pd.Series:

@@ -16,7 +16,7 @@ from customer_segmentation.panel.values import refuse_repeated
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.examples import Example
 from customer_segmentation.scorer.routes import Assignment, Guess, Route
-from customer_segmentation.scorer.segmenter import StoredSegmenter
+from customer_segmentation.segments.segmenter import Segmenter
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class ScoringBundle:
     """
 
     codebook: Codebook
-    segmenter: StoredSegmenter
+    segmenter: Segmenter
     champions: tuple[Champion, ...]
     examples: tuple[Example, ...]
     libraries: dict[str, str]
@@ -85,7 +85,7 @@ class ScoringBundle:
 
 def build_bundle(
     codebook: Codebook,
-    segmenter: StoredSegmenter,
+    segmenter: Segmenter,
     champions: Sequence[Champion],
     examples: Sequence[Example] = (),
 ) -> ScoringBundle:

@@ -20,7 +20,7 @@ from customer_segmentation.classification.explanation import compare_distances
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import list_computations
 from customer_segmentation.scorer.champions import Champion
-from customer_segmentation.scorer.segmenter import StoredSegmenter
+from customer_segmentation.segments.segmenter import Segmenter
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -89,7 +89,7 @@ class Assignment:
         segments: The segments in the bundle's order.
     """
 
-    segmenter: StoredSegmenter
+    segmenter: Segmenter
     rules: Rules
     segments: tuple[str, ...]
 

@@ -23,7 +23,7 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
 from customer_segmentation.scorer.estimators import BoostedTrees
 from customer_segmentation.scorer.examples import Example
-from customer_segmentation.scorer.segmenter import StoredSegmenter
+from customer_segmentation.segments.segmenter import Segmenter
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 2  # goes up with every change of the files that other code would misread
@@ -162,7 +162,7 @@ def unpack_bundle(files: Mapping[str, bytes], folder: Path) -> ScoringBundle:
     if any(each.trees for each in manifest.champions):
         _refuse_other_xgboost(manifest.libraries.get("xgboost", "unknown"), folder)
     codebook = checked.read(Codebook, _CODEBOOK, manifest.codebook)
-    segmenter = checked.read(StoredSegmenter, _SEGMENTER, manifest.segmenter)
+    segmenter = checked.read(Segmenter, _SEGMENTER, manifest.segmenter)
     champions = tuple(
         checked.read_champion(f"{_CHAMPION}_{number}", each)
         for number, each in enumerate(manifest.champions, start=1)

@@ -24,7 +24,7 @@ from customer_segmentation.segments.partition import (
     Scores,
     find_partitions,
 )
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
 
 FIXED, PIPELINE = "fixed", "pipeline"
@@ -150,8 +150,8 @@ def compare_pair(
     """
     samples = draw_pair(len(values), seed)
     methods = list(dict.fromkeys(method for method, _ in references))
-    fixed = ConstructScores(scores).fit(values).compute(values)
-    refitted = [ConstructScores(scores).fit(values.iloc[each]).compute(values) for each in samples]
+    fixed = learn_scores(values, scores).compute(values)
+    refitted = [learn_scores(values.iloc[each], scores).compute(values) for each in samples]
     solved = {
         mode: [
             _solve_by_all(placed[half], counts, methods, child_of(seed, half + 1), samples[half])

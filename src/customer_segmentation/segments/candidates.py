@@ -25,7 +25,7 @@ from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.nulls import simulate_nulls
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import Labels, Scores
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.segments.separation import measure_gap, measure_separation
 from customer_segmentation.segments.solutions import (
@@ -95,7 +95,7 @@ def place_households(
         One row per household, one column per score.
     """
     values = take_values(households, specification, codebook)
-    return ConstructScores(specification.scores).fit(values).compute(values)
+    return learn_scores(values, specification.scores).compute(values)
 
 
 def take_values(

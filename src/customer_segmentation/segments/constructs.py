@@ -75,6 +75,11 @@ class Score(Configured):
     weight: float = Field(gt=0)
     indicators: tuple[Indicator, ...] = Field(min_length=1)
 
+    @property
+    def variables(self) -> list[str]:
+        """Every variable that it is computed from, once, in order."""
+        return list(dict.fromkeys(name for i in self.indicators for name in i.variables))
+
 
 class Construct(Configured):
     """One thing the segments should differ in.

@@ -3,52 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from pydantic import model_validator
 
-from customer_segmentation.panel.values import ReadableError
+from customer_segmentation.panel.values import Configured, Finite, Missable, Positive, ReadableError
 from customer_segmentation.segments.constructs import Indicator, Score
 
 CONSTANT = 1e-12  # values that differ by less, on their scale, differ by rounding
 
 Values = npt.NDArray[np.float64]
+Columns = Mapping[str, Values] | pd.DataFrame  # one value per household for each variable
 
 
 class SegmentationError(ReadableError):
     """Households that cannot be segmented as the parameters ask."""
 
 
-class Learnt(NamedTuple):
+class LearntIndicator(Configured):
     """What was learnt for one indicator.
 
     Attributes:
         pooled: The pooled rate; missing where nothing is shrunk.
         lower, upper: The caps, on the scale of the transform.
-        mean, sd: Of the prepared values; the sd is infinite where they are all the same, so that
-            the indicator then tells no household from another.
+        mean, sd: Of the prepared values. In a sample of constant values, which is never stored, the
+            sd is infinite, so that the indicator then separates no households.
     """
 
-    pooled: float
-    lower: float
-    upper: float
-    mean: float
-    sd: float
+    pooled: Missable
+    lower: Finite
+    upper: Finite
+    mean: Finite
+    sd: Positive
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"the lower limit {self.lower:g} exceeds the upper {self.upper:g}")
+        return self
 
 
-class Standard(NamedTuple):
-    """Mean and standard deviation (infinite for a constant) of a score's averaged z-scores."""
+class Standard(Configured):
+    """Mean and standard deviation (infinite as above) of a score's averaged z-scores."""
 
-    mean: float
-    sd: float
+    mean: Finite
+    sd: Positive
 
 
-class ConstructScores(TransformerMixin, BaseEstimator):
-    """Prepare, standardise, combine and weight the indicators of each score.
+@dataclass(frozen=True, eq=False)
+class LearntScores:
+    """Scores as they were learnt, laid out to place one household or a million.
 
     A rate is shrunk towards the pooled rate: (rate * n + prior_weight * pooled) / (n +
     prior_weight), and is the pooled rate where n is 0. Shares may then be transformed. Values
@@ -56,154 +65,92 @@ class ConstructScores(TransformerMixin, BaseEstimator):
     standardised again, and the score is multiplied by the square root of its weight, so that the
     weight is its part of a squared distance.
 
-    Args:
-        scores: The scores of a specification.
-
     Attributes:
-        indicators_: What was learnt for each indicator, by its variable.
-        scores_: What was learnt for each score, by its name.
-    """
-
-    def __init__(self, scores: Sequence[Score]) -> None:
-        self.scores = scores
-
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
-        """Learn pooled rates, caps, means and standard deviations.
-
-        Args:
-            X: One row per household, one float column per variable of the scores.
-            y: Not used; scikit-learn passes it.
-
-        Raises:
-            SegmentationError: A variable is missing for a household (a rate without events aside).
-        """
-        columns = _columns(X)
-        self.indicators_: dict[str, Learnt] = {
-            i.variable: _learn(columns, i) for score in self.scores for i in score.indicators
-        }
-        averages = _Averages(self.scores, self.indicators_).compute(columns)
-        self.scores_: dict[str, Standard] = {
-            score.name: _standard(row) for score, row in zip(self.scores, averages, strict=True)
-        }
-        return self
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Compute the weighted scores.
-
-        Args:
-            X: One row per household, one float column per variable of the scores.
-
-        Returns:
-            One float64 column per score, in order; same rows and index.
-
-        Raises:
-            SegmentationError: A variable is missing for a household (a rate without events aside).
-        """
-        check_is_fitted(self)
-        names = [score.name for score in self.scores]
-        return pd.DataFrame(self.compute(X), index=X.index, columns=names)
-
-    def compute(self, X: pd.DataFrame) -> Values:
-        """Compute the weighted scores as a matrix.
-
-        Args:
-            X: As in `transform`.
-
-        Returns:
-            One row per household, one column per score.
-
-        Raises:
-            SegmentationError: A variable is missing for a household (a rate without events aside).
-        """
-        return LearntScores(self.scores, self.indicators_, self.scores_).compute(_columns(X))
-
-
-class LearntScores:
-    """Scores as they were learnt, laid out to place one household or a million.
-
-    Args:
         scores: The scores of a specification.
         indicators: What was learnt for each indicator, by its variable.
         standards: What was learnt for each score, by its name.
     """
 
-    def __init__(
-        self,
-        scores: Sequence[Score],
-        indicators: Mapping[str, Learnt],
-        standards: Mapping[str, Standard],
-    ) -> None:
-        self._scores = scores
-        self._averages = _Averages(scores, indicators)
-        learnt = np.array([standards[score.name] for score in scores])
-        self._means, self._sds = learnt.T[:, :, np.newaxis]
-        self._roots = np.sqrt([[score.weight] for score in scores])
+    scores: Sequence[Score]
+    indicators: dict[str, LearntIndicator]
+    standards: dict[str, Standard]
 
-    def compute(self, columns: Mapping[str, Values]) -> Values:
-        """Compute the weighted scores.
-
-        Args:
-            columns: One value per household for each variable of the scores.
-
-        Returns:
-            One row per household, one column per score.
+    def compute(self, columns: Columns) -> Values:
+        """Compute the weighted scores: one row per household, one column per score.
 
         Raises:
             SegmentationError: A variable is missing for a household (a rate without events aside).
         """
-        by_score = (self._averages.compute(columns) - self._means) / self._sds * self._roots
+        means, sds, roots = self._standards
+        by_score = (self.average(columns) - means) / sds * roots
         if np.isnan(by_score).any():
-            _refuse_missing(by_score.T, self._scores)
+            _refuse_missing(by_score.T, self.scores)
         return np.ascontiguousarray(by_score.T)
 
-
-class _Averages:
-    """Each score's mean of its indicators' z-scores."""
-
-    def __init__(self, scores: Sequence[Score], indicators: Mapping[str, Learnt]) -> None:
-        used = [indicator for score in scores for indicator in score.indicators]
-        self._prepared = [(each, indicators[each.variable].pooled) for each in used]
-        learnt = np.array([indicators[each.variable] for each in used])
-        _, self._lower, self._upper, self._means, self._sds = learnt.T[:, :, np.newaxis]
-        counts = [len(score.indicators) for score in scores]
-        self._starts = np.cumsum([0, *counts[:-1]])
-        self._counts = np.array([[count] for count in counts])
-
-    def compute(self, columns: Mapping[str, Values]) -> Values:
-        """One row per score, one column per household."""
+    def average(self, columns: Columns) -> Values:
+        """Average the z-scores of each score's indicators: scores x households."""
+        lower, upper, means, sds = self._limits
+        starts, counts = self._blocks
         values = np.array([_prepare(columns, *each) for each in self._prepared])
         # Faster than np.clip for a single household, and the same.
-        capped = np.minimum(np.maximum(values, self._lower), self._upper)
-        z_scores = (capped - self._means) / self._sds
-        averages: Values = np.add.reduceat(z_scores, self._starts) / self._counts
+        capped = np.minimum(np.maximum(values, lower), upper)
+        averages: Values = np.add.reduceat((capped - means) / sds, starts) / counts
         return averages
 
+    @cached_property
+    def _prepared(self) -> list[tuple[Indicator, float]]:
+        used = [indicator for score in self.scores for indicator in score.indicators]
+        return [(each, self.indicators[each.variable].pooled) for each in used]
 
-def refuse_constants(values: pd.DataFrame, scores: Sequence[Score]) -> None:
-    """Refuse variables and scores that cannot tell households apart.
+    @cached_property
+    def _limits(self) -> Values:
+        learnt = [self.indicators[each.variable] for each, _ in self._prepared]
+        rows = [(each.lower, each.upper, each.mean, each.sd) for each in learnt]
+        return np.array(rows).T[:, :, np.newaxis]
 
-    Args:
-        values: One row per household that may form segments, one float column per variable.
-        scores: The scores of a specification.
+    @cached_property
+    def _blocks(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        counts = [len(score.indicators) for score in self.scores]
+        return np.cumsum([0, *counts[:-1]]), np.array(counts)[:, np.newaxis]
+
+    @cached_property
+    def _standards(self) -> Values:
+        learnt = [(self.standards[each.name], np.sqrt(each.weight)) for each in self.scores]
+        rows = [(standard.mean, standard.sd, root) for standard, root in learnt]
+        return np.array(rows).T[:, :, np.newaxis]
+
+
+def learn_scores(columns: Columns, scores: Sequence[Score]) -> LearntScores:
+    """Learn pooled rates, caps, means and standard deviations from these households.
 
     Raises:
-        SegmentationError: A variable is missing for a household, or it or a score is the same for
-            all households once it is prepared.
+        SegmentationError: A variable is missing for a household (a rate without events aside).
     """
-    scorer = ConstructScores(scores).fit(values)
+    indicators = {i.variable: _learn(columns, i) for score in scores for i in score.indicators}
+    learnt = LearntScores(scores, indicators, {})
+    rows = zip(scores, learnt.average(columns), strict=True)
+    return replace(learnt, standards={score.name: _standardise(row) for score, row in rows})
+
+
+def refuse_constants(learnt: LearntScores, households: int) -> None:
+    """Refuse variables and scores that are the same for all households that form the segments.
+
+    Raises:
+        SegmentationError: Once it is prepared, a variable or a score is constant.
+    """
     # A score may have the name of its indicator, which is the cause and is named first.
-    learnt: list[tuple[str, Learnt | Standard]] = [
-        *scorer.indicators_.items(),
-        *scorer.scores_.items(),
+    parts: list[tuple[str, LearntIndicator | Standard]] = [
+        *learnt.indicators.items(),
+        *learnt.standards.items(),
     ]
-    constant = [(name, each.mean) for name, each in learnt if np.isinf(each.sd)]
-    for name, value in constant[:1]:
-        raise SegmentationError(
-            f"{name}, shrunk, transformed and capped as the parameters say, is {value:g} for all "
-            f"{len(values)} households that form the segments, so it cannot tell them apart. Use "
-            "another variable in segmentation.constructs or segmentation.grid, or wider "
-            "quantiles."
-        )
+    for name, part in parts:
+        if np.isinf(part.sd):
+            raise SegmentationError(
+                f"{name}, shrunk, transformed and capped as the parameters say, is {part.mean:g} "
+                f"for all {households} households that form the segments, so it cannot tell them "
+                "apart. Use another variable in segmentation.constructs or segmentation.grid, or "
+                "wider quantiles."
+            )
 
 
 def _refuse_missing(values: Values, scores: Sequence[Score]) -> None:
@@ -217,12 +164,8 @@ def _refuse_missing(values: Values, scores: Sequence[Score]) -> None:
     )
 
 
-def _columns(X: pd.DataFrame) -> dict[str, Values]:
-    return {str(name): X[name].to_numpy(dtype=np.float64) for name in X.columns}
-
-
-def _learn(columns: Mapping[str, Values], indicator: Indicator) -> Learnt:
-    pooled = _pooled_rate(columns, indicator)
+def _learn(columns: Columns, indicator: Indicator) -> LearntIndicator:
+    pooled = _pool_rate(columns, indicator)
     values = _prepare(columns, indicator, pooled)
     if missing := int(np.isnan(values).sum()):
         raise SegmentationError(
@@ -230,27 +173,33 @@ def _learn(columns: Mapping[str, Values], indicator: Indicator) -> Learnt:
             "form the segments. Use another variable in segmentation.constructs, or give a rate "
             "the key shrink."
         )
-    lower, upper = np.quantile(values, [indicator.lower_quantile, indicator.upper_quantile])
-    return Learnt(pooled, float(lower), float(upper), *_standard(np.clip(values, lower, upper)))
+    caps = np.quantile(values, [indicator.lower_quantile, indicator.upper_quantile])
+    lower, upper = caps.tolist()
+    capped = _standardise(np.clip(values, lower, upper))
+    return LearntIndicator.model_construct(
+        pooled=pooled, lower=lower, upper=upper, mean=capped.mean, sd=capped.sd
+    )
 
 
-def _standard(values: Values) -> Standard:
+def _standardise(values: Values) -> Standard:
     lowest, highest = float(values.min()), float(values.max())
     constant = highest - lowest <= CONSTANT * (1 + abs(highest))
-    return Standard(float(values.mean()), float("inf") if constant else float(values.std()))
+    sd = float("inf") if constant else float(values.std())  # so it is not validated
+    return Standard.model_construct(mean=float(values.mean()), sd=sd)
 
 
-def _pooled_rate(columns: Mapping[str, Values], indicator: Indicator) -> float:
+def _pool_rate(columns: Columns, indicator: Indicator) -> float:
     if indicator.shrink is None:
         return float("nan")
-    events = columns[indicator.shrink.by]
-    return float(np.nansum(columns[indicator.variable] * events) / events.sum())
+    events = np.asarray(columns[indicator.shrink.by])
+    return float(np.nansum(np.asarray(columns[indicator.variable]) * events) / events.sum())
 
 
-def _prepare(columns: Mapping[str, Values], indicator: Indicator, pooled: float) -> Values:
-    values = columns[indicator.variable]
+def _prepare(columns: Columns, indicator: Indicator, pooled: float) -> Values:
+    values: Values = np.asarray(columns[indicator.variable], dtype=np.float64)
     if indicator.shrink is not None:
-        events, prior = columns[indicator.shrink.by], indicator.shrink.prior_weight
+        events = np.asarray(columns[indicator.shrink.by], dtype=np.float64)
+        prior = indicator.shrink.prior_weight
         hits = np.where(events > 0, values * events, 0.0)
         values = (hits + prior * pooled) / (events + prior)
     if indicator.transform == "arcsine":

@@ -1,109 +1,138 @@
-"""The segmenter: from validated household columns to the name of a segment.
-
-It is one scikit-learn Pipeline of three steps. `features` derives the variables, `scores` prepares
-and weights them, `segments` names the segment that a household belongs to most. All that is learnt
-(caps, pooled rates, means, standard deviations, centres) comes from the households it was fitted
-on.
-"""
+"""The segmenter: from validated household columns to the name of a segment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from functools import cached_property
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.pipeline import Pipeline
+from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
+from customer_segmentation.panel.values import (
+    Configured,
+    Names,
+    PositiveTable,
+    Shares,
+    Table,
+    refuse_repeated,
+    to_row,
+    to_table,
+)
+from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.naming import name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.partition import Partition, find_partitions
+from customer_segmentation.segments.partition import Partition, Scores, find_partitions
 from customer_segmentation.segments.scores import (
-    ConstructScores,
+    LearntIndicator,
+    LearntScores,
     SegmentationError,
+    Standard,
+    learn_scores,
     refuse_constants,
 )
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.segments.specification import Specification
 
-FEATURES, SCORES, SEGMENTS = "features", "scores", "segments"
+SegmentNames = npt.NDArray[np.str_]
 
 
-class HouseholdFeatures(TransformerMixin, BaseEstimator):
-    """Take or derive variables from validated household columns; nothing is learnt.
+class Segmenter(Configured):
+    """All that was learnt to give a household to a segment: numbers, stored as JSON.
 
-    Args:
-        codebook: The panel's codebook.
-        variables: Names of fields and derived variables.
+    Attributes:
+        variables: The fields and derived variables that it takes from a household.
+        scores: How the scores are computed from them.
+        indicators: What was learnt for each indicator, by its variable.
+        standards: What was learnt for each score, by its name.
+        centres, variances: One row per segment, one number per score; see `partition.Partition`.
+        shares: One per segment.
+        names: One per segment.
+        minimum_transactions: A household with fewer has a thin record.
     """
 
-    def __init__(self, codebook: Codebook, variables: Sequence[str]) -> None:
-        self.codebook = codebook
-        self.variables = variables
+    variables: Names
+    scores: tuple[Score, ...]
+    indicators: dict[str, LearntIndicator]
+    standards: dict[str, Standard]
+    centres: Table
+    variances: PositiveTable
+    shares: Shares
+    names: Annotated[Names, Field(min_length=2)]
+    minimum_transactions: Annotated[int, Field(strict=True, ge=1)]
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
-        """Do nothing; scikit-learn asks for it."""
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if not len(self.names) == len(self.centres) == len(self.variances) == len(self.shares):
+            raise ValueError("names, centres, variances and shares differ in their number")
+        if not len(self.scores) == len(self.centres[0]) == len(self.variances[0]):
+            raise ValueError("centres and variances need a number for each score")
         return self
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Compute the variables.
-
-        Args:
-            X: One row per household with at least the fields behind the variables.
-
-        Returns:
-            One float64 column per variable, in order; same rows and index.
-        """
-        return derive_features(X, self.codebook, self.variables)
-
-
-class NamedPartition(ClassifierMixin, BaseEstimator):
-    """Give every household the name of the segment it belongs to most; nothing is learnt.
-
-    Args:
-        partition: The segments in the space of the scores.
-        names: The name of each segment, in the order of the partition.
-    """
-
-    def __init__(self, partition: Partition, names: Sequence[str]) -> None:
-        self.partition = partition
-        self.names = names
-
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
-        """Do nothing; scikit-learn asks for it."""
+    @model_validator(mode="after")
+    def _everything_is_learnt(self) -> Self:
+        if set(refuse_repeated([score.name for score in self.scores])) != set(self.standards):
+            raise ValueError("standards need an entry for each score and no other")
+        used = [indicator for score in self.scores for indicator in score.indicators]
+        if {indicator.variable for indicator in used} != set(self.indicators):
+            raise ValueError("indicators need an entry for each indicator of a score and no other")
+        if absent := {name for each in used for name in each.variables} - set(self.variables):
+            raise ValueError(f"variables lack {', '.join(sorted(absent))}, which a score needs")
+        for each in used:
+            if each.shrink is not None and np.isnan(self.indicators[each.variable].pooled):
+                raise ValueError(f"{each.variable} is shrunk and needs a pooled rate")
         return self
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
+    @cached_property
+    def learnt_scores(self) -> LearntScores:
+        """What turns variables into scores, as it was fitted."""
+        return LearntScores(self.scores, self.indicators, self.standards)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The segments in the space of the scores."""
+        return Partition(*map(np.array, (self.centres, self.variances, self.shares)))
 
     @property
-    def classes_(self) -> npt.NDArray[np.str_]:
-        """The names of the segments, in the order of the partition."""
-        return np.array(self.names)
+    def score_variables(self) -> dict[str, list[str]]:
+        """For each score the clean names of the variables that it is computed from, in order."""
+        return {score.name: score.variables for score in self.scores}
 
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.str_]:
-        """Name the segment of each household.
+    def compute_scores(self, households: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+        """Place households on the segmentation scores, in which distances are measured.
 
         Args:
-            X: One row per household, one column per score.
+            households: One row per household with at least the fields behind the variables.
+            codebook: How these are derived from the fields.
 
         Returns:
-            One name per household.
+            One float64 column per score; same rows and index.
+
+        Raises:
+            SegmentationError: A variable is missing for a household (a rate without events aside).
         """
-        names: npt.NDArray[np.str_] = self.classes_[self.partition.assign(X.to_numpy())]
+        values = derive_features(households, codebook, self.variables)
+        names = [score.name for score in self.scores]
+        return pd.DataFrame(
+            self.learnt_scores.compute(values), index=households.index, columns=names
+        )
+
+    def predict(self, scores: Scores) -> SegmentNames:
+        """Name the segment that each household belongs to most.
+
+        Args:
+            scores: One row per household, one column per score, as `compute_scores` gives them.
+        """
+        names: SegmentNames = np.array(self.names)[self.partition.assign(scores)]
         return names
 
-    def predict_second(self, X: pd.DataFrame) -> npt.NDArray[np.str_]:
+    def predict_second(self, scores: Scores) -> SegmentNames:
         """Name the segment that each household belongs to most after its own."""
-        order = np.argsort(-self.partition.affinities(X.to_numpy()), axis=1, kind="stable")
-        names: npt.NDArray[np.str_] = self.classes_[order[:, 1]]
+        order = np.argsort(-self.partition.affinities(scores), axis=1, kind="stable")
+        names: SegmentNames = np.array(self.names)[order[:, 1]]
         return names
 
 
@@ -113,7 +142,8 @@ def fit_segmenter(
     segments: int,
     codebook: Codebook,
     segmentation: SegmentationParameters,
-) -> Pipeline:
+    minimum_transactions: int,
+) -> Segmenter:
     """Form and name the segments of these households.
 
     Args:
@@ -123,10 +153,7 @@ def fit_segmenter(
         segments: Their number.
         codebook: The panel's codebook.
         segmentation: Names and seed.
-
-    Returns:
-        A fitted Pipeline of `features` (HouseholdFeatures), `scores` (ConstructScores) and
-        `segments` (NamedPartition). It predicts names from household columns.
+        minimum_transactions: A household with fewer was set aside as thin.
 
     Raises:
         SegmentationError: There are not more households than segments, a variable is missing or
@@ -134,19 +161,27 @@ def fit_segmenter(
         SegmentNamingError: The segments do not match the personas, and may not be numbered.
     """
     refuse_too_few(households, segments)
-    features = HouseholdFeatures(codebook, specification.variables)
-    values = features.transform(households)
-    scorer, partition = form_segments(values, specification, segments, segmentation.random_state)
-    labels = partition.assign(scorer.compute(values))
-    signs = HouseholdFeatures(codebook, segmentation.naming.variables).transform(households)
+    values = derive_features(households, codebook, specification.variables)
+    learnt, partition = form_segments(values, specification, segments, segmentation.random_state)
+    labels = partition.assign(learnt.compute(values))
+    signs = derive_features(households, codebook, segmentation.naming.variables)
     names = name_segments(signs, labels, segmentation.naming)
-    named = NamedPartition(partition, [names[number] for number in range(segments)])
-    return Pipeline([(FEATURES, features), (SCORES, scorer), (SEGMENTS, named)])
+    return Segmenter(
+        variables=tuple(specification.variables),
+        scores=specification.scores,
+        indicators=learnt.indicators,
+        standards=learnt.standards,
+        centres=to_table(partition.centres),
+        variances=to_table(partition.variances),
+        shares=to_row(partition.shares),
+        names=tuple(names[number] for number in range(segments)),
+        minimum_transactions=minimum_transactions,
+    )
 
 
 def form_segments(
     values: pd.DataFrame, specification: Specification, segments: int, random_state: int
-) -> tuple[ConstructScores, Partition]:
+) -> tuple[LearntScores, Partition]:
     """Learn the scores of these households and find their segments, without names.
 
     Args:
@@ -155,15 +190,12 @@ def form_segments(
         segments: Their number.
         random_state: The seed of the project.
 
-    Returns:
-        What turns variables into scores, and the segments in the space of the scores.
-
     Raises:
         SegmentationError: A variable is missing or constant, or a segment stays empty.
     """
-    refuse_constants(values, specification.scores)
-    scorer = ConstructScores(specification.scores).fit(values)
-    scores = scorer.compute(values)
+    learnt = learn_scores(values, specification.scores)
+    refuse_constants(learnt, len(values))
+    scores = learnt.compute(values)
     seed = seed_for(random_state, Purpose.SOLUTION)
     partition = find_partitions(scores, [segments], specification.solution_method, seed)[segments]
     filled = len(np.unique(partition.assign(scores)))
@@ -172,15 +204,11 @@ def form_segments(
             f"Of {segments} segments by {specification.name} only {filled} hold a household. Ask "
             "for fewer segments, or choose another specification."
         )
-    return scorer, partition
+    return learnt, partition
 
 
 def refuse_too_few(households: pd.DataFrame, segments: int) -> None:
     """Refuse as many segments as households, or more.
-
-    Args:
-        households: One row per household that may form segments.
-        segments: Number of segments wanted.
 
     Raises:
         SegmentationError: There are not more households than segments.
@@ -191,32 +219,3 @@ def refuse_too_few(households: pd.DataFrame, segments: int) -> None:
             "households may form segments, and there must be more households than segments. Lower "
             "the numbers of segments, or lower data_processing.minimum_transactions."
         )
-
-
-def compute_scores(segmenter: Pipeline, households: pd.DataFrame) -> pd.DataFrame:
-    """Place households on the segmentation scores, in which distances are measured.
-
-    Args:
-        segmenter: A fitted segmenter.
-        households: One row per household.
-
-    Returns:
-        One float64 column per score; same rows and index.
-    """
-    scores: pd.DataFrame = segmenter[:-1].transform(households)
-    return scores
-
-
-def score_variables(segmenter: Pipeline) -> dict[str, list[str]]:
-    """Tell which variables each segmentation score is computed from.
-
-    Args:
-        segmenter: A segmenter, fitted or not.
-
-    Returns:
-        For each score the clean names of its variables, in order.
-    """
-    return {
-        score.name: list(dict.fromkeys(name for i in score.indicators for name in i.variables))
-        for score in segmenter[SCORES].scores
-    }

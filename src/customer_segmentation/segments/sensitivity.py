@@ -18,7 +18,7 @@ from customer_segmentation.segments.constructs import Construct, Indicator
 from customer_segmentation.segments.naming import name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters, Variation
 from customer_segmentation.segments.partition import Labels, find_partitions
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, seed_for
 from customer_segmentation.segments.specification import Specification
 
@@ -232,12 +232,12 @@ def _label(
     eligible = np.flatnonzero(setting.is_eligible)
     used = eligible if rows is None else rows
     values = take_values(setting.households, specification, setting.codebook)
-    scorer = ConstructScores(specification.scores).fit(values.iloc[used])
+    learnt = learn_scores(values.iloc[used], specification.scores)
     seed = seed_for(setting.segmentation.random_state, Purpose.SOLUTION)
     k = setting.segments
     # Random halves are many, and their own chance counts more than that of the starts.
     whole = rows is None or len(rows) >= len(eligible)
     method = specification.solution_method if whole else specification.method
-    scores = scorer.compute(values.iloc[used])
+    scores = learnt.compute(values.iloc[used])
     partition = find_partitions(scores, [k], method, seed)[k]
-    return partition.assign(scorer.compute(values.iloc[eligible]))
+    return partition.assign(learnt.compute(values.iloc[eligible]))

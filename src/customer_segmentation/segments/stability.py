@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.segments.agreement import align, best_jaccards, cross_tabulate
 from customer_segmentation.segments.bootstrap import draw_pair
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import Labels, find_partitions
-from customer_segmentation.segments.scores import ConstructScores
+from customer_segmentation.segments.scores import learn_scores
 from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
-from customer_segmentation.segments.segmenter import FEATURES, SEGMENTS, NamedPartition
+from customer_segmentation.segments.segmenter import Segmenter
 from customer_segmentation.segments.specification import Specification
 
 INTERVAL = (0.025, 0.975)
 
 
 def bootstrap_segments(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     specification: Specification,
     households: pd.DataFrame,
     is_eligible: npt.NDArray[np.bool_],
@@ -47,12 +47,11 @@ def bootstrap_segments(
         One row per `sample` (from 1) x household: the identifier, `draws` (how often it is in the
         sample; 0 for thin records) and the name of its `segment` in the sample's solution.
     """
-    values = segmenter[FEATURES].transform(households)
-    named: NamedPartition = segmenter[SEGMENTS]
+    values = derive_features(households, codebook, segmenter.variables)
     eligible = np.flatnonzero(is_eligible)
-    scores = segmenter[:-1].transform(households.iloc[eligible]).to_numpy()
-    reference = named.partition.assign(scores)
-    k = len(named.names)
+    scores = segmenter.learnt_scores.compute(values.iloc[eligible])
+    reference = segmenter.partition.assign(scores)
+    k = len(segmenter.names)
 
     def solve_pair(pair: int) -> list[tuple[npt.NDArray[np.intp], Labels]]:
         seed = seed_for(segmentation.random_state, Purpose.PAIR, pair)
@@ -67,12 +66,13 @@ def bootstrap_segments(
         delayed(solve_pair)(pair) for pair in range(1, segmentation.evidence.pairs + 1)
     )
     solved = [each for pair in pairs for each in pair]
+    names = np.array(segmenter.names)
     return pd.DataFrame(
         {
             "sample": np.repeat(np.arange(1, len(solved) + 1), len(households)),
             codebook.identifier: np.tile(households[codebook.identifier], len(solved)),
             "draws": np.concatenate([draws for draws, _ in solved]),
-            "segment": named.classes_[np.concatenate([labels for _, labels in solved])],
+            "segment": names[np.concatenate([labels for _, labels in solved])],
         }
     )
 
@@ -88,7 +88,7 @@ def _solve_again(
 ) -> tuple[npt.NDArray[np.intp], Labels]:
     """How often each household was drawn, and its segment, numbered as in the reference."""
     drawn = eligible[sample]
-    placed = ConstructScores(specification.scores).fit(values.iloc[drawn]).compute(values)
+    placed = learn_scores(values.iloc[drawn], specification.scores).compute(values)
     partition = find_partitions(placed[eligible], [k], specification.method, seed, sample)[k]
     labels = partition.assign(placed)
     numbers = align(cross_tabulate(reference, labels[eligible], k, k))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pandas as pd
-from sklearn.pipeline import Pipeline as Segmenter
 
 from customer_segmentation.classification import comparisons, folds, metrics, procedure, validation
 from customer_segmentation.classification.answers import empty_table
@@ -20,7 +19,7 @@ from customer_segmentation.classification.folds import FINAL, ValidationError
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.panel.contract import DataProcessingParameters, restore_codes
+from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.scorer.bundle import build_bundle
 from customer_segmentation.scorer.champions import (
     Champion,
@@ -28,11 +27,10 @@ from customer_segmentation.scorer.champions import (
     extract_champion,
 )
 from customer_segmentation.scorer.scoring import add_examples
-from customer_segmentation.scorer.segmenter import extract_segmenter
 from customer_segmentation.scorer.storage import pack_bundle
 from customer_segmentation.segments.choice import find_chosen
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.segmenter import score_variables
+from customer_segmentation.segments.segmenter import Segmenter
 
 KEYS = ["information_set", "model", "protocol"]
 
@@ -92,7 +90,7 @@ def audit_claims(
         As `classification.audit.audit_information_sets`.
     """
     return audit_information_sets(
-        labelled_households, segment_scores, score_variables(segmenter), modelling, codebook
+        labelled_households, segment_scores, segmenter.score_variables, modelling, codebook
     )
 
 
@@ -345,7 +343,6 @@ def bundle_champions(
     segmenter: Segmenter,
     labelled_households: pd.DataFrame,
     codebook: Codebook,
-    data_processing: DataProcessingParameters,
 ) -> dict[str, bytes]:
     """Put together all that is needed to score a household.
 
@@ -354,13 +351,11 @@ def bundle_champions(
         segmenter: The fitted segmenter.
         labelled_households: As `label_households`, for the typical household of each segment.
         codebook: The panel's codebook.
-        data_processing: How many transactions make a record thick enough.
 
     Returns:
         The files of the bundle, as `scorer.storage.pack_bundle`.
     """
-    numbers = extract_segmenter(segmenter, data_processing.minimum_transactions)
-    bundle = build_bundle(codebook, numbers, stored_champions)
+    bundle = build_bundle(codebook, segmenter, stored_champions)
     eligible = labelled_households[~labelled_households["thin_record"]]
     coded = restore_codes(eligible[[field.name for field in codebook.fields]], codebook)
     values = coded.to_numpy(dtype="float64").T

@@ -25,9 +25,7 @@ from customer_segmentation.classification import (
 from customer_segmentation.classification.estimators import CLASSIFIERS, PROCEDURE
 from customer_segmentation.pipelines.modelling import nodes
 
-PARAMETERS = {
-    name: f"params:{name}" for name in ("codebook", "data_processing", "segmentation", "modelling")
-}
+PARAMETERS = {name: f"params:{name}" for name in ("codebook", "segmentation", "modelling")}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001

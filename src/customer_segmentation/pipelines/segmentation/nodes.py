@@ -6,24 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import pairwise_distances
-from sklearn.pipeline import Pipeline
 
 from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.contract import DataProcessingParameters
 from customer_segmentation.segments import candidates, paths, positions, profiles, stability
 from customer_segmentation.segments.choice import find_chosen, find_finalists
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.scores import (
-    ConstructScores,
     SegmentationError,
+    learn_scores,
     refuse_constants,
 )
-from customer_segmentation.segments.segmenter import (
-    SEGMENTS,
-    compute_scores,
-    fit_segmenter,
-    refuse_too_few,
-    score_variables,
-)
+from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter, refuse_too_few
 from customer_segmentation.segments.sensitivity import Setting, measure_sensitivity
 
 
@@ -59,9 +53,10 @@ def select_eligible_households(
     refuse_too_few(eligible, segmentation.counts.scored_to)
     for specification in segmentation.specifications(codebook).values():
         values = candidates.take_values(eligible, specification, codebook)
-        refuse_constants(values, specification.scores)
+        learnt = learn_scores(values, specification.scores)
+        refuse_constants(learnt, len(values))
         everyone = candidates.take_values(complete, specification, codebook)
-        ConstructScores(specification.scores).fit(values).compute(everyone)  # refuses missing ones
+        learnt.compute(everyone)  # refuses missing values
     return eligible
 
 
@@ -94,7 +89,8 @@ def fit_chosen_segmenter(
     segmentation_candidates: pd.DataFrame,
     codebook: Codebook,
     segmentation: SegmentationParameters,
-) -> Pipeline:
+    data_processing: DataProcessingParameters,
+) -> Segmenter:
     """Form and name the segments of the chosen solution.
 
     Args:
@@ -102,6 +98,7 @@ def fit_chosen_segmenter(
         segmentation_candidates: One row per specification x k, with the choice.
         codebook: The panel's codebook.
         segmentation: The grid, names and seed.
+        data_processing: How many transactions make a record thick enough.
 
     Returns:
         The segmenter: from household columns to the name of a segment.
@@ -110,11 +107,18 @@ def fit_chosen_segmenter(
         SegmentNamingError: The segments do not match the personas, and may not be numbered.
     """
     specification, k = find_chosen(segmentation_candidates, codebook, segmentation)
-    return fit_segmenter(eligible_households, specification, k, codebook, segmentation)
+    return fit_segmenter(
+        eligible_households,
+        specification,
+        k,
+        codebook,
+        segmentation,
+        data_processing.minimum_transactions,
+    )
 
 
 def bootstrap_chosen_segments(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     segmentation_candidates: pd.DataFrame,
     households: pd.DataFrame,
     household_features: pd.DataFrame,
@@ -146,7 +150,7 @@ def bootstrap_chosen_segments(
 
 
 def assign_segments(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     bootstrapped_segments: pd.DataFrame,
     households: pd.DataFrame,
     household_features: pd.DataFrame,
@@ -166,17 +170,17 @@ def assign_segments(
         `agreement` (share of the bootstrap solutions that give it the same segment) and
         `second_segment` (the segment it belongs to most after its own).
     """
-    scores = compute_scores(segmenter, households)
-    assigned = households[[codebook.identifier]].assign(segment=segmenter[SEGMENTS].predict(scores))
+    scores = segmenter.compute_scores(households, codebook).to_numpy()
+    assigned = households[[codebook.identifier]].assign(segment=segmenter.predict(scores))
     flags = household_features[[codebook.identifier, codebook.column(Role.THIN_RECORD)]]
     return assigned.merge(flags, on=codebook.identifier, validate="one_to_one").assign(
         agreement=stability.measure_agreement(bootstrapped_segments, assigned),
-        second_segment=segmenter[SEGMENTS].predict_second(scores),
+        second_segment=segmenter.predict_second(scores),
     )
 
 
 def compute_segment_scores(
-    segmenter: Pipeline, households: pd.DataFrame, codebook: Codebook
+    segmenter: Segmenter, households: pd.DataFrame, codebook: Codebook
 ) -> pd.DataFrame:
     """Place every household on the segmentation scores, for maps of the segments.
 
@@ -189,7 +193,7 @@ def compute_segment_scores(
         One row per household, in order: identifier, then one weighted, standardised score per
             column.
     """
-    return households[[codebook.identifier]].join(compute_scores(segmenter, households))
+    return households[[codebook.identifier]].join(segmenter.compute_scores(households, codebook))
 
 
 def trace_chosen_segments(
@@ -227,7 +231,7 @@ def trace_chosen_segments(
 
 
 def locate_households(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     eligible_households: pd.DataFrame,
     household_segments: pd.DataFrame,
     codebook: Codebook,
@@ -247,9 +251,8 @@ def locate_households(
         x `to_segment`: `segment` and `similarity`, summing to 1. `segment_hulls`: one row per
         corner of each segment's outer and core outline in the plane of the components.
     """
-    scores = compute_scores(segmenter, eligible_households).to_numpy()
+    scores = segmenter.compute_scores(eligible_households, codebook).to_numpy()
     own = profiles.match_segments(eligible_households, household_segments, codebook)
-    named = segmenter[SEGMENTS]
     components, shares = positions.project_scores(scores)
     located = eligible_households[[codebook.identifier]].assign(
         segment=own,
@@ -260,7 +263,7 @@ def locate_households(
         component_2_share=shares[1],
     )
     similar = pd.DataFrame(
-        positions.measure_similarities(scores, named.partition.centres), columns=named.classes_
+        positions.measure_similarities(scores, segmenter.partition.centres), columns=segmenter.names
     )
     similarities = (
         located[[codebook.identifier, "segment"]]
@@ -297,7 +300,7 @@ def vary_decisions(
 
 
 def profile_chosen_segments(
-    segmenter: Pipeline,
+    segmenter: Segmenter,
     eligible_households: pd.DataFrame,
     household_segments: pd.DataFrame,
     bootstrapped_segments: pd.DataFrame,
@@ -317,7 +320,7 @@ def profile_chosen_segments(
     Returns:
         One row per segment x measured variable; columns as `profiles.profile_segments` says.
     """
-    formed_by = {name for names in score_variables(segmenter).values() for name in names}
+    formed_by = {name for names in segmenter.score_variables.values() for name in names}
     formed_by |= set(segmentation.naming.variables)
     return profiles.profile_segments(
         eligible_households,

@@ -167,7 +167,12 @@ def _forming() -> list[Node]:
     return [
         node(
             fit_chosen_segmenter,
-            inputs={**ELIGIBLE, **CHOICE, **ALL},
+            inputs={
+                **ELIGIBLE,
+                **CHOICE,
+                **ALL,
+                "data_processing": "params:data_processing",
+            },
             outputs="segmenter",
             name="fit_chosen_segmenter",
         ),
