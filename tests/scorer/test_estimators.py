@@ -207,7 +207,7 @@ def test_a_champion_comes_back_from_json_as_it_was(fit, awkward, model):
     text = champion.model_dump_json()
     assert "NaN" not in text
     back = Champion.model_validate_json(text)
-    assert back.entries == champion.entries or model == "rf"  # NaN differs from itself
+    assert back.encoding == champion.encoding or model == "rf"  # NaN differs from itself
     np.testing.assert_array_equal(back.predict_proba(awkward), champion.predict_proba(awkward))
 
 
@@ -215,7 +215,7 @@ def test_what_fills_a_missing_value_may_itself_be_missing(fit):
     champion = extract_champion("a set", Claim.PREDICTION, fit("rf", 3), 0.1)
     stored = [each for each in champion.model_dump(mode="json")["encoding"] if "fill" in each]
     assert {each["fill"] for each in stored} == {None}
-    assert all(np.isnan(entry.fill) for entry in champion.entries if hasattr(entry, "fill"))
+    assert all(np.isnan(entry.fill) for entry in champion.encoding if hasattr(entry, "fill"))
 
 
 @pytest.mark.parametrize(("model", "segments"), EVERY)

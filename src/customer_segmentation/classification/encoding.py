@@ -7,19 +7,30 @@ the batch and the service, and can be stored without its code.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import AfterValidator, StrictBool
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from customer_segmentation.panel.codebook import Codebook, Scale
+from customer_segmentation.panel.values import (
+    Configured,
+    Finite,
+    Missable,
+    Numbers,
+    Positive,
+    refuse_repeated,
+)
 
 Floats = npt.NDArray[np.float64]
 
+NUMBER, LEVEL, BLANK = 0, 1, 2
 
-class Levels(NamedTuple):
+
+class Levels(Configured):
     """How a nominal field is encoded: one column per code, 1 where the household has it.
 
     Attributes:
@@ -28,12 +39,13 @@ class Levels(NamedTuple):
         blank: Whether "not stated" was seen, and is the last column.
     """
 
+    kind: Literal["levels"] = "levels"
     field: str
-    codes: tuple[float, ...]
-    blank: bool
+    codes: Annotated[Numbers, AfterValidator(refuse_repeated)]
+    blank: StrictBool
 
 
-class Number(NamedTuple):
+class Number(Configured):
     """How any other field is encoded: one column with (value - mean) / scale.
 
     Attributes:
@@ -44,11 +56,12 @@ class Number(NamedTuple):
         blank: Whether a second column holds 1 where the value was missing.
     """
 
+    kind: Literal["number"] = "number"
     field: str
-    fill: float
-    mean: float
-    scale: float
-    blank: bool
+    fill: Missable
+    mean: Finite
+    scale: Positive
+    blank: StrictBool
 
 
 class FieldEncoder(TransformerMixin, BaseEstimator):
@@ -76,26 +89,14 @@ class FieldEncoder(TransformerMixin, BaseEstimator):
         self.linear = linear
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
-        """Learn codes, medians, means and standard deviations.
-
-        Args:
-            X: One row per training household, one float64 column per field, missing values allowed.
-            y: Not used.
-        """
+        """Learn codes, medians, means and standard deviations from training households."""
         self.entries_: list[Levels | Number] = [
             self._learn(name, X[name].to_numpy(dtype=np.float64)) for name in self.fields
         ]
         return self
 
     def transform(self, X: pd.DataFrame) -> Floats:
-        """Encode households.
-
-        Args:
-            X: One row per household, one float64 column per field, missing values allowed.
-
-        Returns:
-            One row per household, one column per name of `encoded_fields`.
-        """
+        """Encode households: one column per name of `encoded_fields`."""
         columns = {name: X[name].to_numpy(dtype=np.float64) for name in self.fields}
         return Encoding(self.entries_).encode(columns)
 
@@ -103,58 +104,42 @@ class FieldEncoder(TransformerMixin, BaseEstimator):
         known = values[~np.isnan(values)]
         blank = len(known) < len(values)
         if self.codebook[name].scale == Scale.NOMINAL:
-            return Levels(name, tuple(np.unique(known).tolist()), blank)
+            return Levels(field=name, codes=tuple(np.unique(known).tolist()), blank=blank)
         if not self.linear:
-            return Number(name, np.nan, 0.0, 1.0, blank=False)
+            return Number(field=name, fill=np.nan, mean=0.0, scale=1.0, blank=False)
         fill = float(np.median(known)) if len(known) else 0.0
         filled = np.where(np.isnan(values), fill, values)
-        spread = float(filled.std())
-        return Number(name, fill, float(filled.mean()), spread if spread > 0 else 1.0, blank)
+        scale = float(filled.std()) or 1.0
+        return Number(field=name, fill=fill, mean=float(filled.mean()), scale=scale, blank=blank)
 
 
 class Encoding:
-    """What an encoder has learnt, laid out so that it encodes one household or a million.
-
-    Args:
-        entries: What was learnt, one entry per field.
-    """
+    """What an encoder has learnt, laid out so that it encodes one household or a million."""
 
     def __init__(self, entries: Sequence[Levels | Number]) -> None:
         self.fields = [entry.field for entry in entries]
         columns = [row for at, entry in enumerate(entries) for row in _list_columns(at, entry)]
-        sources, kinds, constants, means, scales = zip(*columns, strict=True)
-        self._places = np.array(sources), np.array(kinds)
-        self._numbers = np.array(constants), np.array(means), np.array(scales)
+        self._sources, kinds, *numbers = map(np.array, zip(*columns, strict=True))
+        self._is_level, self._is_blank = kinds == LEVEL, kinds == BLANK
+        self._constants, self._means, self._scales = numbers
 
     def encode(self, columns: Mapping[str, Floats]) -> Floats:
-        """Encode households.
-
-        Args:
-            columns: One float64 value per household for each field, missing ones allowed.
-
-        Returns:
-            One row per household, one column per name of `encoded_fields`.
-        """
-        from customer_segmentation.classification.kernels import encode_columns
-
-        values = np.array([columns[name] for name in self.fields])
-        encoded: Floats = encode_columns(values, *self._places, *self._numbers)
-        return encoded
+        """Encode households, given one float64 value each per field, missing ones allowed."""
+        known = np.column_stack([columns[name] for name in self.fields])
+        values = known.take(self._sources, axis=1)
+        blank = np.isnan(values)
+        numbers = (np.where(blank, self._constants, values) - self._means) / self._scales
+        others = np.where(self._is_blank, blank, numbers)
+        return np.where(self._is_level, values == self._constants, others)
 
 
 def encoded_fields(entries: Sequence[Levels | Number]) -> list[str]:
     """Name the field behind each encoded column, in order."""
-    widths = [
-        len(entry.codes) + entry.blank if isinstance(entry, Levels) else 1 + entry.blank
-        for entry in entries
-    ]
-    return [entry.field for entry, width in zip(entries, widths, strict=True) for _ in range(width)]
+    return [entry.field for at, entry in enumerate(entries) for _ in _list_columns(at, entry)]
 
 
 def _list_columns(at: int, entry: Levels | Number) -> list[tuple[int, int, float, float, float]]:
-    """The encoded columns of a field, as `kernels.encode_columns` takes them."""
-    from customer_segmentation.classification.kernels import BLANK, LEVEL, NUMBER
-
+    """Of each encoded column: its source, kind, code or fill, mean and scale."""
     blank = [(at, BLANK, 0.0, 0.0, 1.0)] if entry.blank else []
     if isinstance(entry, Levels):
         return [*((at, LEVEL, code, 0.0, 1.0) for code in entry.codes), *blank]

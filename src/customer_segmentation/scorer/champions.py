@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import Field, model_validator
 
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.calibration import COLDEST, HOTTEST, apply_temperature
@@ -27,10 +27,7 @@ from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.values import (
     Configured,
     Finite,
-    Missable,
     Names,
-    Numbers,
-    Positive,
     Probabilities,
     Shares,
     refuse_repeated,
@@ -45,26 +42,6 @@ from customer_segmentation.scorer.estimators import (
 
 Floats = npt.NDArray[np.float64]
 Share = Annotated[Finite, Field(ge=0, le=1)]
-
-
-class StoredLevels(Configured):
-    """How a nominal field is encoded; see `encoding.Levels`."""
-
-    kind: Literal["levels"] = "levels"
-    field: str
-    codes: Annotated[Numbers, AfterValidator(refuse_repeated)]
-    blank: StrictBool
-
-
-class StoredNumber(Configured):
-    """How any other field is encoded; see `encoding.Number`."""
-
-    kind: Literal["number"] = "number"
-    field: str
-    fill: Missable
-    mean: Finite
-    scale: Positive
-    blank: StrictBool
 
 
 class Evidence(Configured):
@@ -106,7 +83,7 @@ class Champion(Configured):
     information_set: str = Field(min_length=1)
     claim: Claim
     segments: Annotated[Names, Field(min_length=2)]
-    encoding: tuple[Annotated[StoredLevels | StoredNumber, Field(discriminator="kind")], ...]
+    encoding: tuple[Annotated[Levels | Number, Field(discriminator="kind")], ...]
     estimator: Annotated[LinearModel | BoostedTrees | Forest, Field(discriminator="model")]
     shares: Shares
     temperature: Annotated[Finite, Field(ge=COLDEST, le=HOTTEST)]
@@ -120,13 +97,13 @@ class Champion(Configured):
             raise ValueError("a champion overlaps or predicts; the segmenter assigns")
         if not len(self.segments) == len(self.shares) == len(self.thresholds):
             raise ValueError("segments, shares and thresholds differ in their number")
-        if not self.estimator.fits(len(encoded_fields(self.entries)), len(self.segments)):
+        if not self.estimator.fits(len(encoded_fields(self.encoding)), len(self.segments)):
             raise ValueError("the estimator does not fit the encoded columns and the segments")
         return self
 
     @model_validator(mode="after")
     def _linear_models_get_no_gaps(self) -> Self:
-        numbers = [each for each in self.encoding if isinstance(each, StoredNumber)]
+        numbers = [each for each in self.encoding if isinstance(each, Number)]
         if isinstance(self.estimator, LinearModel) and np.isnan([n.fill for n in numbers]).any():
             raise ValueError("a linear model needs a number in a missing value's place")
         return self
@@ -136,14 +113,9 @@ class Champion(Configured):
         """The fields and derived variables of the information set, in order."""
         return [entry.field for entry in self.encoding]
 
-    @property
-    def entries(self) -> list[Levels | Number]:
-        """The encoding as `encoding.encoded_fields` takes it."""
-        return [_restore(entry) for entry in self.encoding]
-
     @cached_property
     def _encoding(self) -> Encoding:
-        return Encoding(self.entries)
+        return Encoding(self.encoding)
 
     @cached_property
     def _shares(self) -> Floats:
@@ -168,7 +140,7 @@ class Champion(Configured):
             columns: As for `predict_proba`.
         """
         attribution = self.estimator.attribute(self._encoding.encode(columns))
-        fields = encoded_fields(self.entries)
+        fields = encoded_fields(self.encoding)
         return calibrate_attribution(
             attribution, fields, self.segments, self._shares, self.temperature
         )
@@ -197,7 +169,7 @@ def extract_champion(
         information_set=information_set,
         claim=claim,
         segments=tuple(classifier.segments),
-        encoding=tuple(_store(entry) for entry in classifier.encoder.entries_),
+        encoding=tuple(classifier.encoder.entries_),
         estimator=extract_estimator(classifier),
         shares=to_row(classifier.shares),
         temperature=classifier.temperature,
@@ -232,13 +204,3 @@ def collect_evidence(
         coverage=float(sets["coverage"].iloc[0]),
         set_size=float(sets["mean_set_size"].iloc[0]),
     )
-
-
-def _store(entry: Levels | Number) -> StoredLevels | StoredNumber:
-    stored = StoredLevels if isinstance(entry, Levels) else StoredNumber
-    return stored.model_validate(entry._asdict())
-
-
-def _restore(entry: StoredLevels | StoredNumber) -> Levels | Number:
-    restored = Levels if isinstance(entry, StoredLevels) else Number
-    return restored(**entry.model_dump(exclude={"kind"}))
