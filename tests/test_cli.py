@@ -166,7 +166,7 @@ def test_a_damaged_configuration_is_refused_by_its_file(
             *("globals.yml", "dmba,", "no_such_package,"),
             ("Error: The configuration asks for", "'no_such_package', but it is not installed"),
         ),
-        ("catalog_data_processing.yml", "globals:data_root", "globals:rot", ("'rot'", "filepath")),
+        ("catalog_data_processing.yml", "globals:panel_file", "globals:rot", ("'rot'", "filepath")),
     ],
 )
 def test_a_value_that_leads_nowhere_is_told(kedro, tmp_path, conf, name, old, new, parts):

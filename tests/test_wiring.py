@@ -46,6 +46,11 @@ def catalog(project: Path) -> DataCatalog:
     return DataCatalog.from_config(load_config()["catalog"])
 
 
+def kept(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Any]:
+    """The datasets of a pipeline that the catalog has, by entry or by pattern."""
+    return {name: catalog[name] for name in data_of(pipeline.datasets()) if name in catalog}
+
+
 def data_of(names: set[str]) -> set[str]:
     return {name for name in names if name != "parameters" and not name.startswith("params:")}
 
@@ -110,9 +115,8 @@ def test_the_catalog_has_no_entry_that_nobody_uses(whole, catalog):
     assert [name for name in sorted(catalog.keys()) if name not in used] == []
 
 
-def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
-    for name in catalog.keys():  # noqa: SIM118 - a catalog is no plain mapping
-        dataset = catalog[name]
+def test_every_dataset_has_a_layer_and_lies_in_its_folder(whole, catalog):
+    for name, dataset in kept(whole, catalog).items():
         layer = dataset.metadata["kedro-viz"]["layer"]
         if layer != "01_raw":  # files of others lie anywhere
             folder = dataset._filepath.parts[1]
@@ -120,15 +124,18 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(catalog):
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
 
 
-def layers_of(catalog: DataCatalog) -> dict[str, str]:
-    """Each dataset's layer."""
-    entries: dict[str, Any] = {name: catalog[name] for name in catalog.keys()}  # noqa: SIM118
-    return {name: entry.metadata["kedro-viz"]["layer"] for name, entry in entries.items()}
+def test_a_pattern_of_the_catalog_is_for_the_figures_alone(whole, catalog):
+    (pattern,) = catalog.config_resolver.list_patterns()[:-1]  # the last one is Kedro's
+    match = catalog.config_resolver.match_dataset_pattern
+    matched = {name for name in data_of(whole.datasets()) if match(name) == pattern}
+    assert matched == {name for name in data_of(whole.datasets()) if name.endswith("_figure")}
+    assert "segment_map_figure" in matched
 
 
 def test_data_never_flow_back_to_an_earlier_layer(whole, catalog):
     # Kedro-viz shows no layers at all if they cannot be put in order.
-    layers, reached = layers_of(catalog), dict[str, str]()
+    held, reached = kept(whole, catalog), dict[str, str]()
+    layers = {name: entry.metadata["kedro-viz"]["layer"] for name, entry in held.items()}
     for node in whole.nodes:
         before = max((reached.get(name, "") for name in node.inputs), default="")
         for name in node.outputs:
@@ -208,12 +215,10 @@ def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp
 
 
 def test_every_table_figure_and_page_can_be_looked_at_in_the_lineage(registered, catalog):
-    names = data_of(registered["__default__"].datasets())
-    files = {name: catalog[name] for name in names if name in catalog}
-    kept = {name: dataset for name, dataset in files.items() if hasattr(dataset, "_filepath")}
-    blind = {name for name, dataset in kept.items() if not hasattr(dataset, "preview")}
-    assert blind == {"segmenter", "champions", "scoring_bundle"} & set(kept)  # for programs only
-    assert {"model_card", "segmentation_report", "households_exploration"} <= set(kept)
+    files = kept(registered["__default__"], catalog)
+    blind = {name for name, dataset in files.items() if not hasattr(dataset, "preview")}
+    assert blind == {"segmenter", "scoring_bundle"}  # for programs only
+    assert {"model_card", "segmentation_report", "households_exploration"} <= set(files)
 
 
 def test_the_map_opens_on_a_box_for_each_pipeline_and_reporting_on_its_chapters(registered):

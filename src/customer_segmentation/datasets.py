@@ -36,20 +36,8 @@ REASONS = {
 }
 
 
-class MissingFileError(ReadableError):
-    """A file that another pipeline writes is not there yet."""
-
-
-class UnwritableFileError(ReadableError):
-    """A file that the system does not let us write."""
-
-    def __init__(self, target: Path, error: OSError) -> None:
-        words = os.strerror(error.errno) if error.errno else str(error)
-        super().__init__(
-            f"{target} could not be written: {REASONS.get(error.errno or 0, words)}. "
-            "Put that right, or write to another folder: `kedro run --params data_root=FOLDER`. "
-            "Nothing was changed at that path."
-        )
+class FileError(ReadableError, DatasetError):
+    """A file that cannot be read or written; Kedro passes it on, from another process too."""
 
 
 @contextmanager
@@ -66,7 +54,7 @@ def replacing(target: Path) -> Iterator[Path]:
         A path with the target's name in a temporary folder beside it.
 
     Raises:
-        UnwritableFileError: The system refuses, for example because the disk is full.
+        FileError: The system refuses, for example because the disk is full.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,11 +65,13 @@ def replacing(target: Path) -> Iterator[Path]:
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             draft.replace(target)
-    except (OSError, DatasetError) as error:
-        cause = error.__cause__ if isinstance(error, DatasetError) else error
-        if isinstance(cause, OSError):
-            raise UnwritableFileError(target, cause) from error
-        raise
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else str(error)
+        raise FileError(
+            f"{target} could not be written: {REASONS.get(error.errno or 0, words)}. "
+            "Put that right, or write to another folder: `kedro run --params data_root=FOLDER`. "
+            "Nothing was changed at that path."
+        ) from error
 
 
 def _remove_stale_drafts(target: Path) -> None:
@@ -112,11 +102,50 @@ def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 
 class _FileDataset(AbstractDataset[Any, Any]):
-    """What the datasets of this module share: one local file and Kedro's metadata."""
+    """One local file, read and written in the format of the subclass.
+
+    Args:
+        filepath: The file.
+        metadata: Kedro-viz's layer.
+    """
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
         self.metadata = metadata
+
+    def load(self) -> Any:
+        """Read the file.
+
+        Raises:
+            FileError: The file is not there, or cannot be read.
+        """
+        try:
+            return self.read(self._filepath)
+        except (ReadableError, OSError) as error:
+            told = str(error)
+            if isinstance(error, OSError) and not self._exists():
+                told = (
+                    f"There is no file {self._filepath}. Run the pipeline that writes it first; "
+                    "`kedro run` runs them all."
+                )
+            raise FileError(told) from error
+
+    def save(self, data: Any) -> None:
+        """Write the whole file, or leave the old one.
+
+        Raises:
+            FileError: The system refuses, for example because the disk is full.
+        """
+        with replacing(self._filepath) as draft:
+            self.write(data, draft)
+
+    def read(self, path: Path) -> Any:
+        """Read a file of this format."""
+        raise NotImplementedError
+
+    def write(self, data: Any, path: Path) -> None:
+        """Write a file of this format."""
+        raise NotImplementedError
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath.as_posix()}
@@ -124,60 +153,41 @@ class _FileDataset(AbstractDataset[Any, Any]):
     def _exists(self) -> bool:
         return self._filepath.is_file()
 
-    def _existing_file(self) -> Path:
-        if not self._exists():
-            raise MissingFileError(
-                f"There is no file {self._filepath}. Run the pipeline that writes it first; "
-                "`kedro run` runs them all."
-            )
-        return self._filepath
+
+class _TableDataset(_FileDataset):
+    def preview(self, nrows: int = 50) -> TablePreview:
+        """Give the first rows to kedro-viz."""
+        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
 
-class AtomicDataset(_FileDataset):
-    """Saves through another dataset so that a file is written whole or not at all.
+class ParquetDataset(_TableDataset):
+    """A table as a Parquet file."""
 
-    Args:
-        filepath: The file.
-        dataset: Configuration of the dataset that reads and writes it, without its `filepath`.
-        metadata: Kedro-viz's layer and preview.
-    """
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read a table with its types."""
+        import pandas as pd
 
-    def __init__(
-        self, filepath: str, dataset: dict[str, Any], metadata: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(filepath, metadata)
-        self._config = dataset
-        self._dataset = self._dataset_at(self._filepath)
+        with path.open("rb") as file:
+            return pd.read_parquet(file)
 
-    def _dataset_at(self, path: Path) -> AbstractDataset[Any, Any]:
-        return AbstractDataset.from_config(path.stem, {**self._config, "filepath": path.as_posix()})
+    def write(self, data: pd.DataFrame, path: Path) -> None:
+        """Write a table with its types."""
+        with path.open("wb") as file:
+            data.to_parquet(file)
 
-    def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "type": type(self._dataset).__name__}
 
-    def __getattr__(self, name: str) -> Any:
-        # Kedro-viz asks whether there is a preview, and of which type.
-        if name == "preview":
-            return getattr(self._dataset, name)
-        raise AttributeError(name)
+class CsvDataset(_TableDataset):
+    """A table without its index as a comma-separated file."""
 
-    def load(self) -> Any:
-        """Load the file as the inner dataset does.
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read a table; its types are guessed."""
+        import pandas as pd
 
-        Raises:
-            MissingFileError: The file is not there.
-        """
-        self._existing_file()
-        return self._dataset.load()
+        return pd.read_csv(path)
 
-    def save(self, data: Any) -> None:
-        """Write the whole file as the inner dataset does, or leave the old one.
-
-        Raises:
-            UnwritableFileError: The system refuses, for example because the disk is full.
-        """
-        with replacing(self._filepath) as draft:
-            self._dataset_at(draft).save(data)
+    def write(self, data: pd.DataFrame, path: Path) -> None:
+        """Write a table."""
+        data.to_csv(path, index=False)
 
 
 class ModelDataset(_FileDataset):
@@ -193,48 +203,31 @@ class ModelDataset(_FileDataset):
         super().__init__(filepath, metadata)
         self._model = model
 
-    def load(self) -> BaseModel:
-        """Read and validate the model.
-
-        Raises:
-            MissingFileError: The file is not there.
-        """
+    def read(self, path: Path) -> BaseModel:
+        """Read and validate a model."""
         model: type[BaseModel] = load_obj(self._model)
-        return model.model_validate(read_json(self._existing_file().read_bytes()))
+        return model.model_validate(read_json(path.read_bytes()))
 
-    def save(self, data: BaseModel) -> None:
-        """Write the model.
-
-        Raises:
-            UnwritableFileError: The system refuses, for example because the disk is full.
-        """
-        with replacing(self._filepath) as draft:
-            draft.write_bytes(write_json(data.model_dump(mode="json")))
+    def write(self, data: BaseModel, path: Path) -> None:
+        """Write a model."""
+        path.write_bytes(write_json(data.model_dump(mode="json")))
 
 
 class FigureDataset(_FileDataset):
-    """A matplotlib figure as a PNG file."""
+    """A matplotlib figure as a PNG file, which is loaded as bytes."""
 
-    def load(self) -> bytes:
-        """Load the bytes of the PNG file.
+    def read(self, path: Path) -> bytes:
+        """Read the bytes of a PNG file."""
+        return path.read_bytes()
 
-        Raises:
-            MissingFileError: The file is not there.
-        """
-        return self._existing_file().read_bytes()
-
-    def save(self, data: Figure) -> None:
-        """Write the figure, then close it.
-
-        Raises:
-            UnwritableFileError: The system refuses, for example because the disk is full.
-        """
+    def write(self, data: Figure, path: Path) -> None:
+        """Write a figure, then close it."""
         from matplotlib import pyplot as plt, rc_context
 
         # Hinting bends small digits out of shape. No version of matplotlib goes into the file, so
         # that equal figures are equal to the byte.
-        with replacing(self._filepath) as draft, rc_context({"text.hinting": "none"}):
-            data.savefig(draft, format="png", metadata={"Software": None})
+        with rc_context({"text.hinting": "none"}):
+            data.savefig(path, format="png", metadata={"Software": None})
         plt.close(data)
 
     def preview(self) -> ImagePreview:
@@ -245,22 +238,13 @@ class FigureDataset(_FileDataset):
 class HtmlDataset(_FileDataset):
     """An HTML page as a file."""
 
-    def load(self) -> str:
-        """Load the page.
+    def read(self, path: Path) -> str:
+        """Read a text."""
+        return path.read_text(encoding="utf-8")
 
-        Raises:
-            MissingFileError: The file is not there.
-        """
-        return self._existing_file().read_text(encoding="utf-8")
-
-    def save(self, data: str) -> None:
-        """Write the page.
-
-        Raises:
-            UnwritableFileError: The system refuses, for example because the disk is full.
-        """
-        with replacing(self._filepath) as draft:
-            draft.write_text(data, encoding="utf-8", newline="\n")
+    def write(self, data: str, path: Path) -> None:
+        """Write a text."""
+        path.write_text(data, encoding="utf-8", newline="\n")
 
     def preview(self) -> HTMLPreview:
         """Give the page to kedro-viz."""
@@ -292,21 +276,16 @@ class ScoringBundleDataset(_FileDataset):
     # As the files of a bundle are called, and the folders in which `replacing` drafts them.
     _OURS = re.compile(r".+-[0-9a-f]{12}\.(json|ubj)(\.\w{8})?")
 
-    def load(self) -> dict[str, bytes]:
-        """Load the files, unchecked; what a killed run has left is among them.
+    def read(self, path: Path) -> dict[str, bytes]:
+        """Read the files by name, unchecked; what a killed run has left is among them.
 
         Files that are not named like those of a bundle are not opened.
-
-        Returns:
-            The content of each file by its name.
-
-        Raises:
-            MissingFileError: There is no manifest.
         """
-        folder, manifest = self._existing_file().parent, self._filepath.name
-        names = sorted(path.name for path in folder.iterdir())
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        names = sorted(file.name for file in path.parent.iterdir())
         return read_folder(
-            folder, [name for name in names if name == manifest or self._OURS.fullmatch(name)]
+            path.parent, [name for name in names if name == path.name or self._OURS.fullmatch(name)]
         )
 
     def save(self, data: Mapping[str, bytes]) -> None:
@@ -316,7 +295,7 @@ class ScoringBundleDataset(_FileDataset):
             data: The content of each file by its name; the manifest is among them.
 
         Raises:
-            UnwritableFileError: The system refuses, for example because the disk is full.
+            FileError: The system refuses, for example because the disk is full.
         """
         folder, manifest = self._filepath.parent, self._filepath.name
         for name in sorted(data, key=lambda name: (name == manifest, name)):
@@ -330,8 +309,6 @@ class ScoringBundleDataset(_FileDataset):
 
 
 class _ForeignFileDataset(_FileDataset):
-    """A file that belongs to somebody else and is only read."""
-
     def save(self, data: Any) -> None:  # noqa: ARG002
         """Refuse: the file belongs to its owner.
 
@@ -341,33 +318,17 @@ class _ForeignFileDataset(_FileDataset):
         raise DatasetError(f"{self._filepath} is not ours, so it is only read.")
 
 
-class PanelFileDataset(_ForeignFileDataset):
-    """A panel file as it comes: every cell is text, and each row knows its line in the file."""
+class PanelFileDataset(_ForeignFileDataset, _TableDataset):
+    """A panel file as it comes, only read: every cell is text, each row knows its line."""
 
-    def load(self) -> pd.DataFrame:
-        """Read the file.
-
-        Returns:
-            One row per household, all columns text; index `row` with physical line numbers.
-
-        Raises:
-            ReadableError: The file cannot be read as a panel file.
-        """
-        return read_panel_file(self._filepath)
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Give the first rows to kedro-viz."""
-        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read one row per household, all columns text; index `row` with physical line numbers."""
+        return read_panel_file(path)
 
 
 class HouseholdsFileDataset(_ForeignFileDataset):
-    """A file of households to be scored, CSV or Parquet, of any size."""
+    """A file of households to be scored, CSV or Parquet, of any size, only read."""
 
-    def load(self) -> Iterator[pd.DataFrame]:
-        """Open the file; it is read part by part, as the parts are asked for.
-
-        Returns:
-            The parts, as `panel.reader.iterate_households`. A file that cannot be read is refused
-            when the first is asked for.
-        """
-        return iterate_households(self._filepath)
+    def read(self, path: Path) -> Iterator[pd.DataFrame]:
+        """Open the file; its parts are read, or refused, as they are asked for."""
+        return iterate_households(path)
