@@ -27,9 +27,9 @@ from customer_segmentation import settings
 from customer_segmentation.cli import run
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import validate_households
+from customer_segmentation.panel.features import derive_household_features
 from customer_segmentation.panel.reader import read_panel_file
 from customer_segmentation.parameters import Parameters, check_parameters
-from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
 from tests.browser import Browser
 
 PROJECT = Path(__file__).parents[1]

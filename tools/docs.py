@@ -7,10 +7,10 @@ tables of the last full run: no figure is typed by hand.
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +23,38 @@ if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
 
     from customer_segmentation.figures.style import ReportingParameters
+    from customer_segmentation.panel.codebook import (
+        Codebook,
+        DerivedVariable,
+        Field,
+        Group,
+        Variable,
+    )
     from customer_segmentation.parameters import Parameters
 
 PROJECT = Path(__file__).parents[1]
 STUDY = {"reproduction": "", "best": "On the study's own clusters: ", "strongest": "The same: "}
 BLOCK = r"(<!-- {0}: .*? -->\n).*(<!-- end of {0} -->)"
 
+INTRODUCTION = """\
+# Data dictionary
+
+This page is generated: change `conf/base/globals_codebook.yml`, not this page, and run `make docs`.
+
+**{panel}** ({category}). {source}
+
+One row is one household. Columns are called by their clean names everywhere but in the panel file.
+What the file calls "not stated" is a missing value in every table. In the file, spaces at the ends
+of a column name and repeated spaces do not matter, and a share may be written `37.7%`.
+"""
+
+FIELD_HEADINGS = ("clean name", "in the file", "meaning", "scale", "unit", "accepted", "not stated")
+VARIABLE_HEADINGS = ("clean name", "meaning", "scale", "unit", "computed as", "note")
+
 
 def write_pages() -> dict[Path, str]:
     """Write every page that is generated, whole or in part, without saving it."""
     bootstrap_project(PROJECT)
-    from customer_segmentation.panel.dictionary import write_dictionary
     from customer_segmentation.parameters import check_parameters
 
     context = KedroSession.create(PROJECT).load_context()
@@ -44,6 +65,105 @@ def write_pages() -> dict[Path, str]:
         **_fill("docs/command-line.md", "summary", _show_summary(context.catalog)),
         **_fill("docs/how-to/make-a-mailing-list.md", "lists", _judge_lists(context, parameters)),
     }
+
+
+def write_dictionary(codebook: Codebook) -> str:
+    """Write the codebook as a page for people: fields, codes, identities, variables, formulas."""
+    introduction = INTRODUCTION.format(
+        panel=codebook.panel, category=codebook.category, source=codebook.source.strip()
+    )
+    groups = [_write_group(group, codebook) for group in codebook.groups]
+    ignored = ", ".join(f"`{name}`" for name in codebook.ignored_raw_names)
+    return "\n".join(
+        [
+            introduction,
+            *groups,
+            *([f"Ignored where a file has it: {ignored}.\n"] if ignored else []),
+            "## Derived variables\n",
+            _write_table(VARIABLE_HEADINGS, map(_describe_derived, codebook.derived)),
+            "## Flags\n",
+            _write_table(("clean name", "meaning", "note"), map(_describe_flag, codebook.flags)),
+            "## Formulas\n",
+            _write_table(("formula", "what it computes"), _describe_formulas(codebook)),
+        ]
+    )
+
+
+def _write_group(group: Group, codebook: Codebook) -> str:
+    fields = [codebook.field(name) for name in codebook.columns_of(group.name)]
+    facts = [f"Group `{group.name}`, origin: {group.origin}."]
+    if group.sums_to is not None:
+        facts.append(f"The shares add up to {group.sums_to:g} within {group.tolerance:g}.")
+    remarks = [remark for field in fields for remark in _describe_remarks(field)]
+    table = _write_table(FIELD_HEADINGS, map(_describe_field, fields))
+    return "\n".join([f"## {group.label}\n", " ".join(facts) + "\n", table, *_write_list(remarks)])
+
+
+def _describe_field(field: Field) -> tuple[str, ...]:
+    from customer_segmentation.panel.contract import describe_expected
+
+    accepted = "the codes below" if field.codes else describe_expected(field)
+    if field.not_stated is not None:
+        not_stated = str(field.not_stated)
+    elif field.not_stated_in_blank_record is not None:
+        not_stated = f"{field.not_stated_in_blank_record}, in a blank record only"
+    else:
+        not_stated = ""
+    place = f"`{field.raw_name}`"
+    return f"`{field.name}`", place, field.label, field.scale, field.unit, accepted, not_stated
+
+
+def _describe_remarks(field: Field) -> list[str]:
+    remarks = []
+    if field.codes:
+        codes = "; ".join(f"{code} {label}" for code, label in field.codes.items())
+        remarks.append(f"`{field.name}`: {codes}.")
+    if field.identity:
+        factor = "" if field.identity.factor == 1 else f"{field.identity.factor:g} x "
+        formula = _write_formula(field.identity.formula, field.identity.of)
+        tolerance = f"within {field.identity.tolerance:g}"
+        remarks.append(
+            f"`{field.name}` = {factor}{formula}, {tolerance}. {field.identity.exceptions}".strip()
+        )
+    if field.note:
+        remarks.append(f"`{field.name}`: {field.note}")
+    return remarks
+
+
+def _describe_derived(variable: DerivedVariable) -> tuple[str, ...]:
+    formula = _write_formula(variable.formula, variable.of)
+    return (
+        f"`{variable.name}`",
+        variable.label,
+        variable.scale,
+        variable.unit,
+        formula,
+        variable.note,
+    )
+
+
+def _describe_flag(flag: Variable) -> tuple[str, ...]:
+    return f"`{flag.name}`", flag.label, flag.note
+
+
+def _describe_formulas(codebook: Codebook) -> list[tuple[str, ...]]:
+    from customer_segmentation.panel.features import FORMULAS
+
+    used = {formula for _, formula, _ in codebook.formulas}
+    return [
+        (f"`{name}`", (inspect.getdoc(formula) or "").partition("\n")[0])
+        for name, formula in FORMULAS.items()
+        if name in used
+    ]
+
+
+def _write_formula(name: str, of: Mapping[str, str]) -> str:
+    arguments = ", ".join(f"{argument}={source}" for argument, source in of.items())
+    return f"`{name}({arguments})`"
+
+
+def _write_list(items: Sequence[str]) -> list[str]:
+    return ["\n".join(f"- {item}" for item in items) + "\n"] if items else []
 
 
 def _fill(name: str, block: str, text: str) -> dict[Path, str]:
@@ -86,7 +206,7 @@ def _judge_lists(context: KedroContext, parameters: Parameters) -> str:
         "best list": best["depth"].map("{:.0%}".format),
         f"yields more or less, {currency}": beyond,
     }
-    return _write_table(shown)
+    return _write_columns(shown)
 
 
 def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) -> list[str]:
@@ -96,7 +216,7 @@ def _list_figures(catalog: CatalogProtocol[Any, Any], parameters: Parameters) ->
 
     def write(section: Callable[..., Any]) -> Any:
         # As in the pipeline: an argument has the name of the parameters or of the table.
-        names = signature(section).parameters
+        names = inspect.signature(section).parameters
         return section(
             **{
                 name: getattr(parameters, name) if hasattr(parameters, name) else catalog.load(name)
@@ -128,12 +248,15 @@ def _write_accuracies(headline: pd.DataFrame, reporting: ReportingParameters) ->
         "always the largest segment": headline["majority"].map("{:.3f}".format),
         "log loss saved over the segments' shares": _with_interval(headline, "log_loss_skill"),
     }
-    return _write_table(shown)
+    return _write_columns(shown)
 
 
-def _write_table(columns: Mapping[str, Iterable[str]]) -> str:
-    rows = zip(*columns.values(), strict=True)
-    lines = [columns, ["---"] * len(columns), *rows]
+def _write_columns(columns: Mapping[str, Iterable[str]]) -> str:
+    return _write_table(list(columns), zip(*columns.values(), strict=True))
+
+
+def _write_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines) + "\n"
 
 

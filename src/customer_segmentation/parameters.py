@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.panel.contract import DataProcessingParameters
+from customer_segmentation.panel.features import DataProcessingParameters
 from customer_segmentation.panel.values import Configured, ReadableError
 from customer_segmentation.scorer.batch import ScoringParameters
 from customer_segmentation.segments.parameters import SegmentationParameters

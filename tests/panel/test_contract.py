@@ -11,17 +11,14 @@ from pydantic import ValidationError
 
 from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.contract import (
-    DataProcessingParameters,
     Problem,
     Rules,
     Sheet,
     describe_expected,
-    expected_by_identity,
-    find_problems,
     restore_codes,
-    type_households,
     validate_households,
 )
+from customer_segmentation.panel.features import DataProcessingParameters
 from customer_segmentation.panel.values import HouseholdDataError
 
 Change = Callable[[pd.DataFrame], object]
@@ -77,8 +74,8 @@ def test_codes_restored_and_typed_again_are_the_same_households(
     restored = restore_codes(households, codebook)
     assert not restored.isna().any(axis=None)
     assert restored.dtypes.equals(households.dtypes)
-    again = type_households(restored.to_numpy("float64").T, Rules(codebook))
-    pd.testing.assert_frame_equal(again, households)
+    rows = restored.astype(str).set_axis([field.raw_name for field in codebook.fields], axis=1)
+    pd.testing.assert_frame_equal(validate_households(rows, codebook), households)
 
 
 def test_a_zero_affluence_index_is_missing_in_blank_records_only(
@@ -133,21 +130,6 @@ def test_ignored_columns_pass_unread(
 ) -> None:
     rows = panel_rows.assign(maxBrCd="not even a number")
     pd.testing.assert_frame_equal(validate_households(rows, codebook), households)
-
-
-def test_an_identity_with_declared_exceptions_is_not_refused(
-    households: pd.DataFrame, codebook: Codebook
-) -> None:
-    field = codebook.field("brands_bought")
-    broken = households["brands_bought"] != expected_by_identity(households, field, codebook)
-    assert households.loc[broken, "household_id"].tolist() == [1037940, 1060230]
-
-
-def test_without_an_identity_nothing_is_expected(
-    households: pd.DataFrame, codebook: Codebook
-) -> None:
-    with pytest.raises(ValueError, match="'transactions' declares no identity"):
-        expected_by_identity(households, codebook.field("transactions"), codebook)
 
 
 def test_the_rows_given_are_not_changed(panel_rows: pd.DataFrame, codebook: Codebook) -> None:
@@ -300,29 +282,30 @@ def test_long_values_and_line_breaks_do_not_blow_up_the_message(
 # Records that are numbers already
 
 
-def as_sheet(households: pd.DataFrame, codebook: Codebook) -> Sheet:
+def as_sheet(households: pd.DataFrame, rules: Rules) -> Sheet:
     """Typed households as numbers, called by their clean names."""
-    values = restore_codes(households, codebook).to_numpy("float64").T.copy()
-    return Sheet(values, list(households.index), list(households.columns))
+    values = restore_codes(households, rules.codebook).to_numpy("float64").T.copy()
+    return Sheet(rules, values, list(households.index), list(households.columns))
 
 
 def test_records_pass_the_same_checks(households: pd.DataFrame, codebook: Codebook) -> None:
-    sheet, rules = as_sheet(households, codebook), Rules(codebook)
-    assert find_problems(sheet, rules) == []
+    rules = Rules(codebook)
+    sheet = as_sheet(households, rules)
+    assert sheet.find_problems() == []
     sheet.values[rules.position["total_volume"], 4] = -1.0
-    assert find_problems(sheet, rules) == [
+    assert sheet.find_problems() == [
         Problem(4, "total_volume", "-1", "expected a number of at least 1 and at most 1000000 (g)")
     ]
 
 
 def test_whole_numbers_must_be_exact(households: pd.DataFrame, codebook: Codebook) -> None:
-    sheet = as_sheet(households, codebook)
     settings = codebook.model_dump()
     for field in settings["fields"]:
         field["maximum"] = None
     unlimited = Rules(Codebook.model_validate(settings))  # a copy would keep what is cached
+    sheet = as_sheet(households, unlimited)
     sheet.values[unlimited.position["affluence_index"], 0] = 2.0**60
-    assert [p.column for p in find_problems(sheet, unlimited)] == ["affluence_index"]
+    assert [p.column for p in sheet.find_problems()] == ["affluence_index"]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from customer_segmentation.panel import features as formulas
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.features import (
     derive_features,
-    flag_blank_records,
-    flag_thin_records,
+    derive_household_features,
     prepare_formula,
     take_columns,
 )
@@ -123,31 +122,28 @@ def test_an_unknown_variable_or_formula_is_named(
 
 
 def test_thin_records_have_fewer_transactions_than_the_parameter(
-    households: pd.DataFrame, codebook: Codebook
+    households: pd.DataFrame, parameters
 ) -> None:
+    codebook, name = parameters.codebook, parameters.codebook.column(Role.THIN_RECORD)
     for fewest in (1, 11, 31):
-        flags = flag_thin_records(households, codebook, fewest)
+        changed = parameters.data_processing.model_copy(update={"minimum_transactions": fewest})
+        flags = derive_household_features(households, codebook, changed)[name]
         assert flags.dtype == bool
         assert flags.tolist() == [int(n) < fewest for n in households["transactions"]]
-        assert flags.name == codebook.column(Role.THIN_RECORD)
 
 
-def test_a_record_is_blank_when_all_that_can_be_is(
-    households: pd.DataFrame, codebook: Codebook
-) -> None:
-    flags = flag_blank_records(households, codebook)
+def test_a_record_is_blank_when_all_that_can_be_is(households: pd.DataFrame, parameters) -> None:
+    def flag_blank(rows: pd.DataFrame, codebook: Codebook = parameters.codebook) -> pd.Series:
+        derived = derive_household_features(rows, codebook, parameters.data_processing)
+        return derived[codebook.column(Role.BLANK_RECORD)]
+
+    flags = flag_blank(households)
     assert flags.dtype == bool
     assert flags.sum() == 68
     filled = households.copy()
     filled.loc[flags.idxmax(), "affluence_index"] = 3
-    assert flag_blank_records(filled, codebook).sum() == 67
-
-
-def test_no_record_is_blank_where_nothing_may_be_left_out(
-    households: pd.DataFrame, codebook: Codebook
-) -> None:
-    settings = codebook.model_dump()
+    assert flag_blank(filled).sum() == 67
+    settings = parameters.codebook.model_dump()
     for field in settings["fields"]:
         field |= {"not_stated": None, "not_stated_in_blank_record": None}
-    strict = Codebook.model_validate(settings)
-    assert not flag_blank_records(households, strict).any()
+    assert not flag_blank(households, Codebook.model_validate(settings)).any()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.panel.features import derive_features
+from customer_segmentation.panel.features import derive_features, derive_household_features
 from customer_segmentation.pipelines.data_processing import create_pipeline
-from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
 
 
 def test_the_pipeline_goes_from_the_file_to_its_tables() -> None:

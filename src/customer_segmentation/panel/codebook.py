@@ -164,18 +164,14 @@ class Field(Variable):
     identity: Identity | None = None
 
     @model_validator(mode="after")
-    def _codes_fit_the_scale(self) -> Self:
+    def _is_consistent(self) -> Self:
+        low, high = self.minimum, self.maximum
         if self.scale.is_coded != bool(self.codes):
             raise ValueError(
                 f"field {self.name!r}: {self.scale} and {len(self.codes)} codes do not fit"
             )
         if self.codes and self.not_stated is not None and self.not_stated not in self.codes:
             raise ValueError(f"field {self.name!r}: not-stated code {self.not_stated} has no label")
-        return self
-
-    @model_validator(mode="after")
-    def _limits_are_in_order(self) -> Self:
-        low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
             raise ValueError(f"field {self.name!r}: minimum {low} exceeds maximum {high}")
         return self
@@ -229,19 +225,19 @@ class Codebook(Configured):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        known_groups = {group.name for group in self.groups}
+        groups = {group.name for group in self.groups}
         for field in self.fields:
-            if field.group not in known_groups:
+            if field.group not in groups:
                 raise ValueError(f"field {field.name!r}: unknown group {field.group!r}")
-        _refuse_duplicates("name", [*known_groups, *(v.name for v in self.variables)])
+        _refuse_duplicates("name", [*groups, *(v.name for v in self.variables)])
         _refuse_duplicates("raw name", [field.raw_name for field in self.fields])
         _refuse_duplicates("role", [v.role for v in self.variables if v.role is not None])
-        known = {field.name for field in self.fields} | known_groups
+        known = {field.name for field in self.fields} | groups
         for field in self.fields:
             _refuse_unknown(field.name, field.identity.of.values() if field.identity else (), known)
         for variable in self.derived:
             _refuse_unknown(variable.name, variable.of.values(), known)
-            _refuse_unknown(variable.name, variable.bounds or (), known - known_groups)
+            _refuse_unknown(variable.name, variable.bounds or (), known - groups)
             known.add(variable.name)
         return self
 
@@ -255,6 +251,10 @@ class Codebook(Configured):
         return {variable.name: variable for variable in self.variables}
 
     @cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {group.name: group for group in self.groups}
+
+    @cached_property
     def _by_role(self) -> dict[Role, str]:
         return {v.role: v.name for v in self.variables if v.role is not None}
 
@@ -263,48 +263,29 @@ class Codebook(Configured):
         return name in self._by_name
 
     def __getitem__(self, name: str) -> Variable:
-        """The field, derived variable or flag with this clean name.
-
-        Raises:
-            ValueError: No variable has this name.
-        """
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise ValueError(f"the codebook has no variable {name!r}") from None
+        """The field, derived variable or flag with this clean name; ValueError without one."""
+        if name not in self._by_name:
+            raise ValueError(f"the codebook has no variable {name!r}")
+        return self._by_name[name]
 
     def field(self, name: str) -> Field:
-        """The raw field with this clean name.
-
-        Raises:
-            ValueError: No raw field has this name.
-        """
+        """The raw field with this clean name; ValueError without one."""
         variable = self[name]
         if not isinstance(variable, Field):
             raise ValueError(f"{name!r} is derived, not a field of the panel file")
         return variable
 
     def column(self, role: Role) -> str:
-        """Clean name of the column with this role.
-
-        Raises:
-            ValueError: The codebook gives the role to no column.
-        """
-        try:
-            return self._by_role[role]
-        except KeyError:
-            raise ValueError(f"the codebook gives no column the role {role.value!r}") from None
+        """Clean name of the column with this role; ValueError without one."""
+        if role not in self._by_role:
+            raise ValueError(f"the codebook gives no column the role {role.value!r}")
+        return self._by_role[role]
 
     def group(self, name: str) -> Group:
-        """The group with this name.
-
-        Raises:
-            ValueError: No group has this name.
-        """
-        for group in self.groups:
-            if group.name == name:
-                return group
-        raise ValueError(f"the codebook has no group {name!r}")
+        """The group with this name; ValueError without one."""
+        if name not in self._groups:
+            raise ValueError(f"the codebook has no group {name!r}")
+        return self._groups[name]
 
     def columns_of(self, group: str) -> list[str]:
         """Clean names of the fields of a group, in order."""
@@ -316,15 +297,10 @@ class Codebook(Configured):
         return [f.name for f in self.fields if self.group(f.group).origin == origin]
 
     def expand(self, names: Iterable[str]) -> list[str]:
-        """Replace each group name by its columns and keep the names of variables.
-
-        Raises:
-            ValueError: A name is neither a group nor a variable.
-        """
-        groups = {group.name for group in self.groups}
+        """Replace groups by their columns and keep variables; ValueError for other names."""
         columns: list[str] = []
         for name in names:
-            columns += self.columns_of(name) if name in groups else [self[name].name]
+            columns += self.columns_of(name) if name in self._groups else [self[name].name]
         return columns
 
     def sources_of(self, name: str) -> frozenset[str]:
@@ -343,13 +319,19 @@ class Codebook(Configured):
 
     def is_from_purchases(self, name: str) -> bool:
         """Whether any source of the variable stands in the purchase record."""
-        purchases = set(self.columns_from(Origin.PURCHASE))
-        return not purchases.isdisjoint(self.sources_of(name))
+        return not self.sources_of(name).isdisjoint(self.columns_from(Origin.PURCHASE))
 
     @property
     def identifier(self) -> str:
         """Clean name of the household identifier."""
         return self.column(Role.IDENTIFIER)
+
+    @cached_property
+    def formulas(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Each derived or implied column, its formula, and what fills the arguments."""
+        derived = [(v.name, v.formula, v.of) for v in self.derived]
+        kept = [(f.name, f.identity.formula, f.identity.of) for f in self.fields if f.identity]
+        return [*derived, *kept]
 
     @cached_property
     def compositions(self) -> tuple[Group, ...]:

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field as Setting
 
 from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.values import Configured
 
 Floats = npt.NDArray[np.float64]
 Formula = Callable[..., Floats]
@@ -99,30 +101,34 @@ FORMULAS: Mapping[str, Formula] = {
 }
 
 # The formulas that can be solved: the result and all arguments but one determine that one. (A
-# repeat rate tells the transactions of every household but those with a single run.)
-SOLVABLE = frozenset(
-    formula.__name__ for formula in (ratio, midpoint, one_less, repeat_rate, complement, logarithm)
-)
+# repeat rate gives the transactions of every household but those with a single run.)
+SOLVABLE = frozenset(FORMULAS) - {"count_positive", "largest_share", "largest"}
 
 
-def list_formulas(codebook: Codebook) -> list[tuple[str, str, Mapping[str, str]]]:
-    """List every formula that the codebook states, of derived variables and of identities.
+class DataProcessingParameters(Configured):
+    """What a user may change about reading and assessing the panel.
 
-    Returns:
-        For each the column it gives, the formula's name, and what fills its arguments.
+    Attributes:
+        minimum_transactions: Fewest transactions that show a buying style; a household with fewer
+            has a thin record.
+        redundant_correlation: Absolute correlation from which two columns are called redundant.
+        strong_skewness: Absolute skewness from which a column is reported as skewed.
     """
-    derived = [(v.name, v.formula, v.of) for v in codebook.derived]
-    kept = [(f.name, f.identity.formula, f.identity.of) for f in codebook.fields if f.identity]
-    return [*derived, *kept]
+
+    minimum_transactions: int = Setting(ge=1)
+    redundant_correlation: float = Setting(gt=0, le=1)
+    strong_skewness: float = Setting(gt=0)
+
+    def check(self, codebook: Codebook) -> None:
+        """Refuse a codebook that lacks a role, or whose formulas cannot be computed."""
+        for role in Role:
+            codebook.column(role)
+        check_formulas(codebook)
 
 
 def check_formulas(codebook: Codebook) -> None:
-    """Refuse a codebook that asks for a formula that cannot be computed.
-
-    Raises:
-        ValueError: A formula does not exist, or does not take the arguments that it is given.
-    """
-    for owner, name, of in list_formulas(codebook):
+    """Refuse a codebook with a formula that does not exist or takes other arguments."""
+    for owner, name, of in codebook.formulas:
         arguments = set(signature(_formula(name)).parameters)
         if arguments != set(of):
             raise ValueError(
@@ -157,15 +163,7 @@ class Computation(NamedTuple):
         return [name for names in several for name in names]
 
     def compute(self, columns: Mapping[str, Floats]) -> Floats:
-        """Compute the column.
-
-        Args:
-            columns: One float64 value per household for each column that the formula works on,
-                missing ones allowed.
-
-        Returns:
-            One value per household; missing where one that it depends on is.
-        """
+        """Compute the column from float64 columns by clean name; missing where a source is."""
         return self.formula(
             **{
                 name: columns[source]
@@ -179,18 +177,7 @@ class Computation(NamedTuple):
 def prepare_formula(
     result: str, name: str, of: Mapping[str, str], codebook: Codebook
 ) -> Computation:
-    """Look up the formula and the columns that the codebook gives to its arguments.
-
-    Args:
-        result: Clean name of the column that it gives.
-        name: Name of a formula of this module.
-        of: For each argument a clean column name, or a group name where it takes several columns:
-            those of the group that no other argument takes.
-        codebook: The panel's codebook.
-
-    Raises:
-        ValueError: The formula does not exist.
-    """
+    """Look up a formula; a group stands for those of its columns that no other argument takes."""
     single = {source for source in of.values() if source in codebook}
     arguments = {
         argument: source
@@ -204,21 +191,11 @@ def prepare_formula(
 def list_computations(
     names: Iterable[str], codebook: Codebook, given: Collection[str] = ()
 ) -> list[Computation]:
-    """List what must be computed to know some variables.
-
-    Args:
-        names: The variables wanted.
-        codebook: The panel's codebook.
-        given: Derived variables that are known already. Raw fields always are.
-
-    Returns:
-        The computations in an order in which each finds what it works on.
-
-    Raises:
-        ValueError: A name is not in the codebook.
-    """
-    wanted = [codebook[name].name for name in names]
-    missing = _find_missing(wanted, given, codebook)
+    """List in order what must be computed to know variables, where some derived ones are given."""
+    missing = {codebook[name].name for name in names} - set(given)
+    for variable in reversed(codebook.derived):  # what one is computed from stands before it
+        if variable.name in missing:
+            missing.update(set(variable.of.values()) - set(given))
     return [
         prepare_formula(variable.name, variable.formula, variable.of, codebook)
         for variable in codebook.derived
@@ -259,68 +236,41 @@ def derive_features(
     return pd.DataFrame({name: columns[name] for name in wanted}, index=households.index)
 
 
-def _find_missing(
-    wanted: Iterable[str], given: Collection[str], codebook: Codebook
-) -> frozenset[str]:
-    """The derived variables that are not given and wanted, or needed for one that is wanted."""
-    inputs = {variable.name: variable.of.values() for variable in codebook.derived}
-    missing = frozenset(name for name in wanted if name in inputs and name not in given)
-    behind = [source for name in missing for source in inputs[name]]
-    return missing | (_find_missing(behind, given, codebook) if behind else frozenset())
-
-
-def flag_thin_records(
-    households: pd.DataFrame, codebook: Codebook, minimum_transactions: int
-) -> pd.Series:
-    """Flag the households whose purchase history is too short to show a buying style.
+def derive_household_features(
+    households: pd.DataFrame, codebook: Codebook, data_processing: DataProcessingParameters
+) -> pd.DataFrame:
+    """Compute every derived variable and flag of every household.
 
     Args:
-        households: One row per household.
-        codebook: The panel's codebook.
-        minimum_transactions: Fewest transactions, at least 1, that are history enough.
+        households: One row per household, as `validate_households` returns them.
+        codebook: The panel's codebook, which declares the derived variables and the flags.
+        data_processing: How many transactions show a buying style.
 
     Returns:
-        One boolean per household, named as the codebook names the flag.
+        One row per household in the same order: the identifier, one float64 column per derived
+        variable (missing only where its formula says so), then two flags, both bool: a record with
+        too few purchases, and a blank demographic record, in which every field that can be left
+        unstated is missing. None is blank where the codebook has no such field.
     """
-    flags = households[codebook.column(Role.TRANSACTIONS)] < minimum_transactions
-    return flags.astype(bool).rename(codebook.column(Role.THIN_RECORD))
-
-
-def flag_blank_records(households: pd.DataFrame, codebook: Codebook) -> pd.Series:
-    """Flag the households whose whole demographic record was left blank.
-
-    Args:
-        households: One row per household, not-stated codes as missing.
-        codebook: The panel's codebook.
-
-    Returns:
-        One boolean per household, named as the codebook names the flag: whether every field that
-        can be left unstated is missing. Never true when the codebook has no such field.
-    """
+    transactions = households[codebook.column(Role.TRANSACTIONS)]
     optional = [field.name for field in codebook.fields if field.blank_code is not None]
-    blank = households[optional].isna().all(axis=1) & bool(optional)
-    return blank.rename(codebook.column(Role.BLANK_RECORD))
-
-
-class Rule(NamedTuple):
-    """A column that follows from others.
-
-    Attributes:
-        given: The columns that must be known.
-        found: The column they determine.
-    """
-
-    given: frozenset[str]
-    found: str
+    flags = {
+        codebook.column(Role.THIN_RECORD): transactions < data_processing.minimum_transactions,
+        codebook.column(Role.BLANK_RECORD): households[optional].isna().all(axis=1)
+        & bool(optional),
+    }
+    derived = derive_features(households, codebook)
+    derived.insert(0, codebook.identifier, households[codebook.identifier])
+    return derived.assign(**{name: flag.astype(bool) for name, flag in flags.items()})
 
 
 def find_known(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
     """Close a set of columns under everything the codebook declares about them.
 
     A derived variable, or a field that keeps an identity, is known when all inputs of its formula
-    are. An input of a formula that can be solved (`panel.features.SOLVABLE`) is known when the
-    result and the other inputs are. The last share of a composition is known when all others are.
-    That is repeated until nothing new is found.
+    are. An input of a formula that can be solved (`SOLVABLE`) is known when the result and the
+    other inputs are. The last share of a composition is known when all others are. That is repeated
+    until nothing new is found.
 
     A relation that holds only to rounding, or not in a few households, counts as if it held: in
     doubt more is known, and whoever hides a column behind its twin gains nothing.
@@ -337,7 +287,7 @@ def find_known(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
     """
     known = frozenset(codebook.expand(names))
     rules = list(_list_rules(codebook))
-    while new := {rule.found for rule in rules if rule.given <= known} - known:
+    while new := {found for given, found in rules if given <= known} - known:
         known |= new
     return known
 
@@ -345,16 +295,9 @@ def find_known(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
 def find_relatives(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
     """Find every variable that must differ where some variables do.
 
-    Args:
-        names: Codebook variables.
-        codebook: The panel's codebook.
-
     Returns:
         The variables, the fields they are computed from, all parts of the compositions that these
-        fields belong to, and everything that can be worked out from all that (`find_known`).
-
-    Raises:
-        ValueError: A name is not in the codebook.
+        fields belong to, and everything that follows from all that (`find_known`).
     """
     known = find_known(names, codebook)
     sources = frozenset().union(*(codebook.sources_of(name) for name in known))
@@ -364,12 +307,13 @@ def find_relatives(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
     return find_known(known | sources, codebook)
 
 
-def _list_rules(codebook: Codebook) -> Iterator[Rule]:
-    for result, formula, of in list_formulas(codebook):
+def _list_rules(codebook: Codebook) -> Iterator[tuple[frozenset[str], str]]:
+    """The columns that must be known, and the column that they determine."""
+    for result, formula, of in codebook.formulas:
         inputs = frozenset(codebook.expand(of.values()))
-        yield Rule(inputs, result)
+        yield inputs, result
         if formula in SOLVABLE:
-            yield from (Rule((inputs | {result}) - {unknown}, unknown) for unknown in inputs)
+            yield from (((inputs | {result}) - {unknown}, unknown) for unknown in inputs)
     for group in codebook.compositions:
         shares = frozenset(codebook.columns_of(group.name))
-        yield from (Rule(shares - {share}, share) for share in shares)
+        yield from ((shares - {share}, share) for share in shares)

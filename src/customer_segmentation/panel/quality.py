@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.panel.codebook import Codebook, Field, Origin, Role, Scale, same_name
-from customer_segmentation.panel.contract import (
+from customer_segmentation.panel.codebook import Codebook, Origin, Role, Scale, same_name
+from customer_segmentation.panel.features import (
     DataProcessingParameters,
-    distance_from_total,
-    expected_by_identity,
+    prepare_formula,
+    take_columns,
 )
 
 ROUNDING = 0.001  # shares that add up to their total this closely were rounded, not wrong
+
+# What each check found, in a sentence for people. Every fact has `rows`, `all` households, its
+# `column` and its `value`, and the `label` of the column, or the labels of several.
+NOTES = {
+    "panel file": "The panel file is {source}, with {rows:,} households in {columns:,} columns.",
+    "households": "The panel holds {rows} households.",
+    "any field not stated": "{rows} households left at least one field unstated; "
+    "no cell of the file is empty.",
+    "blank record": "In {rows} households all {optional} fields that can be left unstated are: "
+    "one missing record, not many facts.",
+    "probably genuine although it can mean not stated": "{label}: {code} is probably a genuine "
+    "value in {rows} of {all}, because other fields of the record are stated.",
+    "not stated outside blank records": "{label}: not stated in {rows} of the {others}.",
+    "thin record": "{rows} households have fewer than {minimum} transactions, too few to show a "
+    "buying style; their shares are noisy.",
+    "thin and blank record": "{rows} of the {blank} blank records are thin, against {thin} of the "
+    "other {other}{sign}.",
+    **{
+        f"median transactions, {group} records": f"The median household among {group} records made "
+        "{value:g} transactions."
+        for group in ("all", "blank", "other")
+    },
+    "stratum size": "{label} {stratum}: {rows} households.",
+    "identity not kept": "{label} differs from what its sources give in {rows} of {all}.",
+    "only unlisted brands": "{rows} households buy no listed brand, so the lower bound of their "
+    "loyalty is 0.",
+    "only unlisted brands, several runs": "{rows} of them switched brands nevertheless: "
+    "unlisted brands are not one brand.",
+    "unlisted brands above every listed brand": "In {rows} households the unlisted brands together "
+    "exceed the largest listed share, so loyalty is known only between two bounds.",
+    "sum of shares off": "{label}: the shares add up to between {least:.3f} and {most:.3f}.",
+    "exact zero": "{label}: exactly 0 in {rows} of {all} households.",
+    "redundant pair": "{label} correlate at {value:.2f}: used together, one thing counts double.",
+    "skewed": "{label} is skewed ({value:.1f}): {rows} of {all} households lie above the mean.",
+    "ignored column": "Column {column} {state}; what it says is recomputed.",
+}
 
 
 class Fact(NamedTuple):
@@ -26,15 +62,15 @@ class Fact(NamedTuple):
         check: What was looked for.
         column: Where: a clean column name, several joined by " / ", or a group.
         rows: In how many households it was found.
-        note: What it means, in a sentence for people.
         value: The number measured, if the check measures one.
+        said: What else the note of the check says.
     """
 
     check: str
     column: str
-    rows: int
-    note: str
+    rows: float
     value: float = np.nan
+    said: Mapping[str, object] | None = None
 
 
 def check_data_quality(
@@ -73,162 +109,105 @@ def check_data_quality(
         *_find_skewed_columns(panel, codebook, data_processing.strong_skewness),
         *_count_ignored_columns(raw, codebook),
     ]
-    table = pd.DataFrame(facts, columns=Fact._fields)
-    table = table.assign(share=table["rows"] / len(panel))
+    table = pd.DataFrame(facts, columns=Fact._fields).astype({"rows": "int64"})
+    labels = {variable.name: variable.label for variable in codebook.variables}
+    labels |= {group.name: group.label for group in codebook.groups}
+    table["share"] = table["rows"] / len(panel)
+    table["note"] = [_write_note(fact, labels, len(panel)) for fact in facts]
     return table[["check", "column", "rows", "share", "value", "note"]]
 
 
+def _write_note(fact: Fact, labels: Mapping[str, str], households: int) -> str:
+    names = fact.column.split(" / ")
+    label = " and ".join(labels.get(name, name) for name in names)
+    said = {**fact._asdict(), **(fact.said or {}), "label": label, "all": households}
+    return NOTES[fact.check].format(**said)
+
+
 def _name_file(raw: pd.DataFrame, codebook: Codebook) -> Fact:
-    source = raw.attrs.get("source", "without a name")
-    note = f"The panel file is {source}, with {len(raw):,} households in {raw.shape[1]:,} columns."
-    return Fact("panel file", codebook.identifier, len(raw), note)
+    said = {"source": raw.attrs.get("source", "without a name"), "columns": raw.shape[1]}
+    return Fact("panel file", codebook.identifier, len(raw), said=said)
 
 
 def _count_not_stated(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     optional = [field for field in codebook.fields if field.blank_code is not None]
+    unstated = panel[[field.name for field in optional]].isna().any(axis=1)
     flag = codebook.column(Role.BLANK_RECORD)
     blank = panel[flag]
-    any_missing = int(panel[[field.name for field in optional]].isna().any(axis=1).sum())
-    yield Fact(
-        "households",
-        codebook.identifier,
-        len(panel),
-        f"The panel holds {len(panel)} households.",
-    )
-    yield Fact(
-        "any field not stated",
-        codebook.identifier,
-        any_missing,
-        f"{any_missing} households left at least one field unstated; no cell of the file is empty.",
-    )
-    yield Fact(
-        "blank record",
-        flag,
-        int(blank.sum()),
-        f"In {blank.sum()} households all {len(optional)} fields that can be left unstated are: "
-        "one missing record, not many facts.",
-    )
-    if blank.all():
-        return
-    for field in optional:
-        yield _count_outside_blank(panel[field.name], field, blank)
-
-
-def _count_outside_blank(values: pd.Series, field: Field, blank: pd.Series) -> Fact:
-    if field.not_stated is None:
-        zeros = int((values[~blank] == field.blank_code).sum())
-        note = (
-            f"{field.label}: {field.blank_code} is probably a genuine value in {zeros} of "
-            f"{len(values)}, because other fields of the record are stated."
-        )
-        return Fact("probably genuine although it can mean not stated", field.name, zeros, note)
-    missing = int(values[~blank].isna().sum())
+    yield Fact("households", codebook.identifier, len(panel))
+    yield Fact("any field not stated", codebook.identifier, unstated.sum())
+    yield Fact("blank record", flag, blank.sum(), said={"optional": len(optional)})
     others = f"{(~blank).sum()} {'other ' if blank.any() else ''}records"
-    note = f"{field.label}: not stated in {missing} of the {others}."
-    return Fact("not stated outside blank records", field.name, missing, note)
+    for field in [] if blank.all() else optional:
+        values, said = panel.loc[~blank, field.name], {"others": others, "code": field.blank_code}
+        check, rows = "not stated outside blank records", values.isna()
+        if field.not_stated is None:
+            check = "probably genuine although it can mean not stated"
+            rows = values == field.blank_code
+        yield Fact(check, field.name, rows.sum(), said=said)
 
 
 def _count_thin_records(panel: pd.DataFrame, codebook: Codebook, minimum: int) -> Iterator[Fact]:
-    thin = panel[codebook.column(Role.THIN_RECORD)]
-    yield Fact(
-        "thin record",
-        str(thin.name),
-        int(thin.sum()),
-        f"{thin.sum()} households have fewer than {minimum} transactions, too few to show a "
-        "buying style; their shares are noisy.",
-    )
-    blank = panel[codebook.column(Role.BLANK_RECORD)]
-    if not blank.any() or blank.all():  # nothing to set side by side
-        yield _measure_transactions(panel, "all", codebook)
-        return
-    is_sign = thin[blank].mean() > thin[~blank].mean()
-    yield Fact(
-        "thin and blank record",
-        f"{thin.name} / {blank.name}",
-        int((thin & blank).sum()),
-        f"{(thin & blank).sum()} of the {blank.sum()} blank records are thin, against "
-        f"{(thin & ~blank).sum()} of the other {(~blank).sum()}"
-        f"{': a blank record is itself a sign' if is_sign else ''}.",
-    )
-    yield _measure_transactions(panel[blank], "blank", codebook)
-    yield _measure_transactions(panel[~blank], "other", codebook)
-
-
-def _measure_transactions(group: pd.DataFrame, label: str, codebook: Codebook) -> Fact:
-    counts = group[codebook.column(Role.TRANSACTIONS)].astype("float64")
-    median = float(counts.median())
-    return Fact(
-        f"median transactions, {label} records",
-        str(counts.name),
-        len(group),
-        f"The median household among {label} records made {median:g} transactions.",
-        median,
-    )
+    flags = [codebook.column(role) for role in (Role.THIN_RECORD, Role.BLANK_RECORD)]
+    thin, blank = panel[flags[0]], panel[flags[1]]
+    yield Fact("thin record", flags[0], thin.sum(), said={"minimum": minimum})
+    groups = {"all": panel}
+    if blank.any() and not blank.all():  # something to set side by side
+        groups = {"blank": panel[blank], "other": panel[~blank]}
+        is_sign = thin[blank].mean() > thin[~blank].mean()
+        said = {
+            "blank": blank.sum(),
+            "thin": (thin & ~blank).sum(),
+            "other": (~blank).sum(),
+            "sign": ": a blank record is itself a sign" if is_sign else "",
+        }
+        yield Fact("thin and blank record", " / ".join(flags), (thin & blank).sum(), said=said)
+    transactions = codebook.column(Role.TRANSACTIONS)
+    for name, group in groups.items():
+        median = float(group[transactions].astype("float64").median())
+        yield Fact(f"median transactions, {name} records", transactions, len(group), median)
 
 
 def _count_strata(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     field = codebook.field(codebook.column(Role.STRATUM))
     for code, label in field.codes.items():
-        size = int((panel[field.name] == code).sum())
-        note = f"{field.label} {label}: {size} households."
-        yield Fact("stratum size", field.name, size, note, code)
+        size = (panel[field.name] == code).sum()
+        yield Fact("stratum size", field.name, size, code, {"stratum": label})
 
 
 def _check_identities(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     for field in codebook.fields:
-        if field.identity is None:
-            continue
-        expected = expected_by_identity(panel, field, codebook)
-        distance = (panel[field.name].astype("float64") - expected).abs()
-        broken = distance > field.identity.tolerance
-        note = f"{field.label} differs from what its sources give in {broken.sum()} of {len(panel)}"
-        yield Fact("identity not kept", field.name, int(broken.sum()), f"{note}.", distance.max())
+        if kept := field.identity:
+            computation = prepare_formula(field.name, kept.formula, kept.of, codebook)
+            columns = take_columns(panel, computation.sources)
+            expected = kept.factor * computation.compute(columns)
+            distance = (panel[field.name].astype("float64") - expected).abs()
+            broken = (distance > kept.tolerance).sum()
+            yield Fact("identity not kept", field.name, broken, distance.max())
 
 
 def _check_unlisted_brands(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
-    unlisted = panel[codebook.column(Role.OTHER_BRANDS_SHARE)]
-    listed = panel[codebook.column(Role.LOYALTY_LOW)]
-    runs = panel[codebook.column(Role.BRAND_RUNS)]
-    columns = f"{unlisted.name} / {listed.name}"
-    only = listed == 0
-    several = int((runs[only] > 1).sum())
-    above = int((unlisted > listed).sum())
-    yield Fact(
-        "only unlisted brands",
-        columns,
-        int(only.sum()),
-        f"{only.sum()} households buy no listed brand, so the lower bound of their loyalty is 0.",
-    )
-    yield Fact(
-        "only unlisted brands, several runs",
-        str(runs.name),
-        several,
-        f"{several} of them switched brands nevertheless: unlisted brands are not one brand.",
-    )
-    yield Fact(
-        "unlisted brands above every listed brand",
-        columns,
-        above,
-        f"In {above} households the unlisted brands together exceed the largest listed share, "
-        "so loyalty is known only between two bounds.",
-    )
+    roles = Role.OTHER_BRANDS_SHARE, Role.LOYALTY_LOW, Role.BRAND_RUNS
+    names = [codebook.column(role) for role in roles]
+    unlisted, listed, runs = (panel[name] for name in names)
+    columns, only = " / ".join(names[:2]), listed == 0
+    yield Fact("only unlisted brands", columns, only.sum())
+    yield Fact("only unlisted brands, several runs", names[2], (runs[only] > 1).sum())
+    yield Fact("unlisted brands above every listed brand", columns, (unlisted > listed).sum())
 
 
 def _check_sums(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     for group in codebook.compositions:
         sums = panel[codebook.columns_of(group.name)].sum(axis=1)
-        distance = distance_from_total(sums, group)
-        off = int((distance > ROUNDING).sum())
-        note = f"{group.label}: the shares add up to between {sums.min():.3f} and {sums.max():.3f}."
-        yield Fact("sum of shares off", group.name, off, note, distance.max())
+        distance = (sums - (group.sums_to or 0.0)).abs()
+        off, said = (distance > ROUNDING).sum(), {"least": sums.min(), "most": sums.max()}
+        yield Fact("sum of shares off", group.name, off, distance.max(), said)
 
 
 def _count_zeros(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
     shares = [field.name for field in codebook.fields if field.scale == Scale.SHARE]
     for name in [*shares, codebook.column(Role.PROMOTION_SHARE)]:
-        zeros = int((panel[name] == 0).sum())
-        note = f"{codebook[name].label}: exactly 0 in {zeros} of {len(panel)} households."
-        yield Fact("exact zero", name, zeros, note)
+        yield Fact("exact zero", name, (panel[name] == 0).sum())
 
 
 def _find_redundant_pairs(
@@ -239,31 +218,18 @@ def _find_redundant_pairs(
     for first, second in combinations(names, 2):
         r = correlations[first][second]
         if abs(r) >= threshold:
-            note = (
-                f"{codebook[first].label} and {codebook[second].label} correlate at {r:.2f}: "
-                "used together, one thing counts double."
-            )
-            yield Fact("redundant pair", f"{first} / {second}", len(panel), note, r)
+            yield Fact("redundant pair", f"{first} / {second}", len(panel), r)
 
 
 def _find_skewed_columns(
     panel: pd.DataFrame, codebook: Codebook, threshold: float
 ) -> Iterator[Fact]:
-    names = [
-        name
-        for name in codebook.columns_from(Origin.PURCHASE)
-        if codebook[name].scale != Scale.SHARE
-    ]
+    purchases = codebook.columns_from(Origin.PURCHASE)
+    names = [name for name in purchases if codebook[name].scale != Scale.SHARE]
     skewnesses = panel[names].astype("float64").skew()
     for name, skewness in zip(names, skewnesses, strict=True):
-        if abs(skewness) < threshold:
-            continue
-        above = int((panel[name] > panel[name].mean()).sum())
-        note = (
-            f"{codebook[name].label} is skewed ({skewness:.1f}): "
-            f"{above} of {len(panel)} households lie above the mean."
-        )
-        yield Fact("skewed", name, above, note, skewness)
+        if abs(skewness) >= threshold:
+            yield Fact("skewed", name, (panel[name] > panel[name].mean()).sum(), skewness)
 
 
 def _count_ignored_columns(raw: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
@@ -271,6 +237,4 @@ def _count_ignored_columns(raw: pd.DataFrame, codebook: Codebook) -> Iterator[Fa
     for name in codebook.ignored_raw_names:
         rows = len(raw) if name in found else 0
         state = "is in the file and was not read" if rows else "is not in the file"
-        yield Fact(
-            "ignored column", name, rows, f"Column {name} {state}; what it says is recomputed."
-        )
+        yield Fact("ignored column", name, rows, said={"state": state})

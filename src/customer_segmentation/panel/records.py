@@ -1,4 +1,4 @@
-"""Households to be scored, of which not everything need be known, from whatever tells them.
+"""Households to be scored, of which not everything need be known, wherever they come from.
 
 A field may be called by its clean name or by its name in the panel file, and a code given as its
 number or as its label. A field that is not there is not known. An empty cell of a table means "not
@@ -28,12 +28,15 @@ from customer_segmentation.panel.contract import (
     Rules,
     Sheet,
     describe_expected,
-    find_problems,
     read_number,
     refuse,
 )
 
 Record = Mapping[str, object]
+
+_GUESSES = 50  # at what an unknown name may mean; each takes long
+_TWICE = "stands twice; give the field under one of its names"
+_UNSTATED = -np.inf  # known to be not stated; no number of a record is infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +79,19 @@ class Reading(NamedTuple):
 
 
 class RecordReader:
-    """Reads records and tables by a codebook, looked up once.
-
-    Args:
-        rules: What the codebook asks of every field.
-    """
+    """Reads records and tables by a codebook, looked up once."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        fields = rules.codebook.fields
-        self._names = [field.name for field in fields]
-        self._positions = {name: at for at, f in enumerate(fields) for name in (f.name, f.raw_name)}
+        self._fields = rules.codebook.fields
+        self._names = [field.name for field in self._fields]
+        self._positions = {
+            name: at for at, f in enumerate(self._fields) for name in (f.name, f.raw_name)
+        }
         self._spelled = {name.casefold(): name for name in self._positions}
-        self._labels = [{label.casefold(): code for code, label in f.codes.items()} for f in fields]
+        self._labels = [
+            {label.casefold(): code for code, label in f.codes.items()} for f in self._fields
+        ]
 
     def read_records(self, records: Sequence[Record]) -> Reading:
         """Read records of a program, each by itself.
@@ -112,20 +115,16 @@ class RecordReader:
                 unread[number] = problems
         values = np.array(rows).reshape(len(records), len(self._names))
         unstated = values == _UNSTATED
-        if unstated.any():
-            values[unstated] = np.nan
+        values[unstated] = np.nan
         kept = self.rules.accept(values.T)
-        if unread:
-            kept[list(unread)] = False
+        kept[list(unread)] = False
         refused = {}
         for number in np.flatnonzero(~kept).tolist():
-            broken = find_problems(Sheet(values[[number]].T, [number], self._names), self.rules)
-            refused[number] = [*unread.get(number, []), *broken]
-        if refused:
-            values, unstated = values[kept], unstated[kept]
-        households = self._set_aside_unstated(np.ascontiguousarray(values.T))
-        if unstated.any():
-            households.known[unstated.T] = True
+            sheet = Sheet(self.rules, values[[number]].T, [number], self._names)
+            refused[number] = [*unread.get(number, []), *sheet.find_problems()]
+        values = np.ascontiguousarray(values[kept].T)
+        known = ~np.isnan(values) | unstated[kept].T
+        households = Households(self.rules, self.rules.erase_unstated(values), known)
         return Reading(households, np.flatnonzero(kept).tolist(), refused)
 
     def read_table(self, table: pd.DataFrame, source: str) -> Households:
@@ -146,30 +145,21 @@ class RecordReader:
         """
         columns = self._find_columns(table.columns, source)
         values = np.full((len(self._names), len(table)), np.nan)
-        texts = {}
+        unread, texts = np.zeros(values.shape, dtype=np.bool_), {}
         for at, column in columns.items():
-            field = self.rules.codebook.fields[at]
-            values[at], written = _read_column(table[column], field, self._labels[at])
+            values[at], written = _read_column(table[column], self._fields[at], self._labels[at])
             if written is not None:
                 texts[at] = written
-        names = [columns.get(at, name) for at, name in enumerate(self._names)]
-        unreadable = [
-            (household, at)
-            for at, written in texts.items()
-            for household in np.flatnonzero(np.isnan(values[at]) & (written != "")).tolist()
-        ]
-        if unreadable or not self.rules.accept(values).all() or self._repeats_an_id(values):
-            sheet = Sheet(values, table.index.tolist(), names, texts)
-            said = [self._describe_unreadable(sheet, *place) for place in sorted(unreadable)]
-            refuse(source, [*said, *find_problems(sheet, self.rules)])
-        households = self._set_aside_unstated(values)
-        for at in columns:
-            if self.rules.codebook.fields[at].blank_code is not None:
-                households.known[at] = True
-        return households
-
-    def _set_aside_unstated(self, values: Floats) -> Households:
-        return Households(self.rules, self.rules.erase_unstated(values), ~np.isnan(values))
+                unread[at] = np.isnan(values[at]) & (written != "")
+        ids = pd.Series(values[self.rules.position[self.rules.codebook.identifier]])
+        if unread.any() or not self.rules.accept(values).all() or not ids.dropna().is_unique:
+            names = [columns.get(at, name) for at, name in enumerate(self._names)]
+            sheet = Sheet(self.rules, values, table.index.tolist(), names, texts)
+            unreadable = sheet.describe_cells(unread, lambda field, _: _expect(field))
+            refuse(source, [*unreadable, *sheet.find_problems()])
+        known = ~np.isnan(values)
+        known[[at for at in columns if self._fields[at].blank_code is not None]] = True
+        return Households(self.rules, self.rules.erase_unstated(values), known)
 
     def _fill(
         self, row: list[float], number: int, record: Record, guesses: Iterator[int]
@@ -179,12 +169,13 @@ class RecordReader:
             if at is None:
                 if same_name(name) not in self.rules.codebook.ignored_raw_names:
                     yield Problem(number, name, "", self._advise_on_name(name, guesses))
-            elif row[at] == row[at]:  # not NaN: it has been told
+            elif row[at] == row[at]:  # not NaN: the field is known already
                 yield Problem(number, self._names[at], "", _TWICE)
-            elif value is None and self._has_no_word_of_its_own(at):
+            elif value is None and self._fields[at].not_stated_in_blank_record is not None:
                 row[at] = _UNSTATED
             elif (read := _read_value(value, self._labels[at])) is None:
-                yield Problem(number, self._names[at], "", self._advise_on_value(at))
+                form = "" if self._fields[at].codes else ", not as text"
+                yield Problem(number, self._names[at], "", _expect(self._fields[at]) + form)
             else:
                 row[at] = read
 
@@ -208,36 +199,14 @@ class RecordReader:
         spelled = self._spelled.get(same_name(name).casefold(), "")
         return self._positions.get(name, self._positions.get(spelled))
 
-    def _has_no_word_of_its_own(self, at: int) -> bool:
-        """Whether "not stated" can be told by nothing: what means it, means it in blank records."""
-        return self.rules.codebook.fields[at].not_stated_in_blank_record is not None
-
-    def _advise_on_value(self, at: int) -> str:
-        field = self.rules.codebook.fields[at]
-        form = "" if field.codes else ", not as text"
-        return f"expected {_describe_value(field)}{form}"
-
     def _advise_on_name(self, name: str, guesses: Iterator[int]) -> str:
         may_guess = next(guesses, None) is not None and len(name) <= CHARACTERS_SHOWN
         spelled = same_name(name).casefold()
         near = get_close_matches(spelled, self._spelled, n=1) if may_guess else []
-        known = self._spelled[near[0]] if near else ""
-        hint = f"did you mean {known!r}?" if near else "give it the name of one, or leave it out"
+        hint = "give it the name of one, or leave it out"
+        if near:
+            hint = f"did you mean {self._spelled[near[0]]!r}?"
         return f"is no field of the codebook; {hint}"
-
-    def _describe_unreadable(self, sheet: Sheet, household: int, at: int) -> Problem:
-        advice = f"expected {_describe_value(self.rules.codebook.fields[at])}"
-        return Problem(sheet.rows[household], sheet.names[at], sheet.quote(at, household), advice)
-
-    def _repeats_an_id(self, values: Floats) -> bool:
-        ids = values[self.rules.position[self.rules.codebook.identifier]]
-        known = ids[~np.isnan(ids)]
-        return len(np.unique(known)) < len(known)
-
-
-_GUESSES = 50  # at what an unknown name may mean; each takes long
-_TWICE = "stands twice; give the field under one of its names"
-_UNSTATED = -np.inf  # told, and told to be unknown; no number of a record is infinite
 
 
 def _read_value(value: object, labels: Mapping[str, int]) -> float | None:
@@ -263,17 +232,15 @@ def _read_column(
         return np.where(np.isnan(numbers), blank, numbers), None
     texts = column.astype("str").str.strip().fillna("").to_numpy(dtype=object)
     kinds, written = pd.factorize(texts)
-    read = [_read_text(text, field, labels, blank) for text in written]
+    read = [_read_text(text, field, labels) if text else blank for text in written]
     return np.array(read, dtype=np.float64)[kinds], texts
 
 
-def _read_text(text: str, field: Field, labels: Mapping[str, int], blank: float) -> float:
-    if not text:
-        return blank
+def _read_text(text: str, field: Field, labels: Mapping[str, int]) -> float:
     number = read_number(text, field)
     return number if number in field.codes else float(labels.get(text.casefold(), number))
 
 
-def _describe_value(field: Field) -> str:
+def _expect(field: Field) -> str:
     labels = f" or its label ({', '.join(field.codes.values())})" if field.codes else ""
-    return f"{describe_expected(field)}{labels}"
+    return f"expected {describe_expected(field)}{labels}"

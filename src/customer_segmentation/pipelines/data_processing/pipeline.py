@@ -8,8 +8,8 @@ from kedro.pipeline import Pipeline, node
 
 from customer_segmentation.figures.exploration import explore_households
 from customer_segmentation.panel.contract import validate_households
+from customer_segmentation.panel.features import derive_household_features
 from customer_segmentation.panel.quality import check_data_quality
-from customer_segmentation.pipelines.data_processing.nodes import derive_household_features
 
 HOUSEHOLDS = {"households": "households", "codebook": "params:codebook"}
 PARAMETERS = {"data_processing": "params:data_processing"}
