@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.metrics import pairwise_distances
 
 from customer_segmentation.panel.codebook import Codebook, Role
-from customer_segmentation.panel.contract import DataProcessingParameters
+from customer_segmentation.panel.features import DataProcessingParameters
 from customer_segmentation.segments import candidates, paths, positions, profiles, stability
 from customer_segmentation.segments.choice import find_chosen, find_finalists
 from customer_segmentation.segments.parameters import SegmentationParameters
