@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import errno
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,28 +76,6 @@ def replacing(target: Path) -> Iterator[Path]:
 def _remove_stale_drafts(target: Path) -> None:
     for folder in target.parent.glob(f".{escape(target.name)}.????????"):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """Read files of a folder as they are; no other file is opened.
-
-    Args:
-        folder: The folder.
-        names: Names of the files.
-
-    Returns:
-        The content of each file by its name, in the order given. A name that is not there, or goes
-        meanwhile, or is a link, a pipe or a folder is left out.
-
-    Raises:
-        OSError: The system refuses to read the folder or one of the files.
-    """
-    files = {}
-    for path in (folder / name for name in names):
-        with suppress(FileNotFoundError):
-            if path.is_file() and not path.is_symlink():
-                files[path.name] = path.read_bytes()
-    return files
 
 
 class _FileDataset(AbstractDataset[Any, Any]):
@@ -263,49 +240,15 @@ class MarkdownDataset(HtmlDataset):
 
 
 class ScoringBundleDataset(_FileDataset):
-    """The files of a scoring bundle, which lie together in a folder of their own.
+    """A scoring bundle as a file, whose content the scorer packs and unpacks."""
 
-    The manifest alone says which files count, and is replaced last. As the names of the others
-    change with their content, a run that is killed at any moment leaves the old bundle or the new.
+    def read(self, path: Path) -> bytes:
+        """Read the content, unchecked."""
+        return path.read_bytes()
 
-    Args:
-        filepath: The manifest.
-        metadata: Kedro-viz's layer.
-    """
-
-    # As the files of a bundle are called, and the folders in which `replacing` drafts them.
-    _OURS = re.compile(r".+-[0-9a-f]{12}\.(json|ubj)(\.\w{8})?")
-
-    def read(self, path: Path) -> dict[str, bytes]:
-        """Read the files by name, unchecked; what a killed run has left is among them.
-
-        Files that are not named like those of a bundle are not opened.
-        """
-        if not path.is_file():
-            raise FileNotFoundError(path)
-        names = sorted(file.name for file in path.parent.iterdir())
-        return read_folder(
-            path.parent, [name for name in names if name == path.name or self._OURS.fullmatch(name)]
-        )
-
-    def save(self, data: Mapping[str, bytes]) -> None:
-        """Write the files, the manifest last, and remove those of earlier bundles.
-
-        Args:
-            data: The content of each file by its name; the manifest is among them.
-
-        Raises:
-            FileError: The system refuses, for example because the disk is full.
-        """
-        folder, manifest = self._filepath.parent, self._filepath.name
-        for name in sorted(data, key=lambda name: (name == manifest, name)):
-            with replacing(folder / name) as draft:
-                draft.write_bytes(data[name])
-        for path in list(folder.iterdir()):
-            if path.name not in data and self._OURS.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)  # a draft's folder
-                with suppress(OSError):  # where the system refuses, the next save tries again
-                    path.unlink()
+    def write(self, data: bytes, path: Path) -> None:
+        """Write the content."""
+        path.write_bytes(data)
 
 
 class _ForeignFileDataset(_FileDataset):

@@ -14,7 +14,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    PlainSerializer,
+)
+from pydantic_core import core_schema
 
 
 class ReadableError(Exception):
@@ -97,6 +107,23 @@ _Rectangular = AfterValidator(_refuse_ragged)
 Table = Annotated[tuple[Numbers, ...], Field(min_length=1), _Rectangular]
 PositiveTable = Annotated[tuple[tuple[Positive, ...], ...], Field(min_length=1), _Rectangular]
 ShareTable = Annotated[tuple[_Distribution, ...], Field(min_length=1), _Rectangular]
+
+
+def stored_as(form: Any, dtype: Any = "float64") -> GetPydanticSchema:
+    """Let a field be an array that is checked and stored as plain numbers of a form."""
+    import numpy as np
+
+    def build(_: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        plain = core_schema.no_info_before_validator_function(
+            lambda given: given.tolist() if isinstance(given, np.ndarray) else given, handler(form)
+        )
+        return core_schema.no_info_after_validator_function(
+            lambda numbers: np.array(numbers, dtype=dtype),
+            plain,
+            serialization=core_schema.plain_serializer_function_ser_schema(np.ndarray.tolist),
+        )
+
+    return GetPydanticSchema(build)
 
 
 def write_json(value: Any) -> bytes:

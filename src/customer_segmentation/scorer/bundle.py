@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import check_formulas
 from customer_segmentation.panel.records import RecordReader
-from customer_segmentation.panel.values import refuse_repeated
+from customer_segmentation.panel.values import (
+    Configured,
+    Finite,
+    Probabilities,
+    refuse_repeated,
+)
 from customer_segmentation.scorer.champions import Champion
-from customer_segmentation.scorer.examples import Example
 from customer_segmentation.scorer.routes import Assignment, Guess, Route
 from customer_segmentation.segments.segmenter import Segmenter
 
 
-@dataclass(frozen=True, eq=False)
-class ScoringBundle:
+class Example(Configured):
+    """A household that nobody is: the typical one of a segment.
+
+    Attributes:
+        segment: The segment.
+        values: Every field but the identifier, by clean name, codes as the panel file has them.
+        answers: For each information set the probabilities that its route gives the household, in
+            the bundle's order of segments.
+    """
+
+    segment: str
+    values: dict[str, Finite] = Field(min_length=1)
+    answers: dict[str, Probabilities] = Field(min_length=1)
+
+
+class ScoringBundle(Configured):
     """All that is needed to score a household.
 
     Attributes:
+        libraries: Version of each library that the bundle was made with, by its name.
         codebook: What a household record is.
         segmenter: Names the segment of a household whose purchases are known.
-        champions: The classifiers that guess it otherwise, in the order in which they are asked.
+        champions: The classifiers that predict it otherwise, in the order in which they are asked.
         examples: Typical households with their answers, by which a copy of the bundle is tested.
-        libraries: Version of each library that the bundle was made with, by its name.
         version: Digest of all the above, which names the model; empty until the bundle is stored.
 
     Raises:
@@ -38,18 +57,17 @@ class ScoringBundle:
             others.
     """
 
+    libraries: dict[str, str]
     codebook: Codebook
     segmenter: Segmenter
     champions: tuple[Champion, ...]
-    examples: tuple[Example, ...]
-    libraries: dict[str, str]
+    examples: tuple[Example, ...] = ()
     version: str = ""
 
-    def __post_init__(self) -> None:
-        """Refuse parts that do not belong together."""
+    @model_validator(mode="after")
+    def _parts_belong_together(self) -> Self:
         check_formulas(self.codebook)
         refuse_repeated([route.information_set for route in self.routes])
-        refuse_repeated([each.segment for each in self.examples])
         for champion in self.champions:
             if set(champion.segments) != set(self.segmenter.names):
                 raise ValueError(
@@ -58,8 +76,26 @@ class ScoringBundle:
                 )
         for route in self.routes:  # looks every variable up
             route.inputs  # noqa: B018
+        return self
+
+    @model_validator(mode="after")
+    def _examples_fit(self) -> Self:
+        refuse_repeated([each.segment for each in self.examples])
+        fields = {field.name for field in self.codebook.fields} - {self.codebook.identifier}
+        information_sets = {route.information_set for route in self.routes}
         for example in self.examples:
-            example.check(self.codebook, self.segments, [r.information_set for r in self.routes])
+            if example.segment not in self.segments:
+                raise ValueError(f"an example is of {example.segment!r}, which is no segment")
+            if set(example.values) != fields:
+                why = "holds other fields than the codebook"
+            elif set(example.answers) != information_sets:
+                why = "answers other information sets"
+            elif any(len(answer) != len(self.segments) for answer in example.answers.values()):
+                why = "has not one answer per segment"
+            else:
+                continue
+            raise ValueError(f"the example of {example.segment!r} {why}")
+        return self
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -82,12 +118,14 @@ class ScoringBundle:
         guesses = [Guess(each, self.rules, self.segments) for each in self.champions]
         return (Assignment(self.segmenter, self.rules, self.segments), *guesses)
 
+    def replace(self, **parts: Any) -> Self:
+        """Put other parts in the place of these, and check again that all belong together."""
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_validate({**kept, **parts})
+
 
 def build_bundle(
-    codebook: Codebook,
-    segmenter: Segmenter,
-    champions: Sequence[Champion],
-    examples: Sequence[Example] = (),
+    codebook: Codebook, segmenter: Segmenter, champions: Sequence[Champion]
 ) -> ScoringBundle:
     """Put together what scores a household, and note the libraries that it was made with.
 
@@ -95,19 +133,16 @@ def build_bundle(
         codebook: The panel's codebook.
         segmenter: The segmenter of all eligible households.
         champions: One per overlap or prediction set, in the order in which they shall be asked.
-        examples: Households with the answers that a copy of the bundle must give.
     """
-    return ScoringBundle(codebook, segmenter, tuple(champions), tuple(examples), list_libraries())
-
-
-def list_libraries() -> dict[str, str]:
-    """List the installed versions of this package and of the libraries that models come from."""
     import sklearn
     import xgboost
 
     import customer_segmentation
 
-    return {
-        module.__name__: module.__version__
-        for module in (customer_segmentation, np, sklearn, xgboost)
-    }
+    modules = (customer_segmentation, np, sklearn, xgboost)
+    return ScoringBundle(
+        libraries={module.__name__: module.__version__ for module in modules},
+        codebook=codebook,
+        segmenter=segmenter,
+        champions=tuple(champions),
+    )

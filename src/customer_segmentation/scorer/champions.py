@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,28 +20,67 @@ from customer_segmentation.classification.encoding import (
     Number,
     encoded_fields,
 )
-from customer_segmentation.classification.estimators import MAJORITY, PROCEDURE
-from customer_segmentation.classification.explanation import Explanation, calibrate_attribution
+from customer_segmentation.classification.estimators import FOREST, MAJORITY, PROCEDURE, XGBOOST
+from customer_segmentation.classification.explanation import (
+    Attribution,
+    Explanation,
+    attribute_linear,
+    calibrate_attribution,
+)
 from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.trees import (
+    Trees,
+    list_boosted_trees,
+    list_forest,
+    softmax,
+)
 from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.values import (
     Configured,
     Finite,
     Names,
+    Numbers,
     Probabilities,
     Shares,
+    Table,
     refuse_repeated,
-    to_row,
-)
-from customer_segmentation.scorer.estimators import (
-    BoostedTrees,
-    Forest,
-    LinearModel,
-    extract_estimator,
+    stored_as,
 )
 
 Floats = npt.NDArray[np.float64]
 Share = Annotated[Finite, Field(ge=0, le=1)]
+
+
+class LinearModel(Configured):
+    """A logistic regression as numbers.
+
+    Attributes:
+        model: Its name among the classifiers.
+        coefficients: One row per segment, one number per encoded column. Only their differences
+            count; of two segments, the first has zeros.
+        intercepts: One per segment, in the same way.
+        background: Mean of each encoded column over the training households: what a household is
+            compared with when it is explained.
+    """
+
+    model: Literal["lr"] = "lr"
+    coefficients: Annotated[Floats, stored_as(Table)]
+    intercepts: Annotated[Floats, stored_as(Numbers)]
+    background: Annotated[Floats, stored_as(Numbers)]
+
+    def fits(self, columns: int, segments: int) -> bool:
+        """Whether it takes this number of encoded columns and knows this number of segments."""
+        shape = len(self.intercepts), len(self.background)
+        return self.coefficients.shape == shape == (segments, columns)
+
+    def predict_proba(self, encoded: Floats) -> Floats:
+        """Predict probabilities before calibration: households x segments."""
+        # Not a matrix product, whose last bits differ between one household and several.
+        return softmax(np.einsum("hc,sc->hs", encoded, self.coefficients) + self.intercepts)
+
+    def attribute(self, encoded: Floats) -> Attribution:
+        """Attribute the margins of every household to the encoded columns."""
+        return attribute_linear(encoded, self.coefficients, self.intercepts, self.background)
 
 
 class Evidence(Configured):
@@ -84,10 +123,10 @@ class Champion(Configured):
     claim: Claim
     segments: Annotated[Names, Field(min_length=2)]
     encoding: tuple[Annotated[Levels | Number, Field(discriminator="kind")], ...]
-    estimator: Annotated[LinearModel | BoostedTrees | Forest, Field(discriminator="model")]
-    shares: Shares
+    estimator: Annotated[LinearModel | Trees, Field(discriminator="model")]
+    shares: Annotated[Floats, stored_as(Shares)]
     temperature: Annotated[Finite, Field(ge=COLDEST, le=HOTTEST)]
-    thresholds: Probabilities
+    thresholds: Annotated[Floats, stored_as(Probabilities)]
     evidence: Evidence | None = None
 
     @model_validator(mode="after")
@@ -117,32 +156,17 @@ class Champion(Configured):
     def _encoding(self) -> Encoding:
         return Encoding(self.encoding)
 
-    @cached_property
-    def _shares(self) -> Floats:
-        return np.array(self.shares)
-
     def predict_proba(self, columns: Mapping[str, Floats]) -> Floats:
-        """Give every household a calibrated probability for each segment.
-
-        Args:
-            columns: One float64 value per household for each field, missing ones allowed.
-
-        Returns:
-            One row per household, one column per segment; rows sum to 1.
-        """
+        """Predict calibrated probabilities from the fields: households x segments."""
         raw = self.estimator.predict_proba(self._encoding.encode(columns))
-        return apply_temperature(raw, self._shares, self.temperature)
+        return apply_temperature(raw, self.shares, self.temperature)
 
     def explain(self, columns: Mapping[str, Floats]) -> Explanation:
-        """Tell how the fields of every household add up to its calibrated probabilities.
-
-        Args:
-            columns: As for `predict_proba`.
-        """
+        """Explain how the fields of every household add up to its calibrated probabilities."""
         attribution = self.estimator.attribute(self._encoding.encode(columns))
         fields = encoded_fields(self.encoding)
         return calibrate_attribution(
-            attribution, fields, self.segments, self._shares, self.temperature
+            attribution, fields, self.segments, self.shares, self.temperature
         )
 
 
@@ -171,10 +195,26 @@ def extract_champion(
         segments=tuple(classifier.segments),
         encoding=tuple(classifier.encoder.entries_),
         estimator=extract_estimator(classifier),
-        shares=to_row(classifier.shares),
+        shares=classifier.shares,
         temperature=classifier.temperature,
-        thresholds=to_row(thresholds),
+        thresholds=thresholds,
         evidence=evidence,
+    )
+
+
+def extract_estimator(classifier: TunedClassifier) -> LinearModel | Trees:
+    """Take from a tuned classifier the numbers that its fitted estimator answers from."""
+    fitted: Any = classifier.estimator
+    if classifier.model == XGBOOST:
+        return list_boosted_trees(fitted.classifier_.get_booster())
+    if classifier.model == FOREST:
+        return list_forest(fitted)
+    coefficients, intercepts = fitted.coef_, fitted.intercept_
+    if len(coefficients) == 1:  # of two segments, scikit-learn keeps the odds of the second
+        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
+        intercepts = np.append(0.0, intercepts)
+    return LinearModel(
+        coefficients=coefficients, intercepts=intercepts, background=classifier.background
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,11 +12,12 @@ import pandas as pd
 
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.estimators import probability_column
-from customer_segmentation.panel.codebook import Role
+from customer_segmentation.panel.codebook import Codebook, Field, Role
+from customer_segmentation.panel.contract import Rules
+from customer_segmentation.panel.features import prepare_formula
 from customer_segmentation.panel.records import Households, Record
 from customer_segmentation.panel.values import ReadableError
-from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.examples import Example, describe_typical
+from customer_segmentation.scorer.bundle import Example, ScoringBundle
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Reasons, Route
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +25,7 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.intp]
 
 NOBODY = -1
+DECIMALS = 3  # of the shares of a typical household
 TOLERANCE = 1e-6  # between machines: single precision and other processors
 
 
@@ -201,7 +203,7 @@ def add_examples(bundle: ScoringBundle, values: Floats, segments: Sequence[str])
         for name, answers in answered.items()
         if answers and answers[SEGMENTER_INPUTS][bundle.segments.index(name)] == 1
     ]
-    return replace(bundle, examples=tuple(examples))
+    return bundle.replace(examples=tuple(examples))
 
 
 def check_examples(bundle: ScoringBundle) -> None:
@@ -237,3 +239,54 @@ def _answer(bundle: ScoringBundle, record: Record) -> dict[str, tuple[float, ...
 
 def _spell(numbers: Numbers, words: Sequence[str]) -> pd.Series:
     return pd.Series(np.array(words, dtype=object)[numbers], dtype="str")
+
+
+def describe_typical(values: Floats, rules: Rules) -> dict[str, float]:
+    """Make up the household that is typical of some: no single one of them shows through.
+
+    Only what is stated counts, unless nothing is. Codes are the most frequent ones, the smallest on
+    ties. Other values are medians, whole where they count. The shares of a composition are the mean
+    largest share, the mean second largest, and so on, given to its parts in the order of their own
+    means: so they still add up, and are as concentrated as those of the households. What follows
+    from others by an identity is computed.
+
+    Args:
+        values: Fields x households, at least one; codes as the panel file has them.
+        rules: What the codebook asks of every field.
+
+    Returns:
+        A value for every field but the identifier, by clean name.
+    """
+    codebook = rules.codebook
+    stated = ~np.isnan(rules.erase_unstated(values))
+    typical = {
+        field.name: _summarise(row[told] if told.any() else row, field)
+        for field, row, told in zip(codebook.fields, values, stated, strict=True)
+        if field.name != codebook.identifier
+    }
+    for group in codebook.compositions:
+        names = codebook.columns_of(group.name)
+        shares = values[[rules.position[name] for name in names]]
+        by_size = np.round(np.sort(shares, axis=0).mean(axis=1), DECIMALS).tolist()
+        order = shares.mean(axis=1).argsort(kind="stable")
+        typical |= {names[at]: share for at, share in zip(order, by_size, strict=True)}
+    columns = {name: np.array([value]) for name, value in typical.items()}
+    return typical | _keep_identities(columns, codebook)
+
+
+def _summarise(values: Floats, field: Field) -> float:
+    if field.codes:
+        codes, counts = np.unique(values, return_counts=True)
+        return float(codes[counts.argmax()])
+    middle = float(np.median(values))
+    return float(round(middle)) if field.is_whole else round(middle, DECIMALS)
+
+
+def _keep_identities(columns: Mapping[str, Floats], codebook: Codebook) -> dict[str, float]:
+    implied = {}
+    for field in codebook.fields:
+        if (kept := field.identity) and not kept.exceptions:
+            computation = prepare_formula(field.name, kept.formula, kept.of, codebook)
+            expected = kept.factor * float(computation.compute(columns)[0])
+            implied[field.name] = round(expected, DECIMALS)
+    return implied

@@ -20,8 +20,7 @@ from customer_segmentation.panel.contract import (
     read_number,
 )
 from customer_segmentation.panel.records import Households
-from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.examples import Example
+from customer_segmentation.scorer.bundle import Example, ScoringBundle
 from customer_segmentation.scorer.routes import Assignment, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 

@@ -6,10 +6,9 @@ import logging
 from pathlib import Path
 from threading import Event, Thread
 
-from customer_segmentation.datasets import read_folder
 from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.scorer.scoring import check_examples
-from customer_segmentation.scorer.storage import MANIFEST, load_bundle
+from customer_segmentation.scorer.storage import load_bundle, read_manifest
 from customer_segmentation.service.answers import Model
 
 logger = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ class Models:
     def _read_manifest(self) -> bytes:
         """The manifest as it is; empty if it cannot be read, which loading then explains."""
         try:
-            return read_folder(self._folder, [MANIFEST]).get(MANIFEST, b"")
+            return read_manifest(self._folder) or b""
         except OSError:
             return b""
 

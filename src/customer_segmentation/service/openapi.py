@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from customer_segmentation import __version__
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.examples import Example
+from customer_segmentation.scorer.bundle import Example, ScoringBundle
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.schemas import TEXT, Schema, as_json, describe_schemas, refer
 from customer_segmentation.service.security import Access

@@ -343,7 +343,7 @@ def bundle_champions(
     segmenter: Segmenter,
     labelled_households: pd.DataFrame,
     codebook: Codebook,
-) -> dict[str, bytes]:
+) -> bytes:
     """Put together all that is needed to score a household.
 
     Args:
@@ -353,7 +353,7 @@ def bundle_champions(
         codebook: The panel's codebook.
 
     Returns:
-        The files of the bundle, as `scorer.storage.pack_bundle`.
+        The content of the bundle, as `scorer.storage.pack_bundle`.
     """
     bundle = build_bundle(codebook, segmenter, stored_champions)
     eligible = labelled_households[~labelled_households["thin_record"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -14,14 +14,14 @@ from customer_segmentation.scorer.storage import unpack_bundle
 
 def score_households_file(
     households_to_score: Iterable[pd.DataFrame],
-    scoring_bundle: Mapping[str, bytes],
+    scoring_bundle: bytes,
     scoring: ScoringParameters,
 ) -> pd.DataFrame:
     """Name the segment of every household of a file, from what the file tells of it.
 
     Args:
         households_to_score: The parts of the file, as `panel.files.iterate_households`.
-        scoring_bundle: The files of a bundle, as `scorer.storage.pack_bundle`.
+        scoring_bundle: The content of a bundle, as `scorer.storage.pack_bundle`.
         scoring: Number of threads.
 
     Returns:
