@@ -27,7 +27,6 @@ from customer_segmentation.datasets import (
     PanelFileDataset,
     ParquetDataset,
     ScoringBundleDataset,
-    read_folder,
     replacing,
 )
 from customer_segmentation.segments.partition import Method
@@ -260,94 +259,11 @@ def test_the_layer_reaches_the_lineage_map(tmp_path):
     assert AbstractDataset.from_config("households", config).metadata == metadata
 
 
-BUNDLE = {"z-0123456789ab.json": b"{}", "a-123456789abc.ubj": b"{", "manifest.json": b"[]"}
-
-
-def bundle_at(folder: Path) -> ScoringBundleDataset:
-    return ScoringBundleDataset(str(folder / "manifest.json"))
-
-
-def test_the_files_of_a_bundle_come_back(tmp_path):
-    dataset = bundle_at(tmp_path / "new folder")
-    assert not dataset.exists()
-    with pytest.raises(DatasetError, match="kedro run"):
-        dataset.load()
-    dataset.save(BUNDLE)
-    assert dataset.exists()
-    assert dataset.load() == BUNDLE
-
-
-def test_the_manifest_is_written_last_and_then_the_old_files_go(tmp_path, monkeypatch):
-    old, new = "z-ffffffffffff.json", "z-0123456789ab.json"
-    dataset = bundle_at(tmp_path)
-    dataset.save({old: b"", "manifest.json": b"[0]"})
-    steps = []
-    for name in ("replace", "unlink"):
-        original = getattr(Path, name)
-
-        def note(path: Path, *args: Any, original: Any = original, name: str = name) -> Any:
-            steps.append((name, path.name))
-            return original(path, *args)
-
-        monkeypatch.setattr(Path, name, note)
-    dataset.save({"manifest.json": b"[1]", new: b""})
-    assert steps == [("replace", new), ("replace", "manifest.json"), ("unlink", old)]
-
-
-def test_only_files_of_earlier_bundles_are_removed(tmp_path):
-    others = ["notes.txt", "model-1.json", "segmenter.pkl", "c-0123456789ab.csv", ".gitkeep"]
-    for name in (*others, "c-aaaaaaaaaaaa.ubj"):
-        (tmp_path / name).write_text("")
-    for name in (".c-aaaaaaaaaaaa.ubj.kolzdh5p", ".notes.txt.kolzdh5p"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "half").write_text("ha")
-    bundle_at(tmp_path).save(BUNDLE)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {*BUNDLE, *others, ".notes.txt.kolzdh5p"}
-
-
-def test_a_bundle_that_cannot_be_written_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="could not be written"):
-        bundle_at(tmp_path / "file").save(BUNDLE)
-
-
-def test_only_files_named_like_those_of_a_bundle_are_opened(tmp_path, monkeypatch):
-    dataset = bundle_at(tmp_path)
-    dataset.save(BUNDLE)
-    left = {"y-ffffffffffff.json": b"of a killed run"}
-    for name in (*left, "huge.bin", "y-1.json"):
-        (tmp_path / name).write_bytes(left.get(name, b""))
-    original = Path.read_bytes
-
-    def read_bytes(path: Path) -> bytes:
-        assert path.name in {*BUNDLE, *left}
-        return original(path)
-
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    assert dataset.load() == {**BUNDLE, **left}
-
-
-def test_links_and_folders_are_no_files_of_a_folder(tmp_path):
-    (tmp_path / "file").write_bytes(b"here")
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    (tmp_path / "folder").mkdir()
-    names = ["nowhere", "link", "folder", "file"]
-    assert read_folder(tmp_path, names) == {"file": b"here"}
-    assert read_folder(tmp_path / "file", names) == {}
-
-
-def test_a_file_that_goes_while_a_folder_is_read_is_left_out(tmp_path, monkeypatch):
-    for name in "bc":
-        (tmp_path / name).write_bytes(b"")
-    original = Path.read_bytes
-
-    def read_late(path: Path) -> bytes:
-        (tmp_path / "b").unlink(missing_ok=True)
-        return original(path)
-
-    monkeypatch.setattr(Path, "read_bytes", read_late)
-    assert read_folder(tmp_path, "bc") == {"c": b""}
+def test_the_content_of_a_bundle_comes_back(tmp_path):
+    dataset = ScoringBundleDataset(str(tmp_path / "new folder" / "manifest.json"))
+    dataset.save(b"\x00{}\r\n")
+    assert dataset.load() == b"\x00{}\r\n"
+    assert [path.name for path in tmp_path.glob("*/*")] == ["manifest.json"]
 
 
 def test_a_markdown_document_is_previewed_as_its_reader_sees_it(tmp_path):

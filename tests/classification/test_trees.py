@@ -425,7 +425,7 @@ SPOILT = [
     ("left", [1.0, 1, 2, 3], "integer"),
     ("right", [2, 0, 2, 3], "leads back"),
     ("columns", [-1, 0, 0, 0], "greater than or equal to 0"),
-    ("thresholds", [1e39, 0.0, 0.0, 0.0], "less than or equal to 3.4"),
+    ("thresholds", [1e39, 0.0, 0.0, 0.0], "less than or equal to 3"),
     ("thresholds", [float("nan"), 0.0, 0.0, 0.0], "finite"),
     ("missing_left", [1, False, False, False], "boolean"),
     ("cover", [10.0, 0.0, 6.0, 10.0], "greater than 0"),

@@ -43,11 +43,11 @@ def numbers(households: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def score(project_run: ProjectRun) -> Callable[[Path], pd.DataFrame]:
     """The node on a file, as a run calls it."""
-    files = project_run.load("scoring_bundle")
+    bundle = project_run.load("scoring_bundle")
 
     def score_file(path: Path) -> pd.DataFrame:
         return score_households_file(
-            iterate_households(path, 250), files, ScoringParameters(processes=2)
+            iterate_households(path, 250), bundle, ScoringParameters(processes=2)
         )
 
     return score_file
@@ -374,8 +374,7 @@ def test_what_was_written_before_stays_when_a_file_is_refused(run, tmp_path):
 
 
 def test_a_damaged_bundle_scores_nothing(run, tmp_path):
-    folder = tmp_path / "data/07_model_output/scoring_bundle"
-    file = next(folder.glob("champion_*.json"))
+    file = tmp_path / "data/07_model_output/scoring_bundle/manifest.json"
     file.write_bytes(file.read_bytes().replace(b"0", b"1", 1))
     assert_refused(run(), tmp_path, file.name, "is not as it was written")
 

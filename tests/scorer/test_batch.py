@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -75,7 +74,7 @@ def test_neither_parts_nor_threads_change_a_byte(score, table, codebook, tmp_pat
 @pytest.mark.parametrize("kind", range(3), ids=["lr", "xgboost", "rf"])
 def test_every_kind_of_champion_answers_alike_alone_and_among_others(bundle, table, codebook, kind):
     """To the last bit: parts of one household, parts of many, and records of a program."""
-    asked = replace(bundle, champions=bundle.champions[kind : kind + 1], examples=())
+    asked = bundle.replace(champions=bundle.champions[kind : kind + 1], examples=())
     table = table.drop(columns=codebook.columns_of("brand_shares"))
     together, apart = (score_tables(asked, divide(table, part), 2) for part in (600, 1))
     pd.testing.assert_frame_equal(together, apart, check_exact=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from fractions import Fraction
 from statistics import median
 
@@ -16,12 +15,13 @@ from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Champion
-from customer_segmentation.scorer.examples import DECIMALS, describe_typical
 from customer_segmentation.scorer.scoring import (
+    DECIMALS,
     TOLERANCE,
     ScoringError,
     add_examples,
     check_examples,
+    describe_typical,
     score_households,
 )
 from customer_segmentation.scorer.storage import pack_bundle, unpack_bundle
@@ -175,7 +175,7 @@ def test_answers_are_those_that_everybody_gets(bundle):
         lacking = dict(example.values)
         del lacking["share_lux"]  # which the segmenter needs, and no champion
         for at, champion in enumerate(bundle.champions):
-            alone = replace(bundle, champions=(champion,), examples=())
+            alone = bundle.replace(champions=(champion,), examples=())
             reading = alone.reader.read_records([lacking])
             scores = score_households(alone, reading.households)
             assert scores.routes.tolist() == [1]
@@ -185,7 +185,7 @@ def test_answers_are_those_that_everybody_gets(bundle):
 
 
 def bare(bundle: ScoringBundle, **changes: object) -> ScoringBundle:
-    return replace(bundle, examples=(), **changes)  # type: ignore[arg-type]
+    return bundle.replace(examples=(), **changes)  # type: ignore[arg-type]
 
 
 def test_a_bundle_without_examples_is_not_changed_by_those_of_a_copy(bundle, coded, named):
@@ -251,7 +251,7 @@ def change_champion(bundle: ScoringBundle, number: int, **changes: object) -> Sc
     estimator = {**values["estimator"], **changes.pop("estimator", {})}  # type: ignore[dict-item]
     changed = {**values, "estimator": estimator, **changes}
     champions[number] = Champion.model_validate(changed)
-    return replace(bundle, champions=tuple(champions))
+    return bundle.replace(champions=tuple(champions))
 
 
 def refuse(bundle: ScoringBundle, information_set: str) -> str:
@@ -273,12 +273,11 @@ def test_another_coefficient_is_noticed_and_its_set_is_named(bundle):
 def test_another_temperature_another_leaf_and_other_centres_are_noticed(bundle):
     warmer = bundle.champions[1].temperature * 1.01
     refuse(change_champion(bundle, 1, temperature=warmer), "xgboost 3")
-    leaves = bundle.champions[2].estimator.probabilities
-    turned = tuple(row[::-1] for row in leaves)
-    refuse(change_champion(bundle, 2, estimator={"probabilities": turned}), "rf 3")
+    leaves = bundle.champions[2].estimator.outputs
+    refuse(change_champion(bundle, 2, estimator={"outputs": leaves[:, ::-1]}), "rf 3")
     values = bundle.segmenter.model_dump()
     centres = Segmenter.model_validate({**values, "centres": values["centres"][::-1]})
-    refuse(replace(bundle, segmenter=centres), "segmenter_inputs")
+    refuse(bundle.replace(segmenter=centres), "segmenter_inputs")
 
 
 @pytest.mark.parametrize(("distance", "passes"), [(0.5, True), (-0.5, True), (2, False)])
@@ -286,7 +285,7 @@ def test_answers_may_differ_by_what_machines_differ(bundle, distance, passes):
     first, *others = bundle.examples
     likely, *rest = first.answers["lr 3"]
     answers = {**first.answers, "lr 3": (likely + distance * TOLERANCE, *rest)}
-    moved = replace(bundle, examples=(first.model_copy(update={"answers": answers}), *others))
+    moved = bundle.replace(examples=(first.model_copy(update={"answers": answers}), *others))
     if passes:
         check_examples(moved)
     else:
@@ -295,7 +294,7 @@ def test_answers_may_differ_by_what_machines_differ(bundle, distance, passes):
 
 def test_an_example_that_is_refused_here_is_noticed(bundle):
     strict = change_codebook(bundle.codebook, {"brand_runs": {"maximum": 1}})
-    told = refuse(replace(bundle, codebook=strict), "segmenter_inputs")
+    told = refuse(bundle.replace(codebook=strict), "segmenter_inputs")
     assert "None" in told
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,7 @@ def test_the_first_route_that_is_open_answers(sets, told, form):
 
 
 def test_of_two_open_routes_the_first_answers_in_whatever_order_they_stand(sets, told):
-    turned = replace(sets, champions=sets.champions[::-1])
+    turned = sets.replace(champions=sets.champions[::-1])
     assert set(score(turned, told["everything"]).routes) == {1}  # people
     assert set(score(turned, told["purchases"]).routes) == {2}
     assert set(score(turned, told["segmenter_inputs"]).routes) == {0}
@@ -360,8 +359,8 @@ def turn_champion(champion: Champion) -> Champion:
     for name in ("coefficients", "intercepts"):
         if name in estimator:
             estimator[name] = turn(estimator[name], names)
-    if "probabilities" in estimator:
-        estimator["probabilities"] = [turn(row, names) for row in estimator["probabilities"]]
+    if "outputs" in estimator:
+        estimator["outputs"] = [turn(row, names) for row in estimator["outputs"]]
     turned = {name: turn(values[name], names) for name in ("segments", "shares", "thresholds")}
     return Champion.model_validate({**values, **turned})
 
@@ -375,12 +374,9 @@ def turn_segmenter(stored: Segmenter) -> Segmenter:
 
 @pytest.fixture(scope="module")
 def turned(sets: ScoringBundle) -> ScoringBundle:
-    """The same bundle, with the segments of all but the boosted trees in another order."""
-    champions = [
-        each if each.estimator.model == "xgboost" else turn_champion(each)
-        for each in sets.champions
-    ]
-    return replace(sets, champions=tuple(champions), segmenter=turn_segmenter(sets.segmenter))
+    """The same bundle, with the segments of each part in another order."""
+    champions = tuple(map(turn_champion, sets.champions))
+    return sets.replace(champions=champions, segmenter=turn_segmenter(sets.segmenter))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+import numpy as np
 import pytest
 
 from customer_segmentation.datasets import ScoringBundleDataset
@@ -25,20 +25,20 @@ CLIENTS = 16
 
 def save(bundle: ScoringBundle, folder: Path) -> str:
     """Write a bundle as a run does; its version."""
-    files = pack_bundle(bundle)
-    ScoringBundleDataset((folder / MANIFEST).as_posix()).save(files)
-    return str(json.loads(files[MANIFEST])["version"])
+    content = pack_bundle(bundle)
+    ScoringBundleDataset((folder / MANIFEST).as_posix()).save(content)
+    return str(json.loads(content)["version"])
 
 
 def renew(bundle: ScoringBundle, number: int) -> ScoringBundle:
     """Another version: by its number, every set of a guess is full or holds one segment."""
     threshold = float(number % 2)
     champions = tuple(
-        each.model_copy(update={"thresholds": (threshold,) * len(each.thresholds)})
+        each.model_copy(update={"thresholds": np.full(len(each.thresholds), threshold)})
         for each in bundle.champions
     )
-    return replace(
-        bundle, champions=champions, libraries={**bundle.libraries, "number": str(number)}
+    return bundle.replace(
+        champions=champions, libraries={**bundle.libraries, "number": str(number)}
     )
 
 
@@ -112,25 +112,20 @@ def turn_into_a_link(file: Path) -> None:
 DAMAGES = [flip_a_byte, cut_short, empty, Path.unlink, turn_into_a_folder, turn_into_a_pipe]
 
 
-def names_of(bundle: ScoringBundle) -> list[str]:
-    return sorted(pack_bundle(bundle))
-
-
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_model_leaves_the_last_one_serving(held, folder, bundle, damage, caplog):
     old, new = held.current, renew(bundle, 1)
-    for failures, name in enumerate(names_of(new), start=1):
-        save(new, folder)
-        damage(folder / name)
-        caplog.clear()
-        for _ in range(3):
-            held.refresh()
-        assert held.current is old
-        assert held.failed == failures
-        (line,) = caplog.records  # said once
-        assert name in line.getMessage()
-        assert line.exc_info is None
-        shutil.rmtree(folder)
+    save(new, folder)
+    damage(folder / MANIFEST)
+    caplog.clear()
+    for _ in range(3):
+        held.refresh()
+    assert held.current is old
+    assert held.failed == 1
+    (line,) = caplog.records  # said once
+    assert MANIFEST in line.getMessage()
+    assert line.exc_info is None
+    shutil.rmtree(folder)
     save(new, folder)
     held.refresh()
     assert held.current.bundle.libraries["number"] == "1"
@@ -166,7 +161,7 @@ def test_a_model_that_answers_otherwise_than_where_it_was_made_is_refused(held, 
     example = bundle.examples[0]
     turned = {name: answer[::-1] for name, answer in example.answers.items()}
     wrong = example.model_copy(update={"answers": turned})
-    save(replace(bundle, examples=(wrong, *bundle.examples[1:])), folder)
+    save(bundle.replace(examples=(wrong, *bundle.examples[1:])), folder)
     held.refresh()
     assert held.current is old
     assert held.failed == 1
@@ -285,7 +280,7 @@ def test_twenty_new_models_under_sixteen_clients_lose_nothing(start, folder, bun
 def test_a_damaged_model_does_not_disturb_those_who_ask(held, folder, bundle, open_app, household):
     client = open_app(held).test_client()
     save(renew(bundle, 1), folder)
-    flip_a_byte(folder / names_of(renew(bundle, 1))[0])
+    flip_a_byte(folder / MANIFEST)
     held.refresh()
     assert client.get("/health/ready").status_code == 200
     assert client.post("/segments", json=household).json["model_version"] == bundle.version

@@ -440,7 +440,7 @@ def with_evidence(route: Guess, evidence: Evidence | None) -> Guess:
 
 def test_what_was_not_measured_is_not_claimed(bundle, parameters: Parameters):
     silent = [each.model_copy(update={"evidence": None}) for each in bundle.champions]
-    other = replace(bundle, champions=tuple(silent))
+    other = bundle.replace(champions=tuple(silent))
     assert [tell_evidence(each) for each in other.routes] == [BY_DEFINITION, *[NOT_MEASURED] * 3]
     values = bundle.examples[0].values
     known = {name: values[name] for name in find_route(bundle, "demographics").inputs.fields}
@@ -486,7 +486,7 @@ def test_the_segmenter_needs_what_is_not_stated(bundle, typical):
         each.model_copy(update={"not_stated": 2000}) if each.name == "transactions" else each
         for each in bundle.codebook.fields
     )
-    other = replace(bundle, codebook=bundle.codebook.model_copy(update={"fields": fields}))
+    other = bundle.replace(codebook=bundle.codebook.model_copy(update={"fields": fields}))
     texts = typical(SEGMENTER_INPUTS)
     del texts["known"]
     route = find_route(other, SEGMENTER_INPUTS)
