@@ -400,7 +400,7 @@ def test_columns_that_no_tree_asks_for_contribute_nothing():
 
 # What cannot be trees
 
-PLAIN = {  # a tree that asks once, and a tree of a single leaf
+PLAIN: dict[str, list[Any]] = {  # a tree that asks once, and a tree of a single leaf
     "roots": [0, 3],
     "columns": [0, 0, 0, 0],
     "thresholds": [0.5, 0.0, 0.0, 0.0],

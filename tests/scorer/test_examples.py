@@ -185,7 +185,7 @@ def test_answers_are_those_that_everybody_gets(bundle):
 
 
 def bare(bundle: ScoringBundle, **changes: object) -> ScoringBundle:
-    return bundle.replace(examples=(), **changes)  # type: ignore[arg-type]
+    return bundle.replace(examples=(), **changes)
 
 
 def test_a_bundle_without_examples_is_not_changed_by_those_of_a_copy(bundle, coded, named):
