@@ -105,13 +105,12 @@ class Rules:
         self._keepers = [field for field, _ in kept]
         self._kept = np.array([self.position[field.name] for field in self._keepers], dtype=np.intp)
         self._range = self._lowest[self._kept], self._highest[self._kept]
-        self._factors = [identity.factor for _, identity in kept]
         self._distances = _to_column(identity.tolerance for _, identity in kept)
         self._computations = [
-            prepare_formula(field.name, identity.formula, identity.of, codebook)
+            (identity.factor, prepare_formula(field.name, identity.formula, identity.of, codebook))
             for field, identity in kept
         ]
-        self._sources = [name for each in self._computations for name in each.sources]
+        self._sources = [name for _, each in self._computations for name in each.sources]
 
     def accept(self, values: Floats) -> Flags:
         """Find the households that keep every rule."""
@@ -144,10 +143,7 @@ class Rules:
     def follow_identities(self, values: Floats) -> list[Implied]:
         """Compute every field that others imply, exceptions that are declared aside."""
         columns = {name: values[self.position[name]] for name in self._sources}
-        computed = [
-            factor * computation.compute(columns)
-            for factor, computation in zip(self._factors, self._computations, strict=True)
-        ]
+        computed = [factor * each.compute(columns) for factor, each in self._computations]
         expected = np.array(computed).reshape(len(computed), values.shape[1])
         lowest, highest = self._range
         rounding = ROUNDING * np.minimum(np.abs(expected), LARGEST)
@@ -246,9 +242,9 @@ class Sheet:
 
     def _describe_identities(self, accepted: Floats) -> Iterator[Problem]:
         for field, expected, impossible, off in self.rules.follow_identities(accepted):
-            at, sources = self.rules.position[field.name], self._name_sources(field)
+            at = self.rules.position[field.name]
             for household in np.flatnonzero(off).tolist():
-                number = _show(expected[household])
+                number, sources = _show(expected[household]), self._name_sources(field)
                 advice = f"expected {number} from {sources}"
                 if impossible[household]:
                     advice = f"{number} follows from {sources}; {_expect(field)}"
@@ -257,9 +253,9 @@ class Sheet:
 
     def _name_sources(self, field: Field) -> str:
         sources = field.identity.of.values() if field.identity else ()
-        words = {group.name: group.label for group in self.rules.codebook.groups}
-        words |= {name: repr(self.names[at]) for name, at in self.rules.position.items()}
-        return " and ".join(words[name] for name in sources)
+        at, group = self.rules.position, self.rules.codebook.group
+        names = [repr(self.names[at[s]]) if s in at else group(s).label for s in sources]
+        return " and ".join(names)
 
     def _quote(self, at: int, household: int) -> str:
         if at in self.texts:
@@ -305,10 +301,7 @@ def validate_households(raw: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     refuse(source, [*unreadable, *sheet.find_problems()])
     erased = sheet.rules.erase_unstated(sheet.values)
     return pd.DataFrame(
-        {
-            field.name: _type_column(pd.Series(row), field)
-            for field, row in zip(codebook.fields, erased, strict=True)
-        }
+        {f.name: _type_column(row, f) for f, row in zip(codebook.fields, erased, strict=True)}
     )
 
 
@@ -324,24 +317,20 @@ def describe_expected(field: Field) -> str:
     if field.codes:
         return "one of the codes " + ", ".join(map(str, field.codes))
     kind = "a whole number" if field.is_whole else "a number"
-    limits = [
-        f"{words} {_show(limit)}"
-        for words, limit in (("at least", field.minimum), ("at most", field.maximum))
-        if limit is not None
-    ]
-    within = f"of {' and '.join(limits)}" if limits else ""
-    return f"{kind} {within}".rstrip()
+    limits = {"at least": field.minimum, "at most": field.maximum}
+    within = [f"{words} {_show(limit)}" for words, limit in limits.items() if limit is not None]
+    return f"{kind} of {' and '.join(within)}" if within else kind
 
 
 def refuse(source: str, problems: Sequence[Problem]) -> None:
     """Refuse households by the first problems that they have; nothing happens without any."""
     if not problems:
         return
-    hidden = len(problems) - PROBLEMS_SHOWN
-    lines = [f"  {problem}" for problem in problems[:PROBLEMS_SHOWN]]
-    if hidden > 0:
+    lines = [f"{source} is refused; correct it and run again:"]
+    lines += [f"  {problem}" for problem in problems[:PROBLEMS_SHOWN]]
+    if (hidden := len(problems) - PROBLEMS_SHOWN) > 0:
         lines.append(f"  and {hidden} more problem{'s' if hidden > 1 else ''}")
-    raise HouseholdDataError("\n".join([f"{source} is refused; correct it and run again:", *lines]))
+    raise HouseholdDataError("\n".join(lines))
 
 
 def read_number(text: str, field: Field) -> float:
@@ -391,10 +380,9 @@ def _expect(field: Field) -> str:
     return f"expected {describe_expected(field)}" + (f" ({field.unit})" if field.unit else "")
 
 
-def _type_column(numbers: pd.Series, field: Field) -> pd.Series:
-    if field.scale == Scale.IDENTIFIER:
-        return numbers.astype("int64")
-    return numbers.astype("Int64" if field.is_whole else "float64")
+def _type_column(numbers: Floats, field: Field) -> pd.Series:
+    whole = "int64" if field.scale == Scale.IDENTIFIER else "Int64"
+    return pd.Series(numbers).astype(whole if field.is_whole else "float64")  # type: ignore[call-overload,no-any-return]
 
 
 def _show(number: float | None) -> str:

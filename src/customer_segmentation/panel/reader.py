@@ -1,4 +1,4 @@
-"""From the bytes of a panel file to rows of text that know their place in the file.
+"""From the bytes of a file of households to rows that know their place in the file.
 
 pandas repairs bad files silently: it cuts rows that are too long, pads short ones, renames a
 repeated column and drops blank rows. This reader refuses them, so that no household is invented.
@@ -13,7 +13,6 @@ import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -72,73 +71,99 @@ def read_panel_file(path: str | Path) -> pd.DataFrame:
             has no rows below its header, a column without a name or two with one name, a blank row
             between households, or a row with more or fewer cells than the header.
     """
-    return next(iterate_panel_file(path, households=None))
-
-
-def iterate_panel_file(path: str | Path, households: int | None) -> Iterator[pd.DataFrame]:
-    """Read a panel file part by part, so that it need not fit into memory.
-
-    Args:
-        path: As for `read_panel_file`.
-        households: Number of households of each part but the last; None for all in one.
-
-    Yields:
-        Tables like the one that `read_panel_file` returns.
-
-    Raises:
-        HouseholdDataError: As `read_panel_file`; what is wrong is told where the part is read.
-    """
-    path = Path(path)
-    try:
-        with _open_lines(path) as lines:
-            yield from _iterate_tables(lines, path.name, households)
-    except HouseholdDataError as error:
-        raise HouseholdDataError(f"{path.name}: {error}") from error
+    return next(_iterate_text(Path(path), part=None))
 
 
 def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
     """Read the content of a panel file, as `read_panel_file` reads the file.
 
-    Args:
-        content: As the file has it, but not compressed: a few bytes could become gigabytes.
-        source: What the file is called.
+    It is not unpacked: a few compressed bytes could become gigabytes.
+    """
+    return next(_iterate_tables(io.BytesIO(content), source, households=None))
 
-    Returns:
-        As `read_panel_file`.
+
+def iterate_households(path: str | Path, part: int = PART) -> Iterator[pd.DataFrame]:
+    """Read a file of households, comma-separated or Parquet; its first bytes tell which.
+
+    Args:
+        path: A file as `read_panel_file` reads it, or a Parquet file with a column per field.
+        part: Number of households of each part but the last.
+
+    Yields:
+        One row per household in the order of the file, one column per column of the file: text
+        where it is text, and as it is stored in Parquet. The index `row` is the line in the file,
+        or the number of the household in a Parquet file, from 1; `attrs["source"]` is the name of
+        the file.
 
     Raises:
-        HouseholdDataError: As `read_panel_file`.
+        HouseholdDataError: The causes of `read_panel_file`; or a Parquet file is damaged, or holds
+            no households. What is wrong is told where the part is read.
     """
+    path = Path(path)
+    yield from (_iterate_parquet if _is_parquet(path) else _iterate_text)(path, part)
+
+
+def _is_parquet(path: Path) -> bool:
     try:
-        return next(_iterate_tables(io.BytesIO(content), source, households=None))
-    except HouseholdDataError as error:
-        raise HouseholdDataError(f"{source}: {error}") from error
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_START)) == PARQUET_START
+    except OSError:
+        return False  # the reader of text tells why
+
+
+def _iterate_parquet(path: Path, part: int) -> Iterator[pd.DataFrame]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    seen = 0
+    try:
+        with ParquetFile(path, buffer_size=BUFFER) as file:
+            for batch in file.iter_batches(part, use_threads=False):
+                table = batch.to_pandas(ignore_metadata=True, split_blocks=True)
+                table = table[[name for name in table if not _INDEX.fullmatch(name)]]
+                table.index = pd.RangeIndex(seen + 1, seen + len(table) + 1, name="row")
+                table.attrs["source"] = path.name
+                seen += len(table)
+                yield table
+    except (ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise HouseholdDataError(
+            f"{path.name}: after {seen} households the Parquet file cannot be read: {reason} "
+            "Write it again."
+        ) from error
+    if not seen:
+        raise HouseholdDataError(f"{path.name}: the file has no rows. Give one row per household.")
+
+
+def _iterate_text(path: Path, part: int | None) -> Iterator[pd.DataFrame]:
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(len(GZIP_START)).startswith(GZIP_START)
+            lines = gzip.GzipFile(fileobj=file) if packed else file
+            yield from _iterate_tables(lines, path.name, part)
+    except OSError as error:
+        reason = error.strerror or "it is a damaged gzip file"
+        message = f"{path.name}: the file {path} cannot be read: {reason}."
+        raise HouseholdDataError(message) from error
+    except (EOFError, zlib.error) as error:
+        raise HouseholdDataError(f"{path.name}: the file {path} is a damaged gzip file.") from error
 
 
 def _iterate_tables(
     lines: Iterable[bytes], source: str, households: int | None
 ) -> Iterator[pd.DataFrame]:
-    header, following = _split_header(_leave_out_blank_end(_read_lines(_decode(lines))))
-    names = _read_names(header)
-    while part := list(islice(following, households)):
-        rows = [_fit(line, header.row, names) for line in part]
-        index = pd.Index([line.row for line in part], name="row")
-        table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
-        table.attrs["source"] = source
-        yield table
-
-
-@contextmanager
-def _open_lines(path: Path) -> Iterator[Iterable[bytes]]:
+    """Tables of so many households, or one of all."""
     try:
-        with path.open("rb") as file:
-            packed = file.peek(len(GZIP_START)).startswith(GZIP_START)
-            yield gzip.GzipFile(fileobj=file) if packed else file
-    except OSError as error:
-        reason = error.strerror or "it is a damaged gzip file"
-        raise HouseholdDataError(f"the file {path} cannot be read: {reason}.") from error
-    except (EOFError, zlib.error) as error:
-        raise HouseholdDataError(f"the file {path} is a damaged gzip file.") from error
+        header, following = _split_header(_leave_out_blank_end(_read_lines(_decode(lines))))
+        names = _read_names(header)
+        while part := list(islice(following, households)):
+            rows = [_fit(line, header.row, names) for line in part]
+            index = pd.Index([line.row for line in part], name="row")
+            table = pd.DataFrame(rows, columns=names, index=index, dtype="str")
+            table.attrs["source"] = source
+            yield table
+    except HouseholdDataError as error:
+        raise HouseholdDataError(f"{source}: {error}") from error
 
 
 def _decode(content: Iterable[bytes]) -> Iterator[str]:
@@ -183,37 +208,33 @@ def _leave_out_blank_end(lines: Iterable[_Line]) -> Iterator[_Line]:
 
 def _split_header(lines: Iterator[_Line]) -> tuple[_Line, Iterator[_Line]]:
     """The header is the last row of words above the first household; titles may precede it."""
-    header: _Line | None = None
+    header, first = None, None
     blank: list[_Line] = []
     for line in lines:
         if line.is_numeric or (header and line.fits_below(header)):
-            if header is None:
-                raise HouseholdDataError(
-                    f"row {line.row} already holds numbers. Put a row of column names above it."
-                )
-            _refuse_other_separator(header)
-            return header, chain(blank, [line], lines)
+            first = line
+            break
         if line.is_blank:
             blank.append(line)
         else:
             header, blank = line, []
     if header is None:
         raise HouseholdDataError(
-            "the file is empty. Give a file with a header and one row per household."
+            f"row {first.row} already holds numbers. Put a row of column names above it."
+            if first
+            else "the file is empty. Give a file with a header and one row per household."
         )
-    _refuse_other_separator(header)
-    raise HouseholdDataError(
-        f"no row of numbers follows the header in row {header.row}. Give one row per household."
-    )
-
-
-def _refuse_other_separator(header: _Line) -> None:
     for separator, label in OTHER_SEPARATORS.items():
         if "".join(header.cells).count(separator) >= max(len(header.cells), 2):
             raise HouseholdDataError(
                 f"row {header.row} is separated by {label}, not by commas. "
                 "Save the file as comma-separated CSV."
             )
+    if first is None:
+        raise HouseholdDataError(
+            f"no row of numbers follows the header in row {header.row}. Give one row per household."
+        )
+    return header, chain(blank, [first], lines)
 
 
 def _read_names(header: _Line) -> list[str]:
@@ -246,57 +267,3 @@ def _fit(line: _Line, header_row: int, names: Sequence[str]) -> list[str]:
             f"{count} columns. Correct the row: every household has one cell per column."
         )
     return line.cells[:count]
-
-
-def iterate_households(path: str | Path, part: int = PART) -> Iterator[pd.DataFrame]:
-    """Read a file of households, comma-separated or Parquet; its first bytes tell which.
-
-    Args:
-        path: A file as `read_panel_file` reads it, or a Parquet file with a column per
-            field.
-        part: Number of households of each part but the last.
-
-    Yields:
-        One row per household in the order of the file, one column per column of the file: text
-        where it is text, and as it is stored in Parquet. The index `row` is the line in the file,
-        or the number of the household in a Parquet file, from 1; `attrs["source"]` is the name of
-        the file.
-
-    Raises:
-        HouseholdDataError: The causes of `read_panel_file`; or a Parquet file is damaged, or
-            holds no households.
-    """
-    path = Path(path)
-    yield from (_iterate_parquet if _is_parquet(path) else iterate_panel_file)(path, part)
-
-
-def _is_parquet(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(PARQUET_START)) == PARQUET_START
-    except OSError:
-        return False  # the reader of text tells why
-
-
-def _iterate_parquet(path: Path, part: int) -> Iterator[pd.DataFrame]:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    seen = 0
-    try:
-        with ParquetFile(path, buffer_size=BUFFER) as file:
-            for batch in file.iter_batches(part, use_threads=False):
-                table = batch.to_pandas(ignore_metadata=True, split_blocks=True)
-                table = table[[name for name in table if not _INDEX.fullmatch(name)]]
-                table.index = pd.RangeIndex(seen + 1, seen + len(table) + 1, name="row")
-                table.attrs["source"] = path.name
-                seen += len(table)
-                yield table
-    except (ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise HouseholdDataError(
-            f"{path.name}: after {seen} households the Parquet file cannot be read: {reason} "
-            "Write it again."
-        ) from error
-    if not seen:
-        raise HouseholdDataError(f"{path.name}: the file has no rows. Give one row per household.")
