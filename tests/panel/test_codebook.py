@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from customer_segmentation.panel.codebook import Codebook, Origin, Role
+from customer_segmentation.panel.codebook import Codebook, Origin, Role, Scale
 
 # The code list of the case, by raw name: number of columns per group and codes per field.
 GROUP_SIZES = {
@@ -79,7 +79,7 @@ def small(section: str = "", position: int = 0, **changes: object) -> dict[str, 
     return settings
 
 
-def test_the_real_codebook_has_the_columns_of_the_panel(codebook: Codebook, panel_rows) -> None:
+def test_the_real_codebook_has_the_columns_of_the_panel(codebook, panel_rows):
     assert [" ".join(name.split()) for name in panel_rows.columns] == [
         field.raw_name for field in codebook.fields
     ]
@@ -87,12 +87,24 @@ def test_the_real_codebook_has_the_columns_of_the_panel(codebook: Codebook, pane
     assert sizes == GROUP_SIZES
 
 
-def test_the_real_codes_are_those_of_the_case(codebook: Codebook) -> None:
+def test_the_real_codes_are_those_of_the_case(codebook):
     found = {field.raw_name: list(field.codes) for field in codebook.fields if field.codes}
     assert found == {name: list(codes) for name, codes in CODES.items()}
 
 
-def test_not_stated_codes_are_labelled_so(codebook: Codebook) -> None:
+def test_nominal_codes_are_not_numbers(codebook):
+    scales = {field.raw_name: field.scale for field in codebook.fields if field.codes}
+    assert {name for name, scale in scales.items() if scale == Scale.NOMINAL} == {
+        "FEH",
+        "MT",
+        "SEX",
+        "CHILD",
+        "CS",
+    }
+    assert not any(variable.scale.is_coded for variable in codebook.derived)
+
+
+def test_not_stated_codes_are_labelled_so(codebook):
     for field in codebook.fields:
         labelled = [code for code, label in field.codes.items() if label == "not stated"]
         assert labelled == (
@@ -100,13 +112,13 @@ def test_not_stated_codes_are_labelled_so(codebook: Codebook) -> None:
         )
 
 
-def test_every_role_has_one_column(codebook: Codebook) -> None:
+def test_every_role_has_one_column(codebook):
     columns = [codebook.column(role) for role in Role]
     assert len(set(columns)) == len(Role)
     assert codebook.identifier == "household_id"
 
 
-def test_sources_are_followed_to_the_file() -> None:
+def test_sources_are_followed_to_the_file():
     codebook = Codebook.model_validate(small())
     assert codebook.sources_of("both") == {"volume", "age_class"}
     assert codebook.sources_of("runs") == {"runs"}
@@ -114,7 +126,7 @@ def test_sources_are_followed_to_the_file() -> None:
     assert not codebook.is_from_purchases("age_class")
 
 
-def test_sources_of_the_real_variables(codebook: Codebook) -> None:
+def test_sources_of_the_real_variables(codebook):
     brands = set(codebook.columns_of("brand_shares"))
     assert codebook.sources_of("brand_loyalty_mid") == brands
     assert codebook.sources_of("repeat_rate") == {"transactions", "brand_runs"}
@@ -122,7 +134,7 @@ def test_sources_of_the_real_variables(codebook: Codebook) -> None:
     assert not any(map(codebook.is_from_purchases, codebook.columns_from(Origin.DEMOGRAPHIC)))
 
 
-def test_groups_expand_to_their_fields() -> None:
+def test_groups_expand_to_their_fields():
     codebook = Codebook.model_validate(small())
     assert codebook.expand(["log_volume", "what"]) == ["log_volume", "volume", "runs"]
     assert [group.name for group in codebook.compositions] == ["what"]
@@ -130,7 +142,7 @@ def test_groups_expand_to_their_fields() -> None:
     assert "what" not in codebook
 
 
-def test_short_labels_stand_in_narrow_places(codebook: Codebook) -> None:
+def test_short_labels_stand_in_narrow_places(codebook):
     assert codebook["children"].title == "Children"
     assert codebook["share_lux"].title == codebook["share_lux"].label
 
@@ -147,7 +159,7 @@ def test_short_labels_stand_in_narrow_places(codebook: Codebook) -> None:
         (lambda book: book.column(Role.PRICE), "no column the role 'average price paid'"),
     ],
 )
-def test_what_is_not_there_is_named(ask, expected: str) -> None:
+def test_what_is_not_there_is_named(ask, expected):
     with pytest.raises(ValueError, match=expected):
         ask(Codebook.model_validate(small()))
 
@@ -175,18 +187,18 @@ def test_what_is_not_there_is_named(ask, expected: str) -> None:
         ),
     ],
 )
-def test_an_inconsistent_codebook_is_refused(settings: dict[str, Any], expected: str) -> None:
+def test_an_inconsistent_codebook_is_refused(settings, expected):
     with pytest.raises(ValidationError, match=expected):
         Codebook.model_validate(settings)
 
 
-def test_a_role_is_given_once() -> None:
+def test_a_role_is_given_once():
     settings = small("fields", 1, role="purchased volume")
     settings["fields"][2] = {**settings["fields"][2], "role": "purchased volume"}
     with pytest.raises(ValidationError, match="the role 'purchased volume' twice"):
         Codebook.model_validate(settings)
 
 
-def test_a_codebook_does_not_change(codebook: Codebook) -> None:
+def test_a_codebook_does_not_change(codebook):
     with pytest.raises(ValidationError, match="frozen"):
         setattr(codebook, "panel", "another")  # noqa: B010 - mypy knows that it is frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from customer_segmentation.panel.codebook import Codebook, Role
+from customer_segmentation.panel.codebook import Role
 from customer_segmentation.panel.quality import check_data_quality
 
 
@@ -33,7 +33,7 @@ def fact(quality: pd.DataFrame):
 # Fact numbers are those of the list of facts a careful analyst of this panel knows.
 
 
-def test_1_missing_demographic_records(fact) -> None:
+def test_1_missing_demographic_records(fact):
     assert fact("households")["rows"] == 600
     assert fact("any field not stated")["rows"] == 105
     assert fact("blank record")["rows"] == 68
@@ -63,7 +63,7 @@ def test_1_missing_demographic_records(fact) -> None:
     assert "0 is probably a genuine value in 1 of 600" in zero["note"]
 
 
-def test_1_blank_records_are_mostly_thin(fact, features: pd.DataFrame) -> None:
+def test_1_blank_records_are_mostly_thin(fact, features):
     both = fact("thin and blank record")
     assert both["rows"] == 47
     assert "47 of the 68 blank records are thin, against 10 of the other 532" in both["note"]
@@ -73,7 +73,7 @@ def test_1_blank_records_are_mostly_thin(fact, features: pd.DataFrame) -> None:
 
 def test_without_blank_records_nothing_is_set_beside_them(
     panel_rows, households, features, parameters
-) -> None:
+):
     codebook, processing = parameters.codebook, parameters.data_processing
     stated = ~features[codebook.column(Role.BLANK_RECORD)]
     for kept, number in ((stated, 532), (~stated, 68)):
@@ -92,14 +92,14 @@ def test_without_blank_records_nothing_is_set_beside_them(
     assert outside.str.endswith("of the 532 records.").all()
 
 
-def test_2_every_stratum_has_the_same_size(quality: pd.DataFrame) -> None:
+def test_2_every_stratum_has_the_same_size(quality):
     strata = quality[quality["check"] == "stratum size"]
     assert strata["rows"].tolist() == [150] * 4
     assert strata["share"].tolist() == [0.25] * 4
     assert strata["value"].tolist() == [1, 2, 3, 4]
 
 
-def test_3_the_brand_count_is_no_brand_count(fact) -> None:
+def test_3_the_brand_count_is_no_brand_count(fact):
     brands = fact("identity not kept", "brands_bought")
     assert brands["rows"] == 2
     assert brands["note"].endswith("in 2 of 600.")  # the note goes into a page that is passed on
@@ -107,13 +107,13 @@ def test_3_the_brand_count_is_no_brand_count(fact) -> None:
     assert fact("only unlisted brands, several runs")["rows"] == 17
 
 
-def test_4_loyalty_is_known_between_bounds(fact) -> None:
+def test_4_loyalty_is_known_between_bounds(fact):
     assert fact("unlisted brands above every listed brand")["share"] == pytest.approx(
         0.62, abs=0.005
     )
 
 
-def test_6_compositions(quality: pd.DataFrame, fact) -> None:
+def test_6_compositions(quality, fact):
     for group in ("promotion_shares", "price_shares", "proposition_shares"):
         assert fact("sum of shares off", group)["rows"] == 0
         assert fact("sum of shares off", group)["value"] < 1e-8
@@ -127,7 +127,7 @@ def test_6_compositions(quality: pd.DataFrame, fact) -> None:
 @pytest.mark.parametrize(
     "name", ["average_price", "volume_per_transaction", "transactions_per_run"]
 )
-def test_7_identities_hold_to_rounding(fact, name: str) -> None:
+def test_7_identities_hold_to_rounding(fact, name):
     assert fact("identity not kept", name)["rows"] == 0
     assert fact("identity not kept", name)["value"] == pytest.approx(0.005, abs=1e-6)
 
@@ -142,11 +142,11 @@ def test_7_identities_hold_to_rounding(fact, name: str) -> None:
         ("share_lifebuoy / share_proposition_carbolic", 0.99),
     ],
 )
-def test_7_and_9_redundant_columns(fact, pair: str, correlation: float) -> None:
+def test_7_and_9_redundant_columns(fact, pair, correlation):
     assert fact("redundant pair", pair)["value"] == pytest.approx(correlation, abs=0.005)
 
 
-def test_8_skew_and_thin_records(fact) -> None:
+def test_8_skew_and_thin_records(fact):
     assert fact("thin record")["rows"] == 57
     for name in ("total_volume", "volume_per_transaction", "total_value", "brand_runs"):
         skewed = fact("skewed", name)
@@ -154,7 +154,7 @@ def test_8_skew_and_thin_records(fact) -> None:
         assert skewed["share"] < 0.5
 
 
-def test_10_an_untrusted_column_is_reported(panel_rows, households, features, parameters) -> None:
+def test_10_an_untrusted_column_is_reported(panel_rows, households, features, parameters):
     def ignored(raw: pd.DataFrame) -> pd.Series:
         table = check_data_quality(
             raw, households, features, parameters.codebook, parameters.data_processing
@@ -170,7 +170,7 @@ def test_10_an_untrusted_column_is_reported(panel_rows, households, features, pa
 # The table
 
 
-def test_every_fact_is_a_sentence_with_a_place(quality: pd.DataFrame, codebook: Codebook) -> None:
+def test_every_fact_is_a_sentence_with_a_place(quality, codebook):
     assert list(quality.columns) == ["check", "column", "rows", "share", "value", "note"]
     assert str(quality["rows"].dtype) == "int64"
     assert quality["note"].str.fullmatch(r"[A-Z0-9].*\.").all()
@@ -186,7 +186,7 @@ def test_every_fact_is_a_sentence_with_a_place(quality: pd.DataFrame, codebook: 
     assert not quality.duplicated(["check", "column", "value"]).any()
 
 
-def test_thresholds_are_parameters(panel_rows, households, features, parameters) -> None:
+def test_thresholds_are_parameters(panel_rows, households, features, parameters):
     def count(check: str, **changes: float) -> int:
         changed = parameters.data_processing.model_copy(update=changes)
         table = check_data_quality(panel_rows, households, features, parameters.codebook, changed)
@@ -197,7 +197,7 @@ def test_thresholds_are_parameters(panel_rows, households, features, parameters)
     assert count("skewed", strong_skewness=4.0) == 1
 
 
-def test_the_panel_file_is_named_without_its_folder(fact, panel_file, panel_rows) -> None:
+def test_the_panel_file_is_named_without_its_folder(fact, panel_file, panel_rows):
     found = fact("panel file")
     assert found["rows"] == len(panel_rows)
     assert found["note"] == (
