@@ -46,14 +46,19 @@ def make_scores() -> Floats:
 
 def run_ours() -> Floats:
     """The project's way: compiled loops in threads. One row per pair, one column per count."""
+    from joblib import Parallel, delayed
+
     from customer_segmentation import threads
-    from customer_segmentation.segments.bootstrap import compare_on_fixed_scores
-    from customer_segmentation.segments.partition import Method
+    from customer_segmentation.segments.bootstrap import compare_fixed_pair
+    from customer_segmentation.segments.partition import Method, Purpose, seed_for
 
     threads.limit()
-    method = Method(algorithm="kmeans", starts=STARTS, variance_floor=0.1)
-    agreements = compare_on_fixed_scores(make_scores(), COUNTS, method, PAIRS, 1, WORKERS)
-    return agreements.to_numpy()
+    scores, method = make_scores(), Method(algorithm="kmeans", starts=STARTS, variance_floor=0.1)
+    rows = Parallel(n_jobs=WORKERS, prefer="threads")(
+        delayed(compare_fixed_pair)(scores, COUNTS, method, seed_for(1, Purpose.PAIR, pair))
+        for pair in range(1, PAIRS + 1)
+    )
+    return np.array([list(row.values()) for row in rows])
 
 
 def run_scikit_learn() -> Floats:

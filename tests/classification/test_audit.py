@@ -25,7 +25,7 @@ from customer_segmentation.classification.audit import (
 from customer_segmentation.classification.parameters import InformationSet
 from customer_segmentation.classification.resampling import draw_weights
 from customer_segmentation.panel.codebook import Codebook, Field, Scale
-from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
+from customer_segmentation.segments.partition import Purpose, child_of, seed_for
 
 COLUMNS = [
     "information_set",

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from customer_segmentation import tables
 from customer_segmentation.classification import permutation
 from customer_segmentation.classification.parameters import InformationSet
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 COLUMNS = [
     "information_set",

@@ -16,7 +16,7 @@ from customer_segmentation.classification.slices import (
     select_headline,
 )
 from customer_segmentation.panel.codebook import Role, Scale
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 from tests.classification.test_coverage import AUDIT, CLAIMS, make_households, make_predictions
 
 COLUMNS = [

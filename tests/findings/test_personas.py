@@ -10,7 +10,7 @@ import pytest
 
 from customer_segmentation.findings import personas
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.segments.personas import Criterion, Naming, Persona
+from customer_segmentation.segments.naming import Criterion, Naming, Persona
 from tests.findings.test_segments import between, loyalty, profiles
 
 

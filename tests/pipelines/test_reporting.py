@@ -26,7 +26,7 @@ from customer_segmentation.pipelines.reporting.pipeline import (
     SECTIONS,
     create_pipeline,
 )
-from customer_segmentation.segments.personas import Naming
+from customer_segmentation.segments.naming import Naming
 from tests.conftest import load_config
 from tests.figures import tables, typing_tables
 

@@ -17,9 +17,9 @@ from customer_segmentation.pipelines.segmentation.nodes import (
     select_eligible_households,
 )
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.reliability import bootstrap_chosen_segments
 from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 from customer_segmentation.segments.specification import Specification
-from customer_segmentation.segments.stability import bootstrap_segments
 
 
 @pytest.fixture(scope="session")
@@ -119,16 +119,23 @@ def few_pairs(segmentation: SegmentationParameters) -> SegmentationParameters:
 
 
 @pytest.fixture(scope="session")
+def candidates(specification: Specification) -> pd.DataFrame:
+    """A table of candidates in which that specification is chosen."""
+    return pd.DataFrame({"specification": [specification.name], "k": [3], "chosen": [True]})
+
+
+@pytest.fixture(scope="session")
 def _bootstrapped(
     segmenter: Segmenter,
-    specification: Specification,
+    candidates: pd.DataFrame,
     _households: pd.DataFrame,
-    _features: pd.DataFrame,
+    _eligible: pd.DataFrame,
     codebook: Codebook,
     few_pairs: SegmentationParameters,
 ) -> pd.DataFrame:
-    eligible = ~_features["thin_record"].to_numpy()
-    return bootstrap_segments(segmenter, specification, _households, eligible, codebook, few_pairs)
+    return bootstrap_chosen_segments(
+        segmenter, candidates, _households, _eligible, codebook, few_pairs
+    )
 
 
 @pytest.fixture

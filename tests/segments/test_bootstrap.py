@@ -5,40 +5,44 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from customer_segmentation.panel.features import derive_features
 from customer_segmentation.segments import bootstrap
 from customer_segmentation.segments.bootstrap import (
     FIXED,
     PIPELINE,
     compare_fixed_pair,
-    compare_on_fixed_scores,
     compare_pair,
     draw_pair,
     solve,
 )
-from customer_segmentation.segments.candidates import take_values
-from customer_segmentation.segments.partition import Method, find_partitions
+from customer_segmentation.segments.partition import (
+    Method,
+    Purpose,
+    child_of,
+    find_partitions,
+    seed_for,
+)
 from customer_segmentation.segments.scores import learn_scores
-from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
 
 COUNTS = [2, 3]
 SEED = seed_for(2018, Purpose.PAIR, 1)
 
 
-def method_of(algorithm):
-    return Method(algorithm=algorithm, starts=10, variance_floor=0.1)
-
-
-KMEANS, MIXTURE, WARD = map(method_of, ("kmeans", "gaussian_mixture", "ward"))
+KMEANS, MIXTURE, WARD = METHODS = [
+    Method(algorithm=algorithm, starts=10, variance_floor=0.1)
+    for algorithm in ("kmeans", "gaussian_mixture", "ward")
+]
 
 
 @pytest.fixture(scope="module")
 def values(_eligible, specification, codebook):
-    return take_values(_eligible, specification, codebook)
+    return derive_features(_eligible, codebook, specification.variables)
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +51,27 @@ def scores(values, specification):
 
 
 @pytest.fixture(scope="module")
+def family(specification):
+    """A specification with the same scores for every algorithm, called like it."""
+    return [
+        specification.model_copy(update={"name": method.algorithm, "method": method})
+        for method in METHODS
+    ]
+
+
+@pytest.fixture(scope="module")
 def references(scores):
     """The solutions on all households, for every algorithm."""
     return {
-        (method, k): labels
-        for method in (KMEANS, MIXTURE, WARD)
+        (method.algorithm, k): labels
+        for method in METHODS
         for k, labels in solve(scores, COUNTS, method, seed_for(2018, Purpose.SOLUTION)).items()
     }
 
 
 @pytest.fixture(scope="module")
-def result(values, specification, references):
-    return compare_pair(values, specification.scores, references, COUNTS, SEED)
+def result(values, family, references):
+    return compare_pair(values, family, references, COUNTS, SEED)
 
 
 def refit(values, specification, half, mode):
@@ -96,7 +109,7 @@ def test_agreement_is_that_of_labels_found_one_by_one(values, specification, res
             )
             labels.append(every)
         expected = adjusted_rand_score(*labels)
-        assert result.agreements[method, k, mode] == pytest.approx(expected, abs=1e-12)
+        assert result.agreements[method.algorithm, k, mode] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("mode", [FIXED, PIPELINE])
@@ -110,13 +123,13 @@ def test_scikit_learn_finds_the_same_segments_in_the_samples(values, specificati
         centres = [placed[sample][tree == number].mean(axis=0) for number in range(3)]
         by_ward.append(nearest(placed, centres))
     for method, labels in ((KMEANS, by_kmeans), (WARD, by_ward)):
-        agreement = result.agreements[method, 3, mode]
+        agreement = result.agreements[method.algorithm, 3, mode]
         assert agreement == pytest.approx(adjusted_rand_score(*labels), abs=1e-12)
 
 
 def test_both_modes_give_figures_of_their_own(result):
-    for method in (KMEANS, MIXTURE, WARD):
-        assert result.agreements[method, 3, FIXED] != result.agreements[method, 3, PIPELINE]
+    for name in ("kmeans", "gaussian_mixture", "ward"):
+        assert result.agreements[name, 3, FIXED] != result.agreements[name, 3, PIPELINE]
 
 
 def test_recovery_is_that_of_the_refitted_pipeline(values, specification, references, result):
@@ -125,28 +138,27 @@ def test_recovery_is_that_of_the_refitted_pipeline(values, specification, refere
         again = KMeans(3, n_init=60, tol=0, random_state=0).fit(placed[sample]).predict(placed)
         sets = [set(np.flatnonzero(again == number)) for number in range(3)]
         for number in range(3):
-            own = set(np.flatnonzero(references[KMEANS, 3] == number))
+            own = set(np.flatnonzero(references["kmeans", 3] == number))
             expected = max(len(own & other) / len(own | other) for other in sets)
-            assert result.jaccards[KMEANS, 3][half, number] == pytest.approx(expected)
+            assert result.jaccards["kmeans", 3][half, number] == pytest.approx(expected)
 
 
-def test_nothing_depends_on_what_else_is_compared(values, specification, references, result):
+def test_nothing_depends_on_what_else_is_compared(values, family, references, result):
     # The mixture alone finds its own k-means; among others it takes over the one that is known.
-    for method in (KMEANS, MIXTURE, WARD):
+    for specification in family:
         for k in COUNTS:
-            only = {(method, k): references[method, k]}
-            alone = compare_pair(values, specification.scores, only, [k], SEED)
-            assert set(alone.agreements) == {(method, k, FIXED), (method, k, PIPELINE)}
+            name = specification.name
+            alone = compare_pair(values, [specification], references, [k], SEED)
+            assert set(alone.agreements) == {(name, k, FIXED), (name, k, PIPELINE)}
             for key, agreement in alone.agreements.items():
                 assert agreement == result.agreements[key]
-            assert (alone.jaccards[method, k] == result.jaccards[method, k]).all()
+            assert (alone.jaccards[name, k] == result.jaccards[name, k]).all()
 
 
-def test_the_order_of_the_methods_changes_nothing(values, specification, references, result):
-    turned = dict(reversed(references.items()))
-    again = compare_pair(values, specification.scores, turned, COUNTS, SEED)
+def test_the_order_of_the_methods_changes_nothing(values, family, references, result):
+    again = compare_pair(values, family[::-1], references, COUNTS, SEED)
     assert again.agreements == result.agreements
-    assert all((again.jaccards[key] == result.jaccards[key]).all() for key in turned)
+    assert all((again.jaccards[key] == result.jaccards[key]).all() for key in references)
 
 
 @pytest.fixture
@@ -163,16 +175,13 @@ def found(monkeypatch):
     return remembered
 
 
-def test_households_outside_a_sample_do_not_touch_its_solution(
-    values, specification, references, found
-):
+def test_households_outside_a_sample_do_not_touch_its_solution(values, family, references, found):
     outside = np.setdiff1d(np.arange(len(values)), draw_pair(len(values), SEED))
     assert len(outside) > 40
     changed = values.copy()
     changed.iloc[outside] = values.iloc[outside[::-1]].to_numpy() * 1.3
-    only = {(MIXTURE, 3): references[MIXTURE, 3]}
     for each in (values, changed):
-        compare_pair(each, specification.scores, only, [3], SEED)
+        compare_pair(each, family[1:2], references, [3], SEED)
     fixed, refitted, fixed_changed, refitted_changed = (found[i : i + 2] for i in (0, 2, 4, 6))
     for before, after in zip(refitted, refitted_changed, strict=True):
         assert (before[3].centres == after[3].centres).all()
@@ -211,34 +220,38 @@ def test_agreement_is_the_adjusted_rand_index_by_hand(monkeypatch):
     assert found[3] == pytest.approx(expected)
 
 
+def compare_all(scores, counts, method, pairs, random_state):
+    """The adjusted Rand index: one row per pair, one column per number of segments."""
+    seeds = [seed_for(random_state, Purpose.PAIR, pair) for pair in range(1, pairs + 1)]
+    return pd.DataFrame([compare_fixed_pair(scores, counts, method, seed) for seed in seeds])
+
+
 def test_groups_far_apart_agree_fully():
     centres = np.repeat([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]], 30, axis=0)
     scores = centres + np.random.default_rng(1).normal(size=centres.shape)
-    table = compare_on_fixed_scores(scores, [3], KMEANS, 5, 1, 1)
+    table = compare_all(scores, [3], KMEANS, 5, 1)
     assert table[3].tolist() == [1.0] * 5
 
 
 def test_without_structure_five_groups_do_not_agree():
     scores = np.random.default_rng(2).normal(size=(300, 4))
-    assert compare_on_fixed_scores(scores, [5], KMEANS, 5, 2, 1)[5].median() < 0.6
+    assert compare_all(scores, [5], KMEANS, 5, 2)[5].median() < 0.6
 
 
 @pytest.fixture(scope="module")
 def forty(scores):
-    return compare_on_fixed_scores(scores, [3, 4], KMEANS, 40, 2018, 2)
+    return compare_all(scores, [3, 4], KMEANS, 40, 2018)
 
 
-def test_workers_other_counts_and_more_pairs_change_nothing(scores, forty):
-    assert forty.index.tolist() == list(range(1, 41))
-    assert forty.index.name == "pair"
-    few = compare_on_fixed_scores(scores, [2, 3], KMEANS, 4, 2018, 1)
-    assert few[3].tolist() == forty.loc[:4, 3].tolist()
+def test_other_counts_change_nothing(scores, forty):
+    few = compare_all(scores, [2, 3], KMEANS, 4, 2018)
+    assert few[3].tolist() == forty.loc[:3, 3].tolist()
 
 
 def test_both_ways_to_compare_on_fixed_scores_agree(scores, forty, result):
-    assert forty.loc[1, 3] == result.agreements[KMEANS, 3, FIXED]
+    assert forty.loc[0, 3] == result.agreements["kmeans", 3, FIXED]
     fixed = compare_fixed_pair(scores, COUNTS, WARD, SEED)
-    assert fixed == {k: result.agreements[WARD, k, FIXED] for k in COUNTS}
+    assert fixed == {k: result.agreements["ward", k, FIXED] for k in COUNTS}
 
 
 def test_reference_points_of_the_panel_on_fixed_scores(forty):
@@ -248,43 +261,16 @@ def test_reference_points_of_the_panel_on_fixed_scores(forty):
     assert forty[4].median() == pytest.approx(0.83, abs=0.04)
 
 
-def test_reference_points_of_the_panel_with_the_pipeline_refitted(
-    values, specification, references
-):
-    only = {(KMEANS, 3): references[KMEANS, 3]}
+def test_reference_points_of_the_panel_with_the_pipeline_refitted(values, family, references):
     results = [
-        compare_pair(values, specification.scores, only, [3], seed_for(2018, Purpose.PAIR, pair))
+        compare_pair(values, family[:1], references, [3], seed_for(2018, Purpose.PAIR, pair))
         for pair in range(1, 41)
     ]
-    agreements = [each.agreements[KMEANS, 3, PIPELINE] for each in results]
+    agreements = [each.agreements["kmeans", 3, PIPELINE] for each in results]
     assert np.median(agreements) == pytest.approx(0.88, abs=0.03)
     assert np.median(agreements) >= 0.85
     assert np.quantile(agreements, 0.1) == pytest.approx(0.785, abs=0.05)
-    recovered = np.concatenate([each.jaccards[KMEANS, 3] for each in results])
+    recovered = np.concatenate([each.jaccards["kmeans", 3] for each in results])
     assert recovered.shape == (80, 3)
     assert (np.median(recovered, axis=0) >= 0.85).all()
     assert (np.quantile(recovered, 0.1, axis=0) >= 0.8).all()
-
-
-def test_seeds_are_told_by_purpose_and_number():
-    # The numbers are part of the published results.
-    assert seed_for(2018, Purpose.PAIR, 3).spawn_key == (1, 3)
-    numbers = {purpose.name: int(purpose) for purpose in Purpose}
-    assert numbers == {
-        "SOLUTION": 0,
-        "PAIR": 1,
-        "GAP": 2,
-        "NULL": 3,
-        "HALVES": 4,
-        "DESCRIPTOR": 5,
-        "RESAMPLE": 6,
-        "PERFECT_CALIBRATION": 7,
-        "PERMUTATION": 8,
-        "IMPORTANCE": 9,
-        "AUDIT": 10,
-    }
-    seed = seed_for(2018, Purpose.PAIR, 3)
-    first, again = child_of(seed, 2), child_of(seed, 2)
-    assert (first.entropy, first.spawn_key) == (2018, (1, 3, 2))
-    assert first.generate_state(2).tolist() == again.generate_state(2).tolist()
-    assert seed.n_children_spawned == 0

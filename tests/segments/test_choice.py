@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_segmentation.segments.candidates import label_candidates
 from customer_segmentation.segments.choice import (
+    challenge_finalists,
     choose_solution,
     find_chosen,
     find_finalists,
     find_tied,
     judge_candidates,
 )
+from customer_segmentation.segments.evidence import label_candidates, place_households
 from customer_segmentation.segments.parameters import Choice, Pin
+from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.scores import SegmentationError
+from customer_segmentation.segments.separation import simulate_nulls
 
 KMEANS, WARD = "buying_style.plain.kmeans", "buying_style.plain.ward"
 MIXTURE = "buying_style.plain.gaussian_mixture"
@@ -411,3 +414,23 @@ def test_inputs_stay_as_they_are(judge, numbered):
     pd.testing.assert_frame_equal(judged, before)
     pd.testing.assert_frame_equal(drawn, copy)
     assert np.issubdtype(judged["admissible"].dtype, np.bool_)
+
+
+def test_nulls_of_a_finalist_do_not_depend_on_the_others(
+    eligible, codebook, judge, numbered, few_pairs
+):
+    judged = judge(evidence(q10(KMEANS, 3, 0.9), q10(WARD, 3, 0.9)))
+    few = numbered.model_copy(update={"evidence": few_pairs.evidence})
+    table = challenge_finalists(eligible, judged, codebook, few)
+    assert list(table) == ["specification", "k", "null", "draw", "ari", "silhouette"]
+    sizes = table.groupby(["specification", "k", "null"]).size()
+    assert len(sizes) == 4 * 2
+    assert (sizes == 4).all()
+    specification = few.specifications(codebook)[KMEANS]
+    scores = place_households(eligible, specification, codebook)
+    seed = seed_for(2018, Purpose.NULL)
+    alone = simulate_nulls(scores, [3], specification.method, 4, 2, seed, 1)
+    own = table[(table["specification"] == KMEANS) & (table["k"] == 3)]
+    pd.testing.assert_frame_equal(
+        own.drop(columns="specification").reset_index(drop=True), alone, check_exact=True
+    )

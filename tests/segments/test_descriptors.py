@@ -13,11 +13,11 @@ from customer_segmentation.segments.descriptors import (
     RECORD_PRESENT,
     adjust_by_holm,
     adjust_residuals,
+    assess_magnitude,
     cohens_f,
     cohens_w,
     cramers_v,
     epsilon,
-    judge_magnitude,
     measure_descriptors,
     permute_labels,
     tabulate_demographics,
@@ -279,7 +279,7 @@ def test_panels_without_missing_records_and_without_answers_are_described_too(
     ],
 )
 def test_a_magnitude_goes_by_the_convention_of_its_measure(effect, convention, word):
-    assert judge_magnitude(effect, convention) == word
+    assert assess_magnitude(effect, convention) == word
 
 
 def test_effects_are_converted_to_cohens_scales():

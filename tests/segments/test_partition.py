@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from customer_segmentation.segments.partition import Method, Partition, find_partitions
+from customer_segmentation.segments.partition import (
+    Method,
+    Partition,
+    Purpose,
+    adjusted_rand,
+    align,
+    best_jaccards,
+    child_of,
+    cross_tabulate,
+    find_partitions,
+    seed_for,
+)
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [30.0]])
 ALGORITHMS = ("kmeans", "gaussian_mixture", "ward")
@@ -247,3 +261,122 @@ def test_impossible_methods_are_refused(wrong):
     Method.model_validate(right)
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Method.model_validate(right | wrong)
+
+
+NUMBERS = st.tuples(st.integers(0, 3), st.integers(0, 4))
+GROUPINGS = st.lists(NUMBERS, min_size=1, max_size=40).map(lambda pairs: np.array(pairs).T)
+TABLES = st.integers(1, 4).flatmap(
+    lambda size: st.lists(
+        st.lists(st.integers(0, 9), min_size=size, max_size=size), min_size=size, max_size=size
+    ).map(np.array)
+)
+
+
+@given(GROUPINGS)
+def test_households_are_counted_by_pair_of_segments(groupings):
+    counts = cross_tabulate(*groupings, 4, 5)
+    expected = pd.crosstab(*map(pd.Series, groupings)).reindex(
+        index=range(4), columns=range(5), fill_value=0
+    )
+    assert counts.tolist() == expected.to_numpy().tolist()
+    assert counts.dtype == np.int64
+
+
+@given(GROUPINGS)
+def test_the_adjusted_rand_index_is_that_of_scikit_learn(groupings):
+    assert adjusted_rand(cross_tabulate(*groupings, 4, 5)) == adjusted_rand_score(*groupings)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([0, 0, 0], [0, 0, 0], 1),
+        ([0, 1, 2], [2, 0, 1], 1),
+        ([0, 1, 2], [0, 0, 0], 0),
+        ([0, 0, 0], [0, 1, 2], 0),
+        ([0], [0], 1),
+        ([0, 0, 1, 1], [0, 1, 0, 1], -0.5),
+        ([0, 0, 1, 1], [0, 0, 1, 2], 4 / 7),
+    ],
+)
+def test_special_groupings(first, second, expected):
+    counts = cross_tabulate(np.array(first), np.array(second), 3, 3)
+    assert adjusted_rand(counts) == pytest.approx(expected)
+    assert adjusted_rand(counts) == adjusted_rand_score(first, second)
+
+
+def test_large_numbers_do_not_overflow():
+    million = np.array([[2_000_000, 1], [1, 2_000_000]])
+    assert 0.99999 < adjusted_rand(million) < 1
+
+
+@given(GROUPINGS, st.permutations(range(4)), st.permutations(range(5)))
+def test_the_numbers_of_segments_do_not_matter(groupings, rows, columns):
+    counts = cross_tabulate(*groupings, 4, 5)
+    permuted = counts[np.ix_(rows, columns)]
+    assert adjusted_rand(permuted) == adjusted_rand(counts)
+    assert (best_jaccards(permuted) == best_jaccards(counts)[rows]).all()
+
+
+def test_jaccards_worked_out_by_hand():
+    # 10 households in the first segment, 6 in the second, 4 in the third; columns of 8, 9, 3, 0.
+    counts = np.array([[8, 2, 0, 0], [0, 6, 0, 0], [0, 1, 3, 0]])
+    assert best_jaccards(counts) == pytest.approx([8 / 10, 6 / 9, 3 / 4])
+    assert best_jaccards(counts.T) == pytest.approx([8 / 10, 6 / 9, 3 / 4, 0])
+
+
+def test_a_segment_without_households_is_never_recovered():
+    assert best_jaccards(np.array([[0, 0], [3, 0]])).tolist() == [0, 1]
+
+
+@given(GROUPINGS)
+def test_jaccards_are_the_best_of_all_pairs(groupings):
+    first, second = groupings
+    own, other = (
+        [set(np.flatnonzero(labels == number)) for number in range(segments)]
+        for labels, segments in ((first, 4), (second, 5))
+    )
+    expected = [max(len(a & b) / max(len(a | b), 1) for b in other) for a in own]
+    assert best_jaccards(cross_tabulate(first, second, 4, 5)) == pytest.approx(expected)
+
+
+@given(TABLES)
+def test_no_other_matching_keeps_more_households_together(counts):
+    matched = align(counts)
+    together = sum(counts[row, column] for column, row in enumerate(matched))
+    assert together == max(
+        sum(counts[row, column] for column, row in enumerate(chosen))
+        for chosen in permutations(range(len(counts)))
+    )
+
+
+@given(st.permutations(range(5)))
+def test_numbers_that_were_shuffled_are_found_again(shuffled):
+    labels = np.repeat(np.arange(5), [5, 8, 13, 21, 34])
+    renamed = np.array(shuffled)[labels]
+    matched = align(cross_tabulate(labels, renamed, 5, 5))
+    assert (matched[renamed] == labels).all()
+
+
+def test_seeds_are_told_by_purpose_and_number():
+    # The numbers are part of the published results.
+    assert seed_for(2018, Purpose.PAIR, 3).spawn_key == (1, 3)
+    numbers = {purpose.name: int(purpose) for purpose in Purpose}
+    assert numbers == {
+        "SOLUTION": 0,
+        "PAIR": 1,
+        "GAP": 2,
+        "NULL": 3,
+        "HALVES": 4,
+        "DESCRIPTOR": 5,
+        "RESAMPLE": 6,
+        "PERFECT_CALIBRATION": 7,
+        "PERMUTATION": 8,
+        "IMPORTANCE": 9,
+        "AUDIT": 10,
+    }
+    seed = seed_for(2018, Purpose.PAIR, 3)
+    first, again = child_of(seed, 2), child_of(seed, 2)
+    assert (first.entropy, first.spawn_key) == (2018, (1, 3, 2))
+    assert first.generate_state(2).tolist() == again.generate_state(2).tolist()
+    assert seed.n_children_spawned == 0

@@ -5,37 +5,44 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
 
 from customer_segmentation.panel.codebook import Scale
 from customer_segmentation.segments.profiles import (
+    locate_households,
     match_segments,
     measure_sizes,
-    profile_segments,
+    outline_segments,
+    profile_chosen_segments,
+    project_scores,
 )
+from customer_segmentation.segments.segmenter import Segmenter
 
 NAMES = ["Loyalists", "Promo Shoppers", "Variety Seekers"]
 
 
-@pytest.fixture(scope="module")
-def formed_by(specification):
-    return specification.variables
-
-
 @pytest.fixture
-def describe(eligible, segments, bootstrapped, formed_by, codebook, segmentation):
+def describe(segmenter, eligible, segments, bootstrapped, codebook, segmentation):
     """Profiles of the panel, with one argument or another replaced."""
 
-    def _describe(households=eligible, samples=bootstrapped, formed_by=formed_by, **description):
+    def _describe(households=eligible, samples=bootstrapped, formed_by=None, **description):
         changed = segmentation.description.model_copy(update=description)
-        parameters = segmentation.model_copy(update={"description": changed})
-        return profile_segments(households, segments, samples, formed_by, codebook, parameters)
+        update = {"description": changed}
+        used = segmenter
+        if formed_by:
+            used = segmenter.model_copy(update={"variables": tuple(formed_by)})
+            update["naming"] = segmentation.naming.model_copy(update={"personas": ()})
+        parameters = segmentation.model_copy(update=update)
+        return profile_chosen_segments(used, households, segments, samples, codebook, parameters)
 
     return _describe
 
 
 @pytest.fixture(scope="module")
-def profiles(_eligible, _segments, _bootstrapped, formed_by, codebook, segmentation):
-    return profile_segments(_eligible, _segments, _bootstrapped, formed_by, codebook, segmentation)
+def profiles(segmenter, _eligible, _segments, _bootstrapped, codebook, segmentation):
+    return profile_chosen_segments(
+        segmenter, _eligible, _segments, _bootstrapped, codebook, segmentation
+    )
 
 
 @pytest.fixture
@@ -127,7 +134,7 @@ def test_effects_are_kelleys_epsilon(profiles, eligible, segments, samples):
     assert effects["promo_share"] > 0.7 > effects["share_dettol"]
 
 
-def test_an_effect_by_hand(codebook, segmentation):
+def test_an_effect_by_hand(segmenter, codebook, segmentation):
     """Two samples of four households: squares within 1, in total 5; (1 / 2) / (5 / 3) = 0.3."""
     identifiers = [1, 2, 3, 4]
     variables = [v.name for v in codebook.variables if v.scale in set(Scale) - {"identifier"}]
@@ -142,7 +149,9 @@ def test_an_effect_by_hand(codebook, segmentation):
             "segment": list("AABBABAB"),
         }
     )
-    table = profile_segments(households, segments, bootstrapped, [], codebook, segmentation)
+    table = profile_chosen_segments(
+        segmenter, households, segments, bootstrapped, codebook, segmentation
+    )
     volume = table[table["variable"] == "total_volume"].set_index("segment")
     assert volume["mean"].tolist() == [1.5, 3.5]
     assert volume["effect"].tolist() == pytest.approx([0.7**0.5] * 2)
@@ -285,15 +294,11 @@ def test_something_is_left_to_mark_the_segments(profiles):
 
 
 def test_the_order_of_households_changes_nothing(
-    profiles, segments, bootstrapped, eligible, formed_by, codebook, segmentation
+    profiles, segmenter, segments, bootstrapped, eligible, codebook, segmentation
 ):
-    table = profile_segments(
-        eligible,
-        segments.sample(frac=1, random_state=4),
-        bootstrapped,
-        formed_by,
-        codebook,
-        segmentation,
+    turned = segments.sample(frac=1, random_state=4)
+    table = profile_chosen_segments(
+        segmenter, eligible, turned, bootstrapped, codebook, segmentation
     )
     pd.testing.assert_frame_equal(table, profiles)
 
@@ -303,3 +308,147 @@ def test_inputs_stay_as_they_are(describe, eligible, bootstrapped, segments):
     describe()
     for old, new in zip(before, (eligible, bootstrapped, segments), strict=True):
         pd.testing.assert_frame_equal(old, new)
+
+
+# The map
+
+
+def draw_cloud(seed: int, households: int = 60, scores: int = 4) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    mixing = generator.normal(size=(scores, scores))
+    return generator.normal(size=(households, scores)) @ mixing + generator.normal(size=scores)
+
+
+def test_components_are_those_of_scikit_learn_up_to_sign():
+    scores = draw_cloud(4)
+    components, shares = project_scores(scores)
+    pca = PCA(2).fit(scores)
+    np.testing.assert_allclose(np.abs(components), np.abs(pca.transform(scores)), atol=1e-9)
+    np.testing.assert_allclose(shares, pca.explained_variance_ratio_)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_largest_loading_of_a_component_is_positive(seed):
+    scores = draw_cloud(seed)
+    components, _ = project_scores(scores)
+    loadings = np.linalg.lstsq(scores - scores.mean(axis=0), components, rcond=None)[0].T
+    for loading in loadings:
+        assert loading[np.abs(loading).argmax()] > 0
+    # So mirroring the scores mirrors the map, and the order of the households means nothing.
+    np.testing.assert_allclose(project_scores(scores[::-1])[0][::-1], components, atol=1e-9)
+
+
+def test_equal_loadings_do_not_let_rounding_choose_the_sign():
+    # x and -x have loadings .71 and -.71; the first counts whatever the last digits are.
+    for seed in range(20):
+        x = np.random.default_rng(seed).normal(size=50)
+        components, shares = project_scores(np.column_stack([x, -x]))
+        np.testing.assert_allclose(components[:, 0], (x - x.mean()) * np.sqrt(2), atol=1e-9)
+        np.testing.assert_allclose(shares, [1, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_single_or_constant_score_is_a_map_on_a_line(value):
+    line = np.array([[1.0], [2.0], [6.0]])
+    components, shares = project_scores(line)
+    np.testing.assert_allclose(components, [[-2, 0], [-1, 0], [3, 0]])
+    np.testing.assert_array_equal(shares, [1, 0])
+    components, shares = project_scores(np.full((3, 2), value))
+    np.testing.assert_array_equal(components, 0)
+    np.testing.assert_array_equal(shares, 0)
+
+
+def area(corners: np.ndarray) -> float:
+    """Signed area of a closed line by the shoelace formula."""
+    x, y = corners.T
+    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+
+
+def holds(corners: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Whether points lie within a closed convex line, its border included."""
+    sides = np.diff(corners, axis=0) * np.sign(area(corners))
+    offsets = points[:, np.newaxis] - corners[:-1]
+    cross = sides[:, 0] * offsets[..., 1] - sides[:, 1] * offsets[..., 0]
+    return (cross >= -1e-9).all(axis=1)
+
+
+def corners_of(hulls, segment, part) -> np.ndarray:
+    rows = hulls[(hulls["segment"] == segment) & (hulls["part"] == part)]
+    assert rows["step"].tolist() == list(range(1, len(rows) + 1))
+    return rows[["component_1", "component_2"]].to_numpy()
+
+
+def test_outlines_surround_all_households_and_the_inner_half():
+    components = draw_cloud(5, 90, 2)
+    names = np.array(["b", "a", "a"] * 30, dtype=object)
+    hulls = outline_segments(components, names)
+    assert hulls["segment"].unique().tolist() == ["a", "b"]
+    for name in "ab":
+        members = components[names == name]
+        outer, core = corners_of(hulls, name, "outer"), corners_of(hulls, name, "core")
+        for corners in (outer, core):
+            np.testing.assert_array_equal(corners[0], corners[-1])
+            assert (corners[:, np.newaxis] == members).all(axis=2).any(axis=1).all()
+        assert holds(outer, members).all()
+        # The corners are needed: without any of them the area is smaller.
+        for left_out in range(1, len(outer) - 1):
+            assert abs(area(np.delete(outer, left_out, axis=0))) < abs(area(outer)) - 1e-9
+        distances = ((members - members.mean(axis=0)) ** 2).sum(axis=1)
+        nearest = members[np.argsort(distances)[: len(members) // 2]]
+        farthest_of_them = np.sqrt(np.sort(distances)[len(members) // 2 - 1])
+        assert holds(core, nearest).all()
+        reach = np.linalg.norm(core - members.mean(axis=0), axis=1).max()
+        assert reach == pytest.approx(farthest_of_them)
+
+
+def test_outlines_by_hand():
+    # A square with its centre and four inner corners; the inner ones and the centre are the half.
+    square = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    hulls = outline_segments(np.vstack([2 * square, [[0, 0]], square]), np.zeros(9, dtype=int))
+    outer, core = corners_of(hulls, 0, "outer"), corners_of(hulls, 0, "core")
+    assert len(outer) == len(core) == 5
+    assert {tuple(corner) for corner in outer} == {tuple(corner) for corner in 2 * square}
+    assert {tuple(corner) for corner in core} == {tuple(corner) for corner in square}
+
+
+def test_segments_on_a_point_or_a_line_have_no_outline():
+    line = np.arange(6.0)
+    components = np.vstack(
+        [
+            [[0.0, 0.0], [3.0, 1.0]],  # two households
+            [[5.0, 5.0]] * 4,  # at one place
+            np.column_stack([line, 2 * line]),  # on a line
+            [[9.0, 9.0], [8.0, 9.0], [9.0, 7.0]],  # a triangle: its half of two has no outline
+        ]
+    )
+    hulls = outline_segments(components, np.repeat([0, 1, 2, 3], [2, 4, 6, 3]))
+    assert set(zip(hulls["segment"], hulls["part"], strict=True)) == {(3, "outer")}
+    assert len(hulls) == 4
+
+
+def test_without_any_outline_the_table_keeps_its_columns():
+    hulls = outline_segments(np.zeros((3, 2)), np.zeros(3, dtype=int))
+    assert hulls.empty
+    assert hulls.columns.tolist() == ["segment", "part", "step", "component_1", "component_2"]
+
+
+def test_similarities_are_shares_of_exponential_distances(segmenter, eligible, segments, codebook):
+    _, table, _ = locate_households(segmenter, eligible, segments, codebook)
+    scores = segmenter.compute_scores(eligible, codebook).to_numpy()
+    found = table.set_index(["household_id", "to_segment"])["similarity"]
+    for row in (0, 41, 542):
+        distances = [np.sqrt(((scores[row] - each) ** 2).sum()) for each in segmenter.centres]
+        weights = np.exp(-np.array(distances))
+        own = found[eligible["household_id"].iloc[row]]
+        expected = dict(zip(segmenter.names, weights / weights.sum(), strict=True))
+        assert own.to_dict() == pytest.approx(expected)
+
+
+def test_households_far_from_every_centre_still_have_similarities(
+    segmenter, eligible, segments, codebook
+):
+    # exp(-5000) is 0 in floating point, for all centres.
+    far = tuple((*centre[:3], centre[3] + 5000) for centre in segmenter.centres)
+    moved = Segmenter.model_validate(segmenter.model_dump() | {"centres": far})
+    _, table, _ = locate_households(moved, eligible, segments, codebook)
+    assert table.groupby("household_id")["similarity"].sum().to_numpy() == pytest.approx(1)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.scores import (
     SegmentationError,
     learn_scores,
     refuse_constants,
 )
+from customer_segmentation.segments.specification import Score
 
 
 def score(**indicator) -> Score:

@@ -10,14 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from customer_segmentation.segments import sensitivity
 from customer_segmentation.segments.parameters import Variation
-from customer_segmentation.segments.partition import find_partitions
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, find_partitions, seed_for
 from customer_segmentation.segments.sensitivity import (
-    COLUMNS,
-    Setting,
     count_moved,
-    measure_sensitivity,
     vary,
+    vary_decisions,
 )
 
 LOW, HIGH = "Largest brand share, lower bound", "Largest brand share, upper bound"
@@ -33,21 +30,25 @@ THIN, HALVES = "With the thin records", "Two random halves"
 
 
 @pytest.fixture(scope="module")
-def setting(_households, _features, specification, codebook, few_pairs):
-    few = few_pairs.sensitivity.model_copy(update={"split_halves": 5})
-    return Setting(
-        _households,
-        ~_features["thin_record"].to_numpy(),
-        specification,
-        3,
-        codebook,
-        few_pairs.model_copy(update={"sensitivity": few}),
-    )
+def few(few_pairs):
+    update = {"split_halves": 5}
+    sensitivity = few_pairs.sensitivity.model_copy(update=update)
+    return few_pairs.model_copy(update={"sensitivity": sensitivity})
 
 
 @pytest.fixture(scope="module")
-def table(setting):
-    return measure_sensitivity(setting)
+def measure(_households, _eligible, candidates, codebook, few):
+    """Vary the decisions, with one argument or another replaced."""
+
+    def _measure(segmentation=few, candidates=candidates, households=_households):
+        return vary_decisions(households, _eligible, candidates, codebook, segmentation)
+
+    return _measure
+
+
+@pytest.fixture(scope="module")
+def table(measure):
+    return measure()
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,16 @@ def assert_row(row, first, second):
 
 
 def test_every_variation_has_a_row_of_its_kind(table):
-    assert list(table) == COLUMNS
+    assert list(table) == [
+        "variation",
+        "kind",
+        "households",
+        "households_moved",
+        "ari",
+        "sizes",
+        "mismatch",
+        "note",
+    ]
     assert table["variation"].tolist() == [LOW, HIGH, AGAINST, *DECLARED, THIN, HALVES]
     kinds = ["specification"] * 2 + ["bounds"] + ["specification"] * 5 + ["sample"] * 2
     assert table["kind"].tolist() == kinds
@@ -142,31 +152,31 @@ def test_the_thin_records_are_counted(table):
     assert row_of(table, THIN)["note"].startswith("57 thin records help to form the segments")
 
 
-def test_without_thin_records_none_moves(setting):
-    kept = setting.households[setting.is_eligible].reset_index(drop=True)
-    everyone = setting._replace(households=kept, is_eligible=np.full(543, fill_value=True))
-    row = row_of(measure_sensitivity(everyone), THIN)
+def test_without_thin_records_none_moves(measure, households, eligible):
+    kept = households[households["household_id"].isin(eligible["household_id"])]
+    row = row_of(measure(households=kept.reset_index(drop=True)), THIN)
     assert (row["households_moved"], row["ari"]) == (0, 1)
 
 
 @pytest.fixture
-def halves(monkeypatch, setting):
+def halves(monkeypatch, measure):
     """The rows that each half is made of."""
     used = []
-    label = sensitivity._label
+    label = sensitivity._Variations._label
 
-    def remember(setting, specification, rows=None):
-        used.append(rows)
-        return label(setting, specification, rows)
+    def remember(varied, specification, rows=None):
+        if rows is not None and len(rows) < 543:
+            used.append(rows)
+        return label(varied, specification, rows)
 
-    monkeypatch.setattr(sensitivity, "_label", remember)
-    sensitivity._split_halves(setting)
+    monkeypatch.setattr(sensitivity._Variations, "_label", remember)
+    measure()
     return [used[i : i + 2] for i in range(0, len(used), 2)]
 
 
-def test_halves_are_disjoint_and_cover_the_eligible_households(halves, setting):
+def test_halves_are_disjoint_and_cover_the_eligible_households(halves, features):
     assert len(halves) == 5
-    eligible = np.flatnonzero(setting.is_eligible).tolist()
+    eligible = np.flatnonzero(~features["thin_record"]).tolist()
     for first, second in halves:
         assert sorted([*first, *second]) == eligible
         assert {len(first), len(second)} == {271, 272}
@@ -186,12 +196,8 @@ def test_halves_are_summarised_by_their_median(table, halves, plain):
     assert row["note"].endswith(f"reaches {np.quantile(ari, 0.1):.2f}")
 
 
-def test_the_result_depends_on_the_seed_alone(table, setting):
-    other = setting.segmentation.model_copy(update={"processes": 1})
-    again = measure_sensitivity(setting._replace(segmentation=other))
-    assert again.equals(table)
-    reseeded = setting.segmentation.model_copy(update={"random_state": 7})
-    changed = measure_sensitivity(setting._replace(segmentation=reseeded))
+def test_another_seed_finds_almost_the_same(table, measure, few):
+    changed = measure(few.model_copy(update={"random_state": 7}))
     # Other halves; the rest finds almost the same segments from other starts.
     assert row_of(changed, HALVES)["ari"] != row_of(table, HALVES)["ari"]
     assert (changed["households_moved"] - table["households_moved"]).abs().max() < 20
@@ -270,23 +276,16 @@ def test_several_changes_at_once_all_count(specification):
         {"leave_out": ("repeat_rate",), "construct_weights": {"usage": 2, "price": 2}},
     ],
 )
-def test_a_variation_that_does_not_apply_is_skipped(specification, setting, table, changes):
+def test_a_variation_that_does_not_apply_is_skipped(specification, changes):
     variation = Variation(name="Not for this one", **changes)
     assert vary(specification, variation) is None
-    more = setting.segmentation.sensitivity.model_copy(
-        update={"variations": (variation,), "split_halves": 1}
-    )
-    changed = setting.segmentation.model_copy(update={"sensitivity": more})
-    rows = measure_sensitivity(setting._replace(segmentation=changed))["variation"].tolist()
-    assert rows == [LOW, HIGH, AGAINST, THIN, HALVES]
 
 
-def test_only_indicators_with_bounds_have_rows_of_bounds(setting, codebook):
-    price = setting.segmentation.specifications(codebook)["basis_for_purchase.plain.kmeans"]
-    few = setting.segmentation.sensitivity.model_copy(update={"split_halves": 1})
-    other = setting.segmentation.model_copy(update={"sensitivity": few})
-    table = measure_sensitivity(setting._replace(specification=price, segmentation=other))
-    assert table["variation"].tolist() == [THIN, HALVES]
+def test_only_indicators_with_bounds_have_rows_of_bounds(measure, candidates, few):
+    price = candidates.assign(specification="basis_for_purchase.plain.kmeans")
+    sensitivity = few.sensitivity.model_copy(update={"split_halves": 1})
+    table = measure(few.model_copy(update={"sensitivity": sensitivity}), price)
+    assert table["variation"].tolist() == [THIN, HALVES]  # and no declared variation applies
 
 
 def test_sizes_and_lost_personas_are_told(table, segments):

@@ -5,19 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import silhouette_samples, silhouette_score
 
-from customer_segmentation.segments.partition import Method
-from customer_segmentation.segments.seeds import child_of
+from customer_segmentation.segments import separation
+from customer_segmentation.segments.partition import Method, child_of
 from customer_segmentation.segments.separation import (
+    draw_copula,
     draw_from_box,
     measure_gap,
     measure_separation,
+    measure_silhouettes,
+    permute_columns,
+    simulate_nulls,
 )
 
 KMEANS = Method(algorithm="kmeans", starts=10, variance_floor=0.05)
 SEED = np.random.SeedSequence(7)
+FEW_STARTS = Method(algorithm="kmeans", starts=5, variance_floor=0.05)
+NULL_SEED = np.random.SeedSequence(11)
 
 
 def separate(scores, labels):
@@ -88,7 +95,7 @@ def test_the_gap_follows_its_definition():
             for number in range(1, references + 1)
         ]
     )
-    found = measure_gap(scores, counts, KMEANS, SEED, references, 1)
+    found = measure_gap(scores, counts, KMEANS, SEED, references)
     assert found["k"].tolist() == counts
     np.testing.assert_allclose(found["gap"], drawn.mean(axis=0) - measure_logs(scores), atol=0.01)
     # Few references, so that the factor sqrt(1 + 1/3) and the divisor of the variance show.
@@ -99,7 +106,7 @@ def test_the_gap_follows_its_definition():
 @pytest.mark.parametrize("algorithm", ["kmeans", "ward", "gaussian_mixture"])
 def test_three_blobs_are_three(algorithm):
     method = KMEANS.model_copy(update={"algorithm": algorithm})
-    gaps = measure_gap(draw_blobs(4), range(1, 6), method, SEED, 10, 1)
+    gaps = measure_gap(draw_blobs(4), range(1, 6), method, SEED, 10)
     assert choose(gaps) == 3
     assert gaps["gap"].idxmax() == 2
 
@@ -108,17 +115,17 @@ def test_three_blobs_are_three(algorithm):
 def test_the_first_two_simulations_of_the_gap_paper(seed):
     generator = np.random.default_rng(seed)
     uniform = generator.uniform(size=(200, 10))
-    assert choose(measure_gap(uniform, range(1, 6), KMEANS, SEED, 10, 1)) == 1
+    assert choose(measure_gap(uniform, range(1, 6), KMEANS, SEED, 10)) == 1
     centres = np.repeat([[0.0, 0.0], [0.0, 5.0], [5.0, -3.0]], [25, 25, 50], axis=0)
     groups = centres + generator.normal(size=(100, 2))
-    assert choose(measure_gap(groups, range(1, 6), KMEANS, SEED, 10, 1)) == 3
+    assert choose(measure_gap(groups, range(1, 6), KMEANS, SEED, 10)) == 3
 
 
 def test_a_thin_slanted_cloud_has_no_segments():
     # A box along the variables would be nearly empty off the diagonal, and k = 1 would lose.
     x = np.linspace(0, 1, 200)
     scores = np.column_stack([x, x + np.random.default_rng(7).uniform(-0.01, 0.01, size=200)])
-    assert choose(measure_gap(scores, range(1, 5), KMEANS, SEED, 20, 1)) == 1
+    assert choose(measure_gap(scores, range(1, 5), KMEANS, SEED, 20)) == 1
 
 
 def test_the_box_lies_along_the_principal_axes():
@@ -135,12 +142,171 @@ def test_the_box_lies_along_the_principal_axes():
     assert (np.abs(quarters - 100) < 40).all()
 
 
-def test_equal_seeds_give_equal_gaps_whatever_the_workers_and_the_other_counts():
+def test_equal_seeds_give_equal_gaps_whatever_the_other_counts():
     scores = draw_blobs(9)
-    alone = measure_gap(scores, [2, 3, 4], KMEANS, SEED, 5, 1)
-    together = measure_gap(scores, [2, 3, 4], KMEANS, SEED, 5, 2)
-    assert alone.equals(together)
-    one = measure_gap(scores, [3], KMEANS, SEED, 5, 1)
+    alone = measure_gap(scores, [2, 3, 4], KMEANS, SEED, 5)
+    one = measure_gap(scores, [3], KMEANS, SEED, 5)
     assert one.equals(alone[alone["k"] == 3].reset_index(drop=True))
-    other = measure_gap(scores, [2, 3, 4], KMEANS, np.random.SeedSequence(8), 5, 1)
+    other = measure_gap(scores, [2, 3, 4], KMEANS, np.random.SeedSequence(8), 5)
     assert not alone["gap"].equals(other["gap"])
+
+
+def draw_cloud(seed: int, households: int = 60, scores: int = 4) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    mixing = generator.normal(size=(scores, scores))
+    return generator.normal(size=(households, scores)) @ mixing + generator.normal(size=scores)
+
+
+def test_silhouettes_by_hand():
+    points = np.array([[0.0], [1.0], [4.0], [6.0]])
+    # Household 0: 1 to its own segment, (4 + 6) / 2 = 5 to the other; and so on.
+    by_hand = [(5 - 1) / 5, (4 - 1) / 4, (3.5 - 2) / 3.5, (5.5 - 2) / 5.5]
+    found = measure_silhouettes(cdist(points, points), np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(found, by_hand)
+
+
+def test_silhouettes_are_those_of_scikit_learn():
+    points = draw_cloud(3)
+    labels = np.random.default_rng(3).integers(4, size=len(points))
+    distances = cdist(points, points)
+    expected = silhouette_samples(distances, labels, metric="precomputed")
+    np.testing.assert_allclose(measure_silhouettes(distances, labels), expected, atol=1e-12)
+
+
+def test_silhouettes_of_segments_with_one_household_or_equal_households_are_zero():
+    points = np.array([[0.0], [0.0], [0.0], [0.0], [7.0]])
+    found = measure_silhouettes(cdist(points, points), np.array([0, 0, 1, 1, 3]))
+    np.testing.assert_array_equal(found, 0)  # number 2 is an empty segment
+
+
+def test_silhouettes_of_a_single_segment_are_missing():
+    assert np.isnan(measure_silhouettes(np.ones((3, 3)), np.full(3, 2))).all()
+
+
+# Nulls
+
+
+@pytest.fixture(scope="module")
+def scores() -> np.ndarray:
+    """Three linked scores: skewed, with many exact zeros, and rounded."""
+    generator = np.random.default_rng(1)
+    normal = generator.multivariate_normal(
+        np.zeros(3), [[1, 0.7, -0.4], [0.7, 1, -0.5], [-0.4, -0.5, 1]], size=2000
+    )
+    return np.column_stack(
+        [np.exp(normal[:, 0]), np.maximum(normal[:, 1], -0.7), normal[:, 2].round(1)]
+    )
+
+
+@pytest.mark.parametrize("draw", [permute_columns, draw_copula])
+def test_a_null_keeps_every_distribution_exactly_and_changes_nothing_else(draw, scores):
+    before = scores.copy()
+    drawn = draw(scores, np.random.default_rng(2))
+    np.testing.assert_array_equal(np.sort(drawn, axis=0), np.sort(scores, axis=0))
+    np.testing.assert_array_equal(scores, before)
+    assert (drawn != scores).any(axis=0).all()
+    again = draw(scores, np.random.default_rng(2))
+    np.testing.assert_array_equal(drawn, again)
+    assert not np.array_equal(drawn, draw(scores, np.random.default_rng(3)))
+
+
+def test_the_copula_keeps_the_rank_correlations(scores):
+    generator = np.random.default_rng(4)
+    drawn = [spearmanr(draw_copula(scores, generator)).statistic for _ in range(20)]
+    # Chance is about .02 / sqrt(20); a quarter of equal values costs another hundredth.
+    np.testing.assert_allclose(np.mean(drawn, axis=0), spearmanr(scores).statistic, atol=0.025)
+
+
+def test_normal_scores_keep_their_product_moment_correlation():
+    # Spearman's .786 belongs to the normal correlation 2 sin(pi / 6 * .786) = .8, not to .786.
+    normal = np.random.default_rng(5).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=4000)
+    generator = np.random.default_rng(6)
+    drawn = [np.corrcoef(draw_copula(normal, generator).T)[0, 1] for _ in range(40)]
+    assert np.mean(drawn) == pytest.approx(np.corrcoef(normal.T)[0, 1], abs=0.004)
+
+
+def test_permuting_breaks_every_link(scores):
+    drawn = spearmanr(permute_columns(scores, np.random.default_rng(7))).statistic
+    assert np.abs(drawn[np.triu_indices(3, 1)]).max() < 4 / np.sqrt(2000)
+
+
+def test_correlations_that_no_normal_variables_have_are_repaired():
+    # Three uniform scores with a constant sum: each two have the rank correlation -1/2, which
+    # would be -.52 for normal variables, but three of these can go no lower than -1/2.
+    u = np.random.default_rng(8).permutation(500) / 500
+    v = (u + 0.5) % 1
+    scores = np.column_stack([u, v, 1.5 - u - v])
+    correlations = 2 * np.sin(np.pi / 6 * spearmanr(scores).statistic)
+    assert np.linalg.eigvalsh(correlations).min() < -0.02
+    drawn = draw_copula(scores, np.random.default_rng(9))
+    np.testing.assert_array_equal(np.sort(drawn, axis=0), np.sort(scores, axis=0))
+    np.testing.assert_allclose(spearmanr(drawn).statistic, spearmanr(scores).statistic, atol=0.1)
+
+
+def test_a_constant_score_stays_and_the_others_keep_their_link(scores):
+    linked = scores[:, :2]
+    constant = np.column_stack([linked, np.full(len(linked), 2.0)])
+    drawn = draw_copula(constant, np.random.default_rng(9))
+    np.testing.assert_array_equal(np.sort(drawn, axis=0), np.sort(constant, axis=0))
+    found, expected = (spearmanr(*data.T).statistic for data in (drawn[:, :2], linked))
+    assert found == pytest.approx(expected, abs=0.08)
+
+
+def test_with_a_single_score_the_nulls_are_the_data():
+    # Only the order of the households changes, so separation is known, and far groups come back.
+    scores = (np.repeat([0.0, 10.0, 30.0], 30) + np.tile(np.linspace(0, 1, 30), 3))[:, np.newaxis]
+    found = simulate_nulls(scores, [2, 3], FEW_STARTS, 2, 3, NULL_SEED, 1)
+    for k in (2, 3):
+        expected = silhouette_score(
+            scores, KMeans(k, n_init=10, random_state=0).fit_predict(scores)
+        )
+        np.testing.assert_allclose(found.loc[found["k"] == k, "silhouette"], expected)
+    assert (found["ari"] == 1).all()
+
+
+def test_permuting_shows_segments_that_the_distributions_alone_make():
+    # Two groups on the diagonal; shuffled columns put households into all four corners.
+    diagonal = np.repeat([[0.0, 0.0], [20.0, 20.0]], 60, axis=0)
+    scores = diagonal + np.random.default_rng(10).normal(size=diagonal.shape)
+    found = simulate_nulls(scores, [2, 4], FEW_STARTS, 4, 5, NULL_SEED, 1)
+    permuted = found[found["null"] == "permuted"].groupby("k")[["ari", "silhouette"]].min()
+    assert permuted.loc[4, "ari"] > 0.99
+    assert permuted.loc[4, "silhouette"] > 0.8
+    assert permuted.loc[2, "silhouette"] < 0.6
+
+
+def test_a_draw_reports_the_median_over_its_pairs(monkeypatch, scores):
+    seeds = []
+
+    def compare(data, counts, method, seed):
+        seeds.append(seed.spawn_key)
+        assert method is FEW_STARTS
+        return {k: k + (0, 0, 9)[len(seeds) % 3] for k in counts}
+
+    monkeypatch.setattr(separation, "compare_fixed_pair", compare)
+    found = simulate_nulls(scores[:100], [3, 2], FEW_STARTS, 2, 3, NULL_SEED, 1)
+    assert (found["ari"] == found["k"]).all()
+    assert len(seeds) == len(set(seeds)) == 2 * 2 * 3
+
+
+def test_rows_are_in_order_and_do_not_depend_on_the_workers(scores):
+    some = scores[:120]
+    alone, together = (
+        simulate_nulls(some, [2, 3], FEW_STARTS, 3, 2, NULL_SEED, workers) for workers in (1, 2)
+    )
+    assert alone.equals(together)
+    keys = alone[["null", "draw", "k"]].itertuples(index=False, name=None)
+    expected = [(n, d, k) for n in ("permuted", "copula") for d in (1, 2, 3) for k in (2, 3)]
+    assert list(keys) == expected
+    assert alone.columns.tolist() == ["k", "null", "draw", "ari", "silhouette"]
+    # Every draw is a data set of its own.
+    assert alone.loc[alone["k"] == 2, "silhouette"].nunique() == 6
+
+
+def test_more_draws_pairs_or_counts_leave_the_rest_as_it_is(scores):
+    few = simulate_nulls(scores[:120], [3], FEW_STARTS, 2, 2, NULL_SEED, 1)
+    many = simulate_nulls(scores[:120], [2, 3], FEW_STARTS, 3, 2, NULL_SEED, 1)
+    rest = many[(many["k"] == 3) & (many["draw"] < 3)].reset_index(drop=True)
+    assert few.equals(rest)
+    pairs = simulate_nulls(scores[:120], [3], FEW_STARTS, 2, 4, NULL_SEED, 1)
+    assert pairs["silhouette"].equals(few["silhouette"])

@@ -24,7 +24,7 @@ from customer_segmentation.classification.resampling import draw_weights, find_i
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import find_known
-from customer_segmentation.segments.seeds import Purpose, child_of, seed_for
+from customer_segmentation.segments.partition import Purpose, child_of, seed_for
 
 Floats = npt.NDArray[np.float64]
 

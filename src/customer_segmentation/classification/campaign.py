@@ -16,7 +16,7 @@ from customer_segmentation.classification.parameters import Campaign, ModellingP
 from customer_segmentation.classification.resampling import Weights, draw_weights, find_interval
 from customer_segmentation.classification.slices import describe_value, select_headline
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from customer_segmentation.classification.parameters import ModellingParameters,
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.values import ReadableError
-from customer_segmentation.segments.agreement import Counts, align, cross_tabulate
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.partition import Counts, align, cross_tabulate
 from customer_segmentation.segments.segmenter import form_segments
 from customer_segmentation.segments.specification import Specification
 

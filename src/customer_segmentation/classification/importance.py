@@ -20,7 +20,7 @@ from customer_segmentation.classification.resampling import draw_weights, find_i
 from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.classification.validation import Fold, list_folds, take_values, tune_fold
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 

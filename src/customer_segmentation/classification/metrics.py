@@ -31,7 +31,7 @@ from customer_segmentation.classification.reliability import (
     find_calibration_error,
 )
 from customer_segmentation.classification.resampling import draw_weights, find_interval
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 MODEL_FIGURES = [
     "n",

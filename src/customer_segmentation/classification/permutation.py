@@ -13,7 +13,7 @@ from customer_segmentation.classification.plain_regression import Split, encode_
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.descriptors import adjust_by_holm
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 

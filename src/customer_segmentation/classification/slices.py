@@ -16,7 +16,7 @@ from customer_segmentation.classification.folds import NESTED_CV
 from customer_segmentation.classification.parameters import Fairness, ModellingParameters
 from customer_segmentation.classification.resampling import Weights, draw_weights, find_interval
 from customer_segmentation.panel.codebook import Codebook, Field, Role, Scale, Variable
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 

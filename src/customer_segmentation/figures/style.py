@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.values import Configured
-from customer_segmentation.segments.constructs import MEASURED
+from customer_segmentation.segments.specification import MEASURED
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -15,7 +15,7 @@ from customer_segmentation.findings.wording import (
     two_decimals,
     whole,
 )
-from customer_segmentation.segments.positions import AXES, OUTER
+from customer_segmentation.segments.profiles import AXES, OUTER
 
 STEADY, UNSTEADY = 0.9, 0.5  # agreement with bootstrap solutions
 

@@ -32,7 +32,7 @@ from customer_segmentation.findings.wording import (
     two_decimals,
 )
 from customer_segmentation.panel.codebook import Codebook, Variable
-from customer_segmentation.segments.personas import Criterion, Naming
+from customer_segmentation.segments.naming import Criterion, Naming
 
 MOST_TOLD = 2  # facts in one sentence
 

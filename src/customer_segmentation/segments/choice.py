@@ -14,11 +14,16 @@ import numpy as np
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
-from customer_segmentation.segments.admission import find_mismatches, list_objections
-from customer_segmentation.segments.nulls import COPULA, PERMUTED
+from customer_segmentation.segments.evidence import (
+    KEYS,
+    find_mismatches,
+    list_objections,
+    place_households,
+)
 from customer_segmentation.segments.parameters import Choice, SegmentationParameters
+from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.scores import SegmentationError
-from customer_segmentation.segments.solutions import KEYS
+from customer_segmentation.segments.separation import COPULA, PERMUTED, simulate_nulls
 from customer_segmentation.segments.specification import Specification
 
 NATURAL, REPRODUCIBLE, CONSTRUCTIVE = "natural", "reproducible", "constructive"
@@ -53,33 +58,30 @@ def judge_candidates(
         specification = specifications[row["specification"]]
         reasons = [
             *list_objections(specification, row["k"], mismatches, segmentation),
-            *_refuse_solution(row, segmentation.choice),
+            *_list_shortfalls(row, segmentation.choice),
         ]
-        about = _describe(specification, row["k"], len(eligible_households), segmentation)
-        only_personas = reasons == [mismatches.get((specification.name, row["k"]))]
-        judgement = {"admissible": not reasons, "barred_by_personas": only_personas}
-        rows.append({**about, **judgement, "reason": "; ".join(reasons)})
+        columns = [indicator.variable for indicator in specification.indicators]
+        choosable = not specification.reference and row["k"] in segmentation.counts.choosable
+        rows.append(
+            {
+                "specification": specification.name,
+                "view": specification.view,
+                "transform": specification.transform,
+                "variables": ", ".join(columns),
+                "algorithm": specification.method.algorithm,
+                "k": row["k"],
+                "reference": specification.reference,
+                "choosable": choosable,
+                "households_per_variable": len(eligible_households) / len(columns),
+                "admissible": not reasons,
+                "barred_by_personas": reasons == [mismatches.get((specification.name, row["k"]))],
+                "reason": "; ".join(reasons),
+            }
+        )
     return pd.DataFrame(rows).merge(candidate_evidence, on=KEYS, validate="one_to_one")
 
 
-def _describe(
-    specification: Specification, k: int, households: int, segmentation: SegmentationParameters
-) -> dict[str, object]:
-    columns = [indicator.variable for indicator in specification.indicators]
-    return {
-        "specification": specification.name,
-        "view": specification.view,
-        "transform": specification.transform,
-        "variables": ", ".join(columns),
-        "algorithm": specification.method.algorithm,
-        "k": k,
-        "reference": specification.reference,
-        "choosable": not specification.reference and k in segmentation.counts.choosable,
-        "households_per_variable": households / len(columns),
-    }
-
-
-def _refuse_solution(row: Mapping[Hashable, Any], choice: Choice) -> Iterator[str]:
+def _list_shortfalls(row: Mapping[Hashable, Any], choice: Choice) -> Iterator[str]:
     if row["smallest_share"] < choice.smallest_share:
         yield (
             f"its smallest segment holds {row['smallest_share']:.2%}, less than "
@@ -93,19 +95,52 @@ def _refuse_solution(row: Mapping[Hashable, Any], choice: Choice) -> Iterator[st
             yield f"its least stable segment has a {name} of {row[column]:.3f}, below {least:g}"
 
 
+def challenge_finalists(
+    eligible_households: pd.DataFrame,
+    candidate_judgements: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> pd.DataFrame:
+    """Form segments on data without segments, for the solutions that may be chosen.
+
+    Args:
+        eligible_households: One row per household that may form segments.
+        candidate_judgements: One row per specification x k, with admissibility.
+        codebook: The panel's codebook.
+        segmentation: The grid, draws, pairs, seed and workers.
+
+    Returns:
+        One row per finalist x `null` (permuted: the scores' columns permuted independently; copula:
+        normal scores with the same rank correlations) x `draw`: `ari` (median over pairs, on fixed
+        scores) and `silhouette`.
+
+    Raises:
+        SegmentationError: No solution is admissible, and none is pinned.
+    """
+    specifications, effort = segmentation.specifications(codebook), segmentation.evidence
+    finalists = find_finalists(candidate_judgements, segmentation)
+    tables = []
+    for name, group in finalists.groupby("specification", sort=False):
+        specification = specifications[str(name)]
+        nulls = simulate_nulls(
+            place_households(eligible_households, specification, codebook),
+            group["k"].tolist(),
+            specification.method,
+            effort.null_draws,
+            effort.null_pairs,
+            seed_for(segmentation.random_state, Purpose.NULL),
+            segmentation.processes,
+        )
+        tables.append(nulls.assign(specification=name))
+    return pd.concat(tables, ignore_index=True)[[*KEYS, "null", "draw", "ari", "silhouette"]]
+
+
 def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -> pd.DataFrame:
-    """Find the solutions that are tested against the nulls.
+    """Find the solutions that are tested against the nulls: `specification` and `k`.
 
     They are the admissible solutions that tie for the first place, at most as many as the
     parameters say; the pin; and of the same specifications the next smaller and larger numbers
     of segments that may be chosen, so that a chart can show them side by side.
-
-    Args:
-        judged: What `judge_candidates` returns.
-        segmentation: The rule.
-
-    Returns:
-        One row per finalist: `specification` and `k`.
 
     Raises:
         SegmentationError: No solution is admissible, and none is pinned.
@@ -114,8 +149,8 @@ def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -
     pinned = judged[_is_pinned(judged, segmentation.choice)]
     if tied.empty and pinned.empty:
         raise SegmentationError(_explain_none(judged))
-    finals = pd.Series(judged.index.isin([*tied.index, *pinned.index]), index=judged.index)
     leading = pd.concat([tied, pinned])
+    finals = pd.Series(judged.index.isin(leading.index), index=judged.index)
     for name, k in zip(leading["specification"], leading["k"], strict=True):
         is_next = (judged["specification"] == name) & ((judged["k"] - k).abs() == 1)
         finals |= judged["choosable"] & is_next
@@ -124,15 +159,11 @@ def find_finalists(judged: pd.DataFrame, segmentation: SegmentationParameters) -
 
 
 def find_tied(judged: pd.DataFrame) -> pd.DataFrame:
-    """Find the admissible solutions that cannot be told from the most stable one.
+    """Find the admissible solutions without a clear difference from the most stable one.
 
-    Args:
-        judged: What `judge_candidates` returns.
-
-    Returns:
-        The rows whose 10 % quantile of the adjusted Rand index, with the whole pipeline refitted,
-        lies within the Monte Carlo error of its difference from the best (the two errors taken as
-        independent, which is cautious, as all share their samples); the best first.
+    The 10 % quantile of their adjusted Rand index, with the whole pipeline refitted, lies within
+    the Monte Carlo error of its difference from the best (the two errors taken as independent,
+    which is cautious, as all share their samples); the best first.
     """
     admissible = judged[judged["admissible"]].sort_values(
         "pipeline_ari_q10", ascending=False, kind="stable"
@@ -148,7 +179,9 @@ def find_tied(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_solution(
-    judged: pd.DataFrame, candidate_nulls: pd.DataFrame, segmentation: SegmentationParameters
+    candidate_judgements: pd.DataFrame,
+    candidate_nulls: pd.DataFrame,
+    segmentation: SegmentationParameters,
 ) -> pd.DataFrame:
     """Choose by the declared rule, and say what the finalists may be called.
 
@@ -156,25 +189,25 @@ def choose_solution(
     that exceeds the permuted null most, then the one with fewer segments.
 
     Args:
-        judged: What `judge_candidates` returns.
+        candidate_judgements: What `judge_candidates` returns.
         candidate_nulls: One row per finalist x null x draw: `ari` and `silhouette`.
         segmentation: The rule and the pin.
 
     Returns:
-        `judged` with, for the finalists, median and 95 % quantile of `ari` and `silhouette` under
-        both nulls (`null_permuted_ari`, `null_permuted_ari_q95`, ...), the share of the null data
-        sets whose `ari` reaches the real one (`null_permuted_share`, ...), `null_excess`
-        (`global_ari_median` less the median under the permuted null) and `verdict` (natural,
-        reproducible or constructive; empty for the others); and for all `rank` (of the admissible
-        ones, from 1), `by_rule` and `chosen` (the pin, or else the rule's choice).
+        `candidate_judgements` with, for the finalists, median and 95 % quantile of `ari` and
+        `silhouette` under both nulls (`null_permuted_ari`, `null_permuted_ari_q95`, ...), the share
+        of the null data sets whose `ari` reaches the real one (`null_permuted_share`, ...),
+        `null_excess` (`global_ari_median` less the median under the permuted null) and `verdict`
+        (natural, reproducible or constructive; empty for the others); and for all `rank` (of the
+        admissible ones, from 1), `by_rule` and `chosen` (the pin, or else the rule's choice).
 
     Raises:
         SegmentationError: No solution is admissible, and none is pinned.
     """
-    table = judged.merge(_summarise_nulls(candidate_nulls), on=KEYS, how="left")
-    table = table.merge(_count_steady_nulls(judged, candidate_nulls), on=KEYS, how="left")
+    nulls = _summarise_nulls(candidate_judgements, candidate_nulls)
+    table = candidate_judgements.merge(nulls, on=KEYS, how="left")
     table["null_excess"] = table["global_ari_median"] - table[f"null_{PERMUTED}_ari"]
-    table["verdict"] = [_judge(row, segmentation.choice) for row in table.to_dict("records")]
+    table["verdict"] = [_name_verdict(row, segmentation.choice) for row in table.to_dict("records")]
     table["rank"] = _rank(table, segmentation.choice)
     table["by_rule"] = (table["rank"] == 1).fillna(value=False).astype(bool)
     pinned = _is_pinned(table, segmentation.choice)
@@ -184,25 +217,22 @@ def choose_solution(
     return table
 
 
-def _summarise_nulls(candidate_nulls: pd.DataFrame) -> pd.DataFrame:
-    summaries = []
+def _summarise_nulls(judged: pd.DataFrame, candidate_nulls: pd.DataFrame) -> pd.DataFrame:
+    summaries: list[pd.Series | pd.DataFrame] = []
     for null in (PERMUTED, COPULA):
         drawn = candidate_nulls[candidate_nulls["null"] == null].groupby(KEYS)
         for column in ("ari", "silhouette"):
             name = f"null_{null}_{column}"
             summaries.append(drawn[column].median().rename(name))
             summaries.append(drawn[column].quantile(0.95).rename(f"{name}_q95"))
+    compared = candidate_nulls.merge(judged[[*KEYS, "global_ari_median"]], on=KEYS)
+    compared["stable"] = (compared["ari"] >= compared["global_ari_median"]).astype("float64")
+    shares = compared.pivot_table(index=KEYS, columns="null", values="stable")
+    summaries.append(shares.add_prefix("null_").add_suffix("_share"))
     return pd.concat(summaries, axis=1).reset_index()
 
 
-def _count_steady_nulls(judged: pd.DataFrame, candidate_nulls: pd.DataFrame) -> pd.DataFrame:
-    drawn = candidate_nulls.merge(judged[[*KEYS, "global_ari_median"]], on=KEYS)
-    drawn["steady"] = (drawn["ari"] >= drawn["global_ari_median"]).astype("float64")
-    shares = drawn.pivot_table(index=KEYS, columns="null", values="steady")
-    return shares.add_prefix("null_").add_suffix("_share").reset_index()
-
-
-def _judge(row: Mapping[Hashable, Any], choice: Choice) -> str:
+def _name_verdict(row: Mapping[Hashable, Any], choice: Choice) -> str:
     if np.isnan(row[f"null_{COPULA}_ari"]):
         return ""
     beyond = [
@@ -247,15 +277,7 @@ def _explain_none(judged: pd.DataFrame) -> str:
 def find_chosen(
     segmentation_candidates: pd.DataFrame, codebook: Codebook, segmentation: SegmentationParameters
 ) -> tuple[Specification, int]:
-    """Find the chosen solution among the candidates.
-
-    Args:
-        segmentation_candidates: What `choose_solution` returned.
-        codebook: The panel's codebook.
-        segmentation: The grid that the candidates were made from.
-
-    Returns:
-        The specification and its number of segments.
+    """Find the chosen specification and its number of segments among the candidates.
 
     Raises:
         SegmentationError: The table was made with other parameters.

@@ -6,6 +6,7 @@ segments were built from them.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook, Origin, Role
-from customer_segmentation.segments.constructs import MEASURED
 from customer_segmentation.segments.parameters import SegmentationParameters
+from customer_segmentation.segments.partition import Floats, Purpose, seed_for
 from customer_segmentation.segments.profiles import match_segments
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.specification import MEASURED
 
 CRAMERS_V = "Cramér's V, bias-corrected"
 EPSILON = "correlation ratio, bias-corrected (epsilon)"
@@ -30,8 +31,6 @@ RECORD_PRESENT = "eligible, demographic record present"
 ALL_ELIGIBLE = "eligible, a missing record as a level of its own"
 LEVEL = 0.05  # of the tests of one family together; 1 less it is the confidence of an interval
 ROUNDING = 1e-12  # statistics from 0 to 1 that differ by less are equal
-
-Numbers = npt.NDArray[np.float64]
 
 
 class Effect(NamedTuple):
@@ -152,16 +151,21 @@ def measure_descriptors(
     names = codebook.columns_from(Origin.DEMOGRAPHIC)
     missing = codebook.column(Role.BLANK_RECORD)
     blank = eligible_households[missing].astype(bool)
-    family = {name: eligible_households.loc[~blank, name].dropna() for name in names}
-    family[missing] = eligible_households[missing]
-    levelled = {name: _add_level(eligible_households[name], blank, codebook) for name in names}
-    tested = _measure_all(family, segments, codebook).assign(
-        subset=[ALL_ELIGIBLE if name == missing else RECORD_PRESENT for name in family],
-        p_value=_test_all(family, segments, codebook, segmentation),
-    )
-    tested["p_holm"] = adjust_by_holm(tested["p_value"].to_numpy())
-    untested = _measure_all(levelled, segments, codebook).assign(subset=ALL_ELIGIBLE)
-    return pd.concat([tested, untested], ignore_index=True)
+    family = [eligible_households.loc[~blank, name].dropna() for name in names]
+    family.append(eligible_households[missing])
+    rows, p_values = [], []
+    for number, values in enumerate(family):
+        subset = ALL_ELIGIBLE if values.name == missing else RECORD_PRESENT
+        rows.append(_measure(values, segments, codebook, subset))
+        seed = seed_for(segmentation.random_state, Purpose.DESCRIPTOR, number)
+        columns = _centre(values, coded=_is_coded(values, codebook))
+        permutations = segmentation.description.permutations
+        generator = np.random.default_rng(seed)
+        p_values.append(permute_labels(columns, segments[values.index], permutations, generator))
+    tested = pd.DataFrame(rows).assign(p_value=p_values, p_holm=adjust_by_holm(np.array(p_values)))
+    levelled = [_add_level(eligible_households[name], blank, codebook) for name in names]
+    untested = [_measure(values, segments, codebook, ALL_ELIGIBLE) for values in levelled]
+    return pd.concat([tested, pd.DataFrame(untested)], ignore_index=True)
 
 
 def _add_level(values: pd.Series, blank: pd.Series, codebook: Codebook) -> pd.Series:
@@ -174,50 +178,28 @@ def _is_coded(values: pd.Series, codebook: Codebook) -> bool:
     return codebook[str(values.name)].scale not in MEASURED
 
 
-def _measure_all(
-    descriptors: dict[str, pd.Series], segments: pd.Series, codebook: Codebook
-) -> pd.DataFrame:
-    rows = [
-        {"descriptor": name, "subset": "", "n": len(values)}
-        | _measure(values, segments[values.index], coded=_is_coded(values, codebook))
-        for name, values in descriptors.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _measure(values: pd.Series, segments: pd.Series, *, coded: bool) -> dict[str, object]:
+def _measure(
+    values: pd.Series, segments: pd.Series, codebook: Codebook, subset: str
+) -> dict[str, object]:
+    coded, own = _is_coded(values, codebook), segments[values.index]
     measure, convention = (CRAMERS_V, "w") if coded else (EPSILON, "f")
-    link = cramers_v(values, segments) if coded else epsilon(values, segments)
-    classes = min(values.nunique(), segments.nunique())
+    link = cramers_v(values, own) if coded else epsilon(values, own)
+    classes = min(values.nunique(), own.nunique())
     cohen = [cohens_w(part, classes) if coded else cohens_f(part) for part in link]
     return {
+        "descriptor": str(values.name),
+        "subset": subset,
+        "n": len(values),
         "measure": measure,
         **dict(zip(("effect", "effect_low", "effect_high"), link, strict=True)),
         "convention": convention,
         **dict(zip(("cohen_effect", "cohen_low", "cohen_high"), cohen, strict=True)),
-        "magnitude": judge_magnitude(cohen[0], convention),
+        "magnitude": assess_magnitude(cohen[0], convention),
     }
 
 
-def _test_all(
-    family: dict[str, pd.Series],
-    segments: pd.Series,
-    codebook: Codebook,
-    segmentation: SegmentationParameters,
-) -> list[float]:
-    return [
-        permute_labels(
-            _centre(values, coded=_is_coded(values, codebook)),
-            segments[values.index],
-            segmentation.description.permutations,
-            np.random.default_rng(seed_for(segmentation.random_state, Purpose.DESCRIPTOR, number)),
-        )
-        for number, values in enumerate(family.values())
-    ]
-
-
 def permute_labels(
-    columns: Numbers, segments: pd.Series, permutations: int, generator: np.random.Generator
+    columns: Floats, segments: pd.Series, permutations: int, generator: np.random.Generator
 ) -> float:
     """Test by permutation of the segment labels whether a descriptor goes with the segments.
 
@@ -243,7 +225,7 @@ def permute_labels(
     return float((1 + reached) / (1 + permutations))
 
 
-def _centre(values: pd.Series, *, coded: bool) -> Numbers:
+def _centre(values: pd.Series, *, coded: bool) -> Floats:
     """Centred columns whose sum of squares between segments is phi squared or eta squared."""
     if values.empty:
         return np.zeros((0, 1))
@@ -256,7 +238,7 @@ def _centre(values: pd.Series, *, coded: bool) -> Numbers:
     return np.asarray(centred / total) if total > 0 else centred
 
 
-def _between(columns: Numbers, labels: npt.NDArray[np.int64]) -> Numbers:
+def _between(columns: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     """Sum of squares between segments of centred columns, for each row of labels."""
     total = np.zeros(len(labels))
     for label in np.unique(labels):
@@ -265,7 +247,7 @@ def _between(columns: Numbers, labels: npt.NDArray[np.int64]) -> Numbers:
     return total
 
 
-def adjust_by_holm(p_values: Numbers) -> Numbers:
+def adjust_by_holm(p_values: Floats) -> Floats:
     """Correct the p-values of one family of tests for their number.
 
     Args:
@@ -285,15 +267,7 @@ def adjust_by_holm(p_values: Numbers) -> Numbers:
 
 
 def cohens_w(cramers_v: float, classes: int) -> float:
-    """Convert Cramér's V to Cohen's w.
-
-    Args:
-        cramers_v: 0 to 1.
-        classes: The smaller of the two numbers of classes.
-
-    Returns:
-        0 or more; 0 for a single class.
-    """
+    """Convert Cramér's V, 0 to 1, to Cohen's w, by the smaller of the two numbers of classes."""
     return cramers_v * float(np.sqrt(max(0, classes - 1)))
 
 
@@ -303,18 +277,9 @@ def cohens_f(correlation_ratio: float) -> float:
     return correlation_ratio / float(np.sqrt(within)) if within > 0 else float("inf")
 
 
-def judge_magnitude(cohen_effect: float, convention: str) -> str:
-    """Find Cohen's word for an effect; what prints as 0.10 counts as 0.10.
-
-    Args:
-        cohen_effect: The effect on the convention's scale.
-        convention: w or f.
-
-    Returns:
-        negligible, small, medium or large.
-    """
-    passed = sum(round(cohen_effect, 2) >= least for least in CONVENTIONS[convention])
-    return MAGNITUDES[passed]
+def assess_magnitude(cohen_effect: float, convention: str) -> str:
+    """Find Cohen's word for an effect on a convention's scale; what prints as 0.10 counts so."""
+    return MAGNITUDES[bisect_right(CONVENTIONS[convention], round(cohen_effect, 2))]
 
 
 def cramers_v(codes: pd.Series, segments: pd.Series) -> Effect:

@@ -7,16 +7,19 @@ persona's whole signature and the best matching clearly beats the second best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field, model_validator
 from scipy.optimize import linear_sum_assignment
 
-from customer_segmentation.panel.values import ReadableError
+from customer_segmentation.panel.values import Configured, ReadableError
 from customer_segmentation.segments.partition import Labels
-from customer_segmentation.segments.personas import Criterion, Naming, Persona
+from customer_segmentation.segments.specification import refuse_repeated
+
+Floats = npt.NDArray[np.float64]
 
 _ADVICE = (
     "Change segmentation.naming.personas or the specification, or set "
@@ -24,20 +27,97 @@ _ADVICE = (
 )
 
 
+class Criterion(Configured):
+    """One sign of a persona: where the segment's mean of a variable must lie.
+
+    Attributes:
+        variable: A measured field or derived variable of the codebook.
+        level: Whether the mean must be above or below that of all households.
+        minimum: By how many standard deviations of the households at least.
+        foremost: Whether it must also lie beyond the mean of every other segment.
+    """
+
+    variable: str
+    level: Literal["high", "low"]
+    minimum: float = Field(default=0, ge=0)
+    foremost: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 when high values speak for the persona, -1 when low values do."""
+        return 1 if self.level == "high" else -1
+
+    def holds(self, means: Floats, row: int) -> bool:
+        """Whether the segment of this row shows the sign, among the means of all segments."""
+        signed = self.sign * means
+        beyond_all = bool((signed[row] > np.delete(signed, row)).all())
+        return bool(signed[row] >= self.minimum) and (beyond_all or not self.foremost)
+
+    def __str__(self) -> str:
+        side = "at least +" if self.level == "high" else "at most -"
+        beyond = ", beyond every other segment" if self.foremost else ""
+        return f"{self.variable} {side}{self.minimum:g}{beyond}"
+
+
+class Persona(Configured):
+    """The name of a segment and the signature that earns it.
+
+    Attributes:
+        name: Name for tables, charts and people.
+        signature: Criteria that must all hold, on at least two different variables.
+    """
+
+    name: str
+    signature: tuple[Criterion, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rests_on_two_indicators(self) -> Self:
+        refuse_repeated("variable of a signature", (c.variable for c in self.signature))
+        if len(self.signature) < 2:  # noqa: PLR2004 - the rule is: two indicators
+            raise ValueError(
+                f"the signature of {self.name!r} rests on one indicator; give it a second one, so "
+                "that a single odd variable cannot name a segment"
+            )
+        return self
+
+
+class Naming(Configured):
+    """How segments get their names.
+
+    Attributes:
+        personas: The names and their signatures.
+        minimum_margin: By how much the best matching of segments with personas must beat the second
+            best, in standard deviations summed over the personas.
+        when_unmatched: `refuse` stops the run when the segments do not match the personas;
+            `number` calls them Segment 1, Segment 2, ... from the largest to the smallest.
+    """
+
+    personas: tuple[Persona, ...] = ()
+    minimum_margin: float = Field(ge=0)
+    when_unmatched: Literal["refuse", "number"]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        refuse_repeated("persona name", (persona.name for persona in self.personas))
+        return self
+
+    @property
+    def variables(self) -> list[str]:
+        """Every variable of a signature, once, in order."""
+        return list(dict.fromkeys(c.variable for p in self.personas for c in p.signature))
+
+
 class SegmentNamingError(ReadableError):
     """Segments that do not match the personas' signatures."""
 
 
 def name_segments(indicators: pd.DataFrame, labels: Labels, naming: Naming) -> dict[int, str]:
-    """Give every segment the name it has earned.
+    """Give every segment number the name it has earned.
 
     Args:
         indicators: One row per household, one column per variable of the signatures, in any unit.
         labels: The segment number of each household.
         naming: Personas, margin, and what to do when they do not match.
-
-    Returns:
-        The name of each segment number. Equal groups get equal names, whatever their numbers are.
 
     Raises:
         SegmentNamingError: The segments do not match the personas, and may not be numbered.
@@ -50,17 +130,19 @@ def name_segments(indicators: pd.DataFrame, labels: Labels, naming: Naming) -> d
         return _number_by_size(labels)
 
 
+def find_mismatch(indicators: pd.DataFrame, labels: Labels, naming: Naming) -> str:
+    """Say why the segments do not match the personas; empty where they do, or there are none."""
+    if not naming.personas:
+        return ""
+    try:
+        match_personas(standardised_means(indicators, labels), naming)
+    except SegmentNamingError as error:
+        return str(error).split(". ")[0]
+    return ""
+
+
 def standardised_means(indicators: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """Average each variable's z-scores within each segment.
-
-    Args:
-        indicators: One row per household, one column per variable; missing values are left out.
-        labels: The segment number of each household.
-
-    Returns:
-        One row per segment number, one column per variable, in standard deviations of all
-        households; 0 where a variable is constant.
-    """
+    """Average z-scores: segment numbers x variables; 0 where a variable is constant."""
     spread = indicators.std(ddof=0)
     z_scores = (indicators - indicators.mean()) / spread.where(spread > 0, 1)
     return z_scores.groupby(labels).mean()
@@ -73,9 +155,6 @@ def match_personas(means: pd.DataFrame, naming: Naming) -> dict[int, str]:
         means: One row per segment number, one column per variable, in standard deviations.
         naming: Personas and margin.
 
-    Returns:
-        The persona's name of each segment number.
-
     Raises:
         SegmentNamingError: There are not as many segments as personas, the best matching does not
             beat the second best by the margin, or a segment does not show its persona's signature.
@@ -84,7 +163,12 @@ def match_personas(means: pd.DataFrame, naming: Naming) -> dict[int, str]:
         raise SegmentNamingError(
             f"There are {len(means)} segments, but {len(naming.personas)} personas. {_ADVICE}"
         )
-    fit = _fit_of_pairs(means, naming.personas)
+    # The mean over a signature, so that personas with more criteria do not weigh more.
+    columns = [
+        np.mean([each.sign * means[each.variable].to_numpy() for each in persona.signature], axis=0)
+        for persona in naming.personas
+    ]
+    fit = np.column_stack(columns)
     pairs = list(zip(*linear_sum_assignment(fit, maximize=True), strict=True))
     for row, column in pairs:
         _refuse_other_signature(means, row, naming.personas[column])
@@ -92,22 +176,25 @@ def match_personas(means: pd.DataFrame, naming: Naming) -> dict[int, str]:
     return {int(means.index[row]): naming.personas[column].name for row, column in pairs}
 
 
-def _fit_of_pairs(means: pd.DataFrame, personas: Sequence[Persona]) -> npt.NDArray[np.float64]:
-    # The mean over a signature, so that personas with more criteria do not weigh more.
-    columns = [
-        np.mean([c.sign * means[c.variable].to_numpy() for c in persona.signature], axis=0)
-        for persona in personas
-    ]
-    return np.column_stack(columns)
+def _refuse_other_signature(means: pd.DataFrame, row: int, persona: Persona) -> None:
+    for criterion in persona.signature:
+        if not criterion.holds(means[criterion.variable].to_numpy(), row):
+            shown = ", ".join(f"{name} {mean:+.2f}" for name, mean in means.iloc[row].items())
+            raise SegmentNamingError(
+                f"No segment shows the signature of {persona.name!r}. The best candidate, segment "
+                f"{means.index[row]}, has {shown} (standard deviations from the mean), but the "
+                f"signature asks for {criterion}. {_ADVICE}"
+            )
 
 
-def _refuse_narrow_margin(
-    fit: npt.NDArray[np.float64], pairs: Sequence[tuple[int, int]], minimum: float
-) -> None:
-    best = sum(fit[pair] for pair in pairs)
+def _refuse_narrow_margin(fit: Floats, pairs: list[tuple[int, int]], minimum: float) -> None:
     # Every other matching breaks at least one pair of the best one.
-    second = max(_best_without(fit, pair) for pair in pairs)
-    if (margin := best - second) < minimum:
+    second = -np.inf
+    for pair in pairs:
+        barred = fit.copy()
+        barred[pair] = -1e6  # finite, because the solver refuses matrices without a finite matching
+        second = max(second, barred[linear_sum_assignment(barred, maximize=True)].sum())
+    if (margin := sum(fit[pair] for pair in pairs) - second) < minimum:
         raise SegmentNamingError(
             "Two ways to match the segments with the personas fit almost equally well: the best is "
             f"ahead by {margin:.2f} standard deviations, and segmentation.naming.minimum_margin "
@@ -115,40 +202,7 @@ def _refuse_narrow_margin(
         )
 
 
-def _best_without(fit: npt.NDArray[np.float64], pair: tuple[int, int]) -> float:
-    barred = fit.copy()
-    barred[pair] = -1e6  # finite, because the solver refuses matrices without a finite matching
-    return float(barred[linear_sum_assignment(barred, maximize=True)].sum())
-
-
-def _refuse_other_signature(means: pd.DataFrame, row: int, persona: Persona) -> None:
-    for criterion in persona.signature:
-        if not _shows(means[criterion.variable].to_numpy(), row, criterion):
-            raise SegmentNamingError(
-                f"No segment shows the signature of {persona.name!r}. The best candidate, segment "
-                f"{means.index[row]}, has {_describe(means.iloc[row])} (standard deviations from "
-                f"the mean), but the signature asks for {_describe_criterion(criterion)}. {_ADVICE}"
-            )
-
-
-def _shows(means: npt.NDArray[np.float64], row: int, criterion: Criterion) -> bool:
-    signed = criterion.sign * means
-    beyond_all = bool((signed[row] > np.delete(signed, row)).all())
-    return bool(signed[row] >= criterion.minimum) and (beyond_all or not criterion.foremost)
-
-
-def _describe(means: pd.Series) -> str:
-    return ", ".join(f"{variable} {mean:+.2f}" for variable, mean in means.items())
-
-
-def _describe_criterion(criterion: Criterion) -> str:
-    side = "at least +" if criterion.level == "high" else "at most -"
-    beyond = ", beyond every other segment" if criterion.foremost else ""
-    return f"{criterion.variable} {side}{criterion.minimum:g}{beyond}"
-
-
 def _number_by_size(labels: Labels) -> dict[int, str]:
-    numbers, sizes = np.unique(labels, return_counts=True)
-    first_rows = [int(np.argmax(labels == number)) for number in numbers]
-    order = sorted(range(len(numbers)), key=lambda i: (-sizes[i], first_rows[i]))
+    numbers, first_rows, sizes = np.unique(labels, return_index=True, return_counts=True)
+    order = np.lexsort((first_rows, -sizes))  # the last key counts most
     return {int(numbers[i]): f"Segment {rank}" for rank, i in enumerate(order, start=1)}

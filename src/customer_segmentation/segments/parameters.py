@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
 from customer_segmentation.panel.values import Configured, Seed
-from customer_segmentation.segments.constructs import MEASURED, Construct, refuse_repeated
-from customer_segmentation.segments.personas import Naming
-from customer_segmentation.segments.specification import Grid, Specification
+from customer_segmentation.segments.naming import Naming
+from customer_segmentation.segments.specification import (
+    MEASURED,
+    Construct,
+    Grid,
+    Specification,
+    refuse_repeated,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -130,21 +135,13 @@ class Choice(Configured):
     pin: Pin | None = None
 
     def find_gaps(self, specification: Specification) -> Iterator[str]:
-        """Say what a specification lacks to be admissible, whatever its segments; none if nothing.
-
-        Args:
-            specification: The specification.
-
-        Yields:
-            A reason, without a full stop.
-        """
+        """Say what a specification lacks to be admissible, whatever its segments."""
         if specification.reference:
             yield "a reference, for comparison only"
             return
-        constructs = {construct.name: construct for construct in specification.constructs}
+        measured = {(c.name, i.variable) for c in specification.constructs for i in c.indicators}
         for required in self.requirements:
-            construct = constructs.get(required.name)
-            if construct is None or required.variable not in construct.variables:
+            if (required.name, required.variable) not in measured:
                 yield f"does not measure {required.name} by {required.variable}"
         for construct in specification.constructs:
             if construct.weight != 1:
@@ -278,66 +275,58 @@ class SegmentationParameters(Configured):
         return self
 
     def specifications(self, codebook: Codebook) -> dict[str, Specification]:
-        """Write out the grid: every specification by its name, references last.
-
-        Args:
-            codebook: Tells which variables are shares, for the transforms.
-        """
+        """Write out the grid: every specification by its name, references last."""
         return self.grid.write_out(self.constructs, codebook)
 
     def check(self, codebook: Codebook) -> None:
         """Refuse variables that the codebook lacks, or whose values are codes and not measurements.
 
-        Args:
-            codebook: The panel's codebook.
-
         Raises:
-            ValueError: A variable is unknown, is a code, a flag or an identifier, or is no count
-                where a count is needed; the same variable or score stands twice in a view; or a
-                stratum weight is missing. The message names the key.
+            ValueError: The message names the key.
         """
-        for place, variable, scales in self._uses():
-            if variable not in codebook:
-                raise ValueError(
-                    f"{place}: the codebook has no variable {variable!r}; correct the name, or "
-                    "declare the variable in globals_codebook.yml"
-                )
-            if (scale := codebook[variable].scale) not in scales:
-                wanted = ", ".join(sorted(scales))
-                raise ValueError(
-                    f"{place}: {variable!r} has the scale {scale} in the codebook, and only "
-                    f"{wanted} fits here; choose another variable"
-                )
+        for place, variables, scales in self._uses():
+            for variable in variables:
+                _check_variable(place, variable, scales, codebook)
         self.specifications(codebook)  # refuses names that stand twice
-        self._check_strata(codebook)
-
-    def _check_strata(self, codebook: Codebook) -> None:
-        if (weights := self.description.stratum_weights) is None:
+        weights = self.description.stratum_weights
+        if weights is None:
             return
-        codes = set(codebook.field(codebook.column(Role.STRATUM)).codes)
-        if set(weights) != codes:
+        codes = codebook.field(codebook.column(Role.STRATUM)).codes
+        if set(weights) != set(codes):
             raise ValueError(
                 f"description.stratum_weights: the codes are {sorted(weights)}, but the codebook "
                 f"has {sorted(codes)}; give every code a weight"
             )
 
-    def _uses(self) -> Iterator[tuple[str, str, frozenset[Scale]]]:
+    def _uses(self) -> Iterator[tuple[str, Iterable[str], frozenset[Scale]]]:
         for construct in self.constructs:
+            place = f"constructs.{construct.name}"
             for indicator in construct.indicators:
-                yield f"constructs.{construct.name}", indicator.variable, MEASURED
+                yield place, [indicator.variable], MEASURED
                 if indicator.shrink is not None:
-                    place = f"constructs.{construct.name}.shrink.by"
-                    yield place, indicator.shrink.by, frozenset({Scale.COUNT})
-        for place, variables in self._plain_uses():
-            yield from ((place, variable, MEASURED) for variable in variables)
-
-    def _plain_uses(self) -> Iterator[tuple[str, list[str]]]:
+                    yield f"{place}.shrink.by", [indicator.shrink.by], frozenset({Scale.COUNT})
         for reference in self.grid.references:
-            yield f"grid.references.{reference.name}", list(reference.variables)
-        yield "choice.requirements", [each.variable for each in self.choice.requirements]
+            yield f"grid.references.{reference.name}", reference.variables, MEASURED
+        required = [each.variable for each in self.choice.requirements]
+        yield "choice.requirements", required, MEASURED
         for variation in self.sensitivity.variations:
             place = f"sensitivity.variations.{variation.name}"
-            yield place, [*variation.indicators, *variation.replace.values()]
+            yield place, [*variation.indicators, *variation.replace.values()], MEASURED
         for persona in self.naming.personas:
-            place = f"naming.personas.{persona.name}.signature"
-            yield place, [criterion.variable for criterion in persona.signature]
+            signature = [criterion.variable for criterion in persona.signature]
+            yield f"naming.personas.{persona.name}.signature", signature, MEASURED
+
+
+def _check_variable(
+    place: str, variable: str, scales: frozenset[Scale], codebook: Codebook
+) -> None:
+    if variable not in codebook:
+        raise ValueError(
+            f"{place}: the codebook has no variable {variable!r}; correct the name, or "
+            "declare the variable in globals_codebook.yml"
+        )
+    if (scale := codebook[variable].scale) not in scales:
+        raise ValueError(
+            f"{place}: {variable!r} has the scale {scale} in the codebook, and only "
+            f"{', '.join(sorted(scales))} fits here; choose another variable"
+        )

@@ -1,30 +1,61 @@
 """Grouping households by their scores: k-means, a mixture of normal distributions, or Ward.
 
 Whatever the algorithm, what it finds is kept in one form, a `Partition`: centres, variances and
-shares, by which every household can be given to a segment, sampled or not.
+shares, by which every household can be given to a segment, sampled or not. Every random step has a
+seed of its own, known by purpose and number, so that no step changes when another is added, left
+out, or done in another order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from scipy.optimize import linear_sum_assignment
 
 from customer_segmentation.panel.values import Configured
-from customer_segmentation.segments.seeds import child_of
 
 Scores = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 Algorithm = Literal["kmeans", "gaussian_mixture", "ward"]
 
 # EM of the mixture ends when a step raises the mean log-likelihood by less, or after these steps.
 _EM_TOLERANCE = 1e-5
 _MOST_EM_STEPS = 1_000
+
+
+@unique
+class Purpose(IntEnum):
+    """What a seed is for; the numbers are part of the results and never change."""
+
+    SOLUTION = 0
+    PAIR = 1
+    GAP = 2
+    NULL = 3
+    HALVES = 4
+    DESCRIPTOR = 5
+    RESAMPLE = 6
+    PERFECT_CALIBRATION = 7
+    PERMUTATION = 8
+    IMPORTANCE = 9
+    AUDIT = 10
+
+
+def seed_for(random_state: int, purpose: Purpose, *numbers: int) -> np.random.SeedSequence:
+    """The seed of one random step: which of the steps of this purpose."""
+    return np.random.SeedSequence(random_state, spawn_key=(purpose, *numbers))
+
+
+def child_of(seed: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+    """A numbered child of a seed; unlike `spawn`, it leaves the seed as it is."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, number))
 
 
 class Method(Configured):
@@ -60,26 +91,14 @@ class Partition:
 
     @classmethod
     def around(cls, centres: Floats) -> Partition:
-        """Make the partition that gives every household to the nearest centre.
-
-        Args:
-            centres: One row per segment, one column per score.
-
-        Returns:
-            The partition with variances 1 and equal shares.
-        """
+        """Make the partition that gives every household to the nearest centre."""
         return cls(centres, np.ones_like(centres), np.full(len(centres), 1 / len(centres)))
 
     def affinities(self, scores: Scores) -> Floats:
-        """Measure how strongly households belong to each segment, on a log scale.
+        """Measure how strongly households (rows of the scores) belong to each segment (columns).
 
-        Args:
-            scores: One row per household, one column per score, none missing.
-
-        Returns:
-            One row per household, one column per segment: log of share times density, up to a
-            constant. For k-means and Ward it is minus half the squared distance to the centre,
-            up to a constant.
+        It is the log of share times density, up to a constant; for k-means and Ward minus half the
+        squared distance to the centre, up to a constant.
         """
         from customer_segmentation.segments.kernels import measure_affinities
 
@@ -88,14 +107,7 @@ class Partition:
         return measure_affinities(points, self.centres, self.variances, self.shares)
 
     def assign(self, scores: Scores) -> Labels:
-        """Give every household to the segment it belongs to most strongly.
-
-        Args:
-            scores: One row per household, one column per score, none missing.
-
-        Returns:
-            One segment number per household, from 0; the smallest number on ties.
-        """
+        """Give every household the number of the segment it belongs to most; the first on ties."""
         labels: Labels = self.affinities(scores).argmax(axis=1)
         return labels
 
@@ -130,19 +142,14 @@ def find_partitions(
     """
     if method.algorithm == "ward":
         return _cut_hierarchy(scores if sample is None else scores[sample], counts)
-    weights = _count_repeats(len(scores), sample)
+    rows = np.arange(len(scores)) if sample is None else sample
+    weights = np.bincount(rows, minlength=len(scores)).astype(np.float64)
     points, weights = np.ascontiguousarray(scores[weights > 0]), weights[weights > 0]
     if begin is None:
         begin = {k: _find_centres(points, weights, k, method, child_of(seed, k)) for k in counts}
     if method.algorithm == "kmeans":
         return dict(begin)
     return {k: _fit_mixture(points, weights, begin[k], method) for k in counts}
-
-
-def _count_repeats(households: int, sample: Labels | None) -> Floats:
-    if sample is None:
-        return np.ones(households)
-    return np.bincount(sample, minlength=households).astype(np.float64)
 
 
 def _find_centres(
@@ -175,3 +182,59 @@ def _cut_hierarchy(points: Scores, counts: Sequence[int]) -> dict[int, Partition
         centres = [points[labels == label].mean(axis=0) for label in range(1, k + 1)]
         partitions[k] = Partition.around(np.array(centres))
     return partitions
+
+
+def cross_tabulate(first: Labels, second: Labels, rows: int, columns: int) -> Counts:
+    """Count the households in each pair of segments of two groupings, empty segments included.
+
+    How far the groupings agree is measured on this contingency table: one row per segment of the
+    first grouping (the reference), one column per segment of the second.
+    """
+    cells = np.bincount(first * columns + second, minlength=rows * columns)
+    return cells.reshape(rows, columns).astype(np.int64)
+
+
+def adjusted_rand(counts: Counts) -> float:
+    """Measure by the adjusted Rand index how far two groupings agree as a whole.
+
+    Returns:
+        1 for equal groupings, about 0 for chance, below 0 for less than chance. Two groupings that
+        both leave every household alone, or both keep all together, are equal.
+
+    References:
+        Hubert & Arabie (1985), Comparing partitions.
+    """
+    households = int(counts.sum())
+    together = int((counts**2).sum())  # ordered pairs, each household with itself included
+    first = int((counts.sum(axis=1) ** 2).sum())
+    second = int((counts.sum(axis=0) ** 2).sum())
+    both, only_first, only_second = together - households, first - together, second - together
+    neither = households**2 - first - second + together
+    if only_first == only_second == 0:
+        return 1.0
+    from_first = (both + only_first) * (only_first + neither)
+    from_second = (both + only_second) * (only_second + neither)
+    return 2 * (both * neither - only_first * only_second) / (from_first + from_second)
+
+
+def best_jaccards(counts: Counts) -> Floats:
+    """Measure how well the other grouping recovers each segment of the reference.
+
+    Returns:
+        For each row the largest Jaccard coefficient with any column: households in both segments
+        out of households in either, from 0 (also for an empty row) to 1.
+
+    References:
+        Hennig (2007), Cluster-wise assessment of cluster stability. Dolnicar & Leisch (2017), Using
+        segment level stability to select target segments in data-driven market segmentation
+        studies.
+    """
+    either = counts.sum(axis=1, keepdims=True) + counts.sum(axis=0) - counts
+    jaccards: Floats = (counts / np.maximum(either, 1)).max(axis=1)
+    return jaccards
+
+
+def align(counts: Counts) -> Labels:
+    """Match as many rows and columns one to one, by most households: the row of each column."""
+    rows: Labels = linear_sum_assignment(counts, maximize=True)[1].argsort()
+    return rows

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from customer_segmentation.panel.values import Configured, Finite, Missable, Positive, ReadableError
-from customer_segmentation.segments.constructs import Indicator, Score
+from customer_segmentation.segments.specification import Indicator, Score
 
 CONSTANT = 1e-12  # values that differ by less, on their scale, differ by rounding
 

@@ -22,10 +22,15 @@ from customer_segmentation.panel.values import (
     to_row,
     to_table,
 )
-from customer_segmentation.segments.constructs import Score
 from customer_segmentation.segments.naming import name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.partition import Partition, Scores, find_partitions
+from customer_segmentation.segments.partition import (
+    Partition,
+    Purpose,
+    Scores,
+    find_partitions,
+    seed_for,
+)
 from customer_segmentation.segments.scores import (
     LearntIndicator,
     LearntScores,
@@ -34,8 +39,7 @@ from customer_segmentation.segments.scores import (
     learn_scores,
     refuse_constants,
 )
-from customer_segmentation.segments.seeds import Purpose, seed_for
-from customer_segmentation.segments.specification import Specification
+from customer_segmentation.segments.specification import Score, Specification
 
 SegmentNames = npt.NDArray[np.str_]
 

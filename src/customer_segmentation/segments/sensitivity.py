@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,56 +12,42 @@ import pandas as pd
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
-from customer_segmentation.segments.admission import find_mismatch
-from customer_segmentation.segments.agreement import adjusted_rand, align, cross_tabulate
-from customer_segmentation.segments.candidates import take_values
-from customer_segmentation.segments.constructs import Construct, Indicator
-from customer_segmentation.segments.naming import name_segments
+from customer_segmentation.segments.choice import find_chosen
+from customer_segmentation.segments.naming import find_mismatch, name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters, Variation
-from customer_segmentation.segments.partition import Labels, find_partitions
+from customer_segmentation.segments.partition import (
+    Labels,
+    Purpose,
+    adjusted_rand,
+    align,
+    cross_tabulate,
+    find_partitions,
+    seed_for,
+)
 from customer_segmentation.segments.scores import learn_scores
-from customer_segmentation.segments.seeds import Purpose, seed_for
-from customer_segmentation.segments.specification import Specification
+from customer_segmentation.segments.specification import Indicator, Specification
 
 SPECIFICATION, BOUNDS, SAMPLE = "specification", "bounds", "sample"
 BOUNDS_NOTE = "the two ends of what the panel cannot tell, against each other"
-COLUMNS = [
-    "variation",
-    "kind",
-    "households",
-    "households_moved",
-    "ari",
-    "sizes",
-    "mismatch",
-    "note",
-]
+
+Row = dict[str, str | int | float]
 
 
-class Setting(NamedTuple):
-    """The solution that is varied.
-
-    Attributes:
-        households: One row per household of the panel.
-        is_eligible: Which of them form the segments.
-        specification: The chosen specification.
-        segments: The number of segments.
-        codebook: The panel's codebook.
-        segmentation: Seed and what is varied.
-    """
-
-    households: pd.DataFrame
-    is_eligible: npt.NDArray[np.bool_]
-    specification: Specification
-    segments: int
-    codebook: Codebook
-    segmentation: SegmentationParameters
-
-
-def measure_sensitivity(setting: Setting) -> pd.DataFrame:
-    """Change one decision at a time, and count the households whose segment changes.
+def vary_decisions(
+    households: pd.DataFrame,
+    eligible_households: pd.DataFrame,
+    segmentation_candidates: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> pd.DataFrame:
+    """Change one decision behind the segments at a time, and count the households that move.
 
     Args:
-        setting: The chosen solution.
+        households: One row per household of the panel.
+        eligible_households: Those that form the segments.
+        segmentation_candidates: One row per specification x k, with the choice.
+        codebook: The panel's codebook.
+        segmentation: The grid, what is varied, and the seed.
 
     Returns:
         One row per `variation`, over the `households` compared (the eligible ones): `kind`
@@ -72,45 +59,15 @@ def measure_sensitivity(setting: Setting) -> pd.DataFrame:
         all are shown) and a `note`. A bound of an indicator is compared with the middle that the
         specification uses, and the two bounds with each other.
     """
-    base = _label(setting, setting.specification)
-    rows = [
-        *_vary_bounds(setting, base),
-        *_vary_as_declared(setting, base),
-        _vary_thin_records(setting, base),
-        _split_halves(setting),
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-Row = tuple[str, str, int, float, float, str, str, str]
-
-
-def _compare(name: str, kind: str, first: Labels, second: Labels, note: str) -> Row:
-    moved, ari = count_moved(first, second)
-    return (name, kind, len(first), float(moved), ari, "", "", note)
-
-
-def _vary(setting: Setting, name: str, kind: str, base: Labels, other: Labels, note: str) -> Row:
-    """Compare a varied solution with the chosen one, by household, size and signature."""
-    moved, ari = count_moved(base, other)
-    naming = setting.segmentation.naming
-    eligible = setting.households[setting.is_eligible]
-    signs = derive_features(eligible, setting.codebook, naming.variables)
-    names = name_segments(signs, base, naming.model_copy(update={"when_unmatched": "number"}))
-    k = setting.segments
-    aligned = align(cross_tabulate(base, other, k, k))[other]
-    sizes = {names[number]: int((aligned == number).sum()) for number in range(k)}
-    told = ", ".join(f"{segment} {size}" for segment, size in sorted(sizes.items()))
-    mismatch = find_mismatch(signs, other, naming)
-    return (name, kind, len(base), float(moved), ari, told, mismatch, note)
+    specification, k = find_chosen(segmentation_candidates, codebook, segmentation)
+    identifiers = households[codebook.identifier]
+    eligible = np.flatnonzero(identifiers.isin(eligible_households[codebook.identifier]))
+    varied = _Variations(households, eligible, specification, k, codebook, segmentation)
+    return pd.DataFrame(list(varied.compare_all()))
 
 
 def count_moved(first: Labels, second: Labels) -> tuple[int, float]:
-    """Count the households whose segment differs between two solutions of as many segments.
-
-    Args:
-        first: One segment number per household.
-        second: The same, in the same order of households; numbers may mean other segments.
+    """Count the households that move between two solutions of as many segments.
 
     Returns:
         The number of households that move once the segments are matched by most shared households,
@@ -118,46 +75,11 @@ def count_moved(first: Labels, second: Labels) -> tuple[int, float]:
     """
     k = int(max(first.max(), second.max())) + 1
     counts = cross_tabulate(first, second, k, k)
-    moved = int((align(counts)[second] != first).sum())
-    return moved, adjusted_rand(counts)
-
-
-def _vary_bounds(setting: Setting, base: Labels) -> Iterator[Row]:
-    codebook = setting.codebook
-    for indicator in setting.specification.indicators:
-        low, high = codebook.bounds_of(indicator.variable)
-        if low == high:
-            continue
-        ends = [
-            _label(setting, _replace(setting.specification, {indicator.variable: bound}))
-            for bound in (low, high)
-        ]
-        note = f"in place of: {codebook[indicator.variable].label}"
-        yield _vary(setting, codebook[low].label, SPECIFICATION, base, ends[0], note)
-        yield _vary(setting, codebook[high].label, SPECIFICATION, base, ends[1], note)
-        both = f"{codebook[low].title} against {codebook[high].title}"
-        yield _compare(both, BOUNDS, ends[0], ends[1], BOUNDS_NOTE)
-
-
-def _vary_as_declared(setting: Setting, base: Labels) -> Iterator[Row]:
-    for variation in setting.segmentation.sensitivity.variations:
-        changed = vary(setting.specification, variation)
-        if changed is not None:
-            labels = _label(setting, changed)
-            yield _vary(setting, variation.name, SPECIFICATION, base, labels, "")
+    return int((align(counts)[second] != first).sum()), adjusted_rand(counts)
 
 
 def vary(specification: Specification, variation: Variation) -> Specification | None:
-    """Apply a variation to a specification.
-
-    Args:
-        specification: The specification.
-        variation: What is changed.
-
-    Returns:
-        The changed specification; None when it has no such indicator or construct, or a score would
-        keep no indicator.
-    """
+    """Apply a variation; None where there is nothing to vary or a score would keep no indicator."""
     indicators = {i.variable: i for i in specification.indicators}
     constructs = {construct.name for construct in specification.constructs}
     applies = set(variation.indicators) <= set(indicators)
@@ -168,76 +90,119 @@ def vary(specification: Specification, variation: Variation) -> Specification | 
     for name, other in variation.replace.items():
         indicators[name] = indicators[name].model_copy(update={"variable": other})
     changed: dict[str, Indicator | None] = {**indicators, **dict.fromkeys(variation.leave_out)}
-    varied = tuple(
-        _weigh(construct.change_indicators(changed), variation)
-        for construct in specification.constructs
-    )
+    varied = []
+    for construct in specification.constructs:
+        weight = variation.construct_weights.get(construct.name, construct.weight)
+        new = construct.change_indicators(changed)
+        varied.append(new.model_copy(update={"weight": weight}))
     if not all(score.indicators for construct in varied for score in construct.scores):
         return None
-    return specification.model_copy(update={"constructs": varied})
+    return specification.model_copy(update={"constructs": tuple(varied)})
 
 
-def _weigh(construct: Construct, variation: Variation) -> Construct:
-    weight = variation.construct_weights.get(construct.name, construct.weight)
-    return construct.model_copy(update={"weight": weight})
+@dataclass(frozen=True, eq=False)
+class _Variations:
+    """The solution that is varied."""
 
+    households: pd.DataFrame
+    eligible: npt.NDArray[np.intp]  # rows of those that form the segments
+    specification: Specification
+    segments: int
+    codebook: Codebook
+    segmentation: SegmentationParameters
 
-def _replace(specification: Specification, variables: dict[str, str]) -> Specification:
-    changed = vary(specification, Variation(name="", replace=variables))
-    assert changed is not None  # noqa: S101 - the variable is one of the specification's own
-    return changed
+    def compare_all(self) -> Iterator[Row]:
+        yield from self._vary_bounds()
+        for variation in self.segmentation.sensitivity.variations:
+            if changed := vary(self.specification, variation):
+                yield self._compare(variation.name, SPECIFICATION, self._label(changed), "")
+        yield self._vary_thin_records()
+        yield self._split_halves()
 
+    @cached_property
+    def _base(self) -> Labels:
+        return self._label(self.specification)
 
-def _vary_thin_records(setting: Setting, base: Labels) -> Row:
-    everyone = np.arange(len(setting.households))
-    labels = _label(setting, setting.specification, everyone)
-    thin = int((~setting.is_eligible).sum())
-    note = f"{thin} thin records help to form the segments; compared without them"
-    return _vary(setting, "With the thin records", SAMPLE, base, labels, note)
+    @cached_property
+    def _signs(self) -> pd.DataFrame:
+        eligible = self.households.iloc[self.eligible]
+        return derive_features(eligible, self.codebook, self.segmentation.naming.variables)
 
+    def _label(
+        self, specification: Specification, rows: npt.NDArray[np.intp] | None = None
+    ) -> Labels:
+        """Form segments on some rows (or the eligible ones) and label the eligible ones."""
+        used = self.eligible if rows is None else rows
+        values = derive_features(self.households, self.codebook, specification.variables)
+        learnt = learn_scores(values.iloc[used], specification.scores)
+        seed = seed_for(self.segmentation.random_state, Purpose.SOLUTION)
+        # Random halves are many, and their own chance counts more than that of the starts.
+        whole = len(used) >= len(self.eligible)
+        method = specification.solution_method if whole else specification.method
+        scores = learnt.compute(values.iloc[used])
+        partition = find_partitions(scores, [self.segments], method, seed)[self.segments]
+        return partition.assign(learnt.compute(values.iloc[self.eligible]))
 
-def _split_halves(setting: Setting) -> Row:
-    """Each random half of the households forms segments of its own and labels all households."""
-    eligible = np.flatnonzero(setting.is_eligible)
-    splits = setting.segmentation.sensitivity.split_halves
-    compared = []
-    for split in range(splits):
-        seed = seed_for(setting.segmentation.random_state, Purpose.HALVES, split)
-        order = np.random.default_rng(seed).permutation(eligible)
-        halves = np.array_split(order, 2)
-        compared.append(
-            count_moved(*(_label(setting, setting.specification, half) for half in halves))
+    def _row(self, name: str, kind: str, moved: float, ari: float, note: str) -> Row:
+        return {
+            "variation": name,
+            "kind": kind,
+            "households": len(self.eligible),
+            "households_moved": float(moved),
+            "ari": ari,
+            "sizes": "",
+            "mismatch": "",
+            "note": note,
+        }
+
+    def _compare(self, name: str, kind: str, other: Labels, note: str) -> Row:
+        """Compare a varied solution with the chosen one, by household, size and signature."""
+        naming = self.segmentation.naming
+        numbering = naming.model_copy(update={"when_unmatched": "number"})
+        names = name_segments(self._signs, self._base, numbering)
+        k = self.segments
+        aligned = align(cross_tabulate(self._base, other, k, k))[other]
+        sizes = {names[number]: int((aligned == number).sum()) for number in range(k)}
+        listed = ", ".join(f"{segment} {size}" for segment, size in sorted(sizes.items()))
+        mismatch = find_mismatch(self._signs, other, naming)
+        row = self._row(name, kind, *count_moved(self._base, other), note)
+        return row | {"sizes": listed, "mismatch": mismatch}
+
+    def _vary_bounds(self) -> Iterator[Row]:
+        for variable in [indicator.variable for indicator in self.specification.indicators]:
+            bounds = self.codebook.bounds_of(variable)
+            if bounds[0] == bounds[1]:
+                continue
+            ends = []
+            for bound in bounds:
+                changed = vary(self.specification, Variation(name="", replace={variable: bound}))
+                assert changed is not None  # noqa: S101 - the variable is one of its own
+                ends.append(self._label(changed))
+            note = f"in place of: {self.codebook[variable].label}"
+            for bound, labels in zip(bounds, ends, strict=True):
+                yield self._compare(self.codebook[bound].label, SPECIFICATION, labels, note)
+            both = " against ".join(self.codebook[bound].title for bound in bounds)
+            yield self._row(both, BOUNDS, *count_moved(*ends), BOUNDS_NOTE)
+
+    def _vary_thin_records(self) -> Row:
+        labels = self._label(self.specification, np.arange(len(self.households)))
+        thin = len(self.households) - len(self.eligible)
+        note = f"{thin} thin records help to form the segments; compared without them"
+        return self._compare("With the thin records", SAMPLE, labels, note)
+
+    def _split_halves(self) -> Row:
+        """Each random half of the households forms segments of its own and labels all of them."""
+        splits = self.segmentation.sensitivity.split_halves
+        compared = []
+        for split in range(splits):
+            seed = seed_for(self.segmentation.random_state, Purpose.HALVES, split)
+            order = np.random.default_rng(seed).permutation(self.eligible)
+            halves = [self._label(self.specification, half) for half in np.array_split(order, 2)]
+            compared.append(count_moved(*halves))
+        moved, ari = np.array(compared, dtype=np.float64).T
+        note = (
+            f"each half forms segments by itself; median of {splits} splits, in nine of ten the "
+            f"index reaches {np.quantile(ari, 0.1):.2f}"
         )
-    moved, ari = np.array(compared, dtype=np.float64).T
-    note = (
-        f"each half forms segments by itself; median of {splits} splits, in nine of ten the index "
-        f"reaches {np.quantile(ari, 0.1):.2f}"
-    )
-    return (
-        "Two random halves",
-        SAMPLE,
-        len(eligible),
-        float(np.median(moved)),
-        float(np.median(ari)),
-        "",
-        "",
-        note,
-    )
-
-
-def _label(
-    setting: Setting, specification: Specification, rows: npt.NDArray[np.intp] | None = None
-) -> Labels:
-    """Form segments on some rows (the eligible ones unless told) and label the eligible ones."""
-    eligible = np.flatnonzero(setting.is_eligible)
-    used = eligible if rows is None else rows
-    values = take_values(setting.households, specification, setting.codebook)
-    learnt = learn_scores(values.iloc[used], specification.scores)
-    seed = seed_for(setting.segmentation.random_state, Purpose.SOLUTION)
-    k = setting.segments
-    # Random halves are many, and their own chance counts more than that of the starts.
-    whole = rows is None or len(rows) >= len(eligible)
-    method = specification.solution_method if whole else specification.method
-    scores = learnt.compute(values.iloc[used])
-    partition = find_partitions(scores, [k], method, seed)[k]
-    return partition.assign(learnt.compute(values.iloc[eligible]))
+        middle = float(np.median(moved)), float(np.median(ari))
+        return self._row("Two random halves", SAMPLE, *middle, note)

@@ -1,18 +1,66 @@
-"""How far apart the segments of one solution lie, and how that compares with no structure."""
+"""How far apart segments lie, against data without structure and without segments.
+
+Two nulls keep each score's distribution exactly, skewness and zeros included. *Permuted* columns
+have no link at all; a Gaussian *copula* keeps the rank correlations, so it is one elongated cloud.
+The reference data of the gap statistic have no structure at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
-from customer_segmentation.segments.bootstrap import solve
-from customer_segmentation.segments.partition import Floats, Labels, Method, Scores
-from customer_segmentation.segments.positions import measure_silhouettes
-from customer_segmentation.segments.seeds import child_of
+from customer_segmentation.segments.bootstrap import compare_fixed_pair, solve
+from customer_segmentation.segments.partition import Floats, Labels, Method, Scores, child_of
+
+PERMUTED, COPULA = "permuted", "copula"
+
+Draw = Callable[[Scores, np.random.Generator], Scores]
+
+
+def measure_silhouettes(distances: Floats, labels: npt.NDArray[Any]) -> Floats:
+    """Measure how much nearer each household is to its own segment than to the next one.
+
+    The sums of distances are one matrix product, several times as fast as scikit-learn's loop over
+    the households.
+
+    Args:
+        distances: Distance of every household to every household, 0 to itself.
+        labels: The segment of each household.
+
+    Returns:
+        One silhouette per household, from -1 (nearer to another segment) to 1; 0 for a household
+        that is alone in its segment; all missing when there is only one segment.
+
+    References:
+        Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of
+        cluster analysis.
+    """
+    segments, numbers = np.unique(labels, return_inverse=True)
+    if len(segments) == 1:
+        return np.full(len(labels), np.nan)
+    sizes = np.bincount(numbers)
+    own = (np.arange(len(labels)), numbers)
+    totals = distances @ np.eye(len(segments))[numbers]
+    within = totals[own] / np.maximum(sizes[numbers] - 1, 1)
+    means = totals / sizes
+    means[own] = np.inf
+    between = means.min(axis=1)
+    larger = np.maximum(within, between)
+    defined = (sizes[numbers] > 1) & (larger > 0)
+    silhouettes: Floats = np.divide(
+        between - within, larger, out=np.zeros(len(labels)), where=defined
+    )
+    return silhouettes
 
 
 def measure_separation(distances: Floats, scores: Scores, labels: Labels) -> dict[str, float]:
@@ -47,7 +95,6 @@ def measure_gap(
     method: Method,
     seed: np.random.SeedSequence,
     references: int,
-    workers: int,
 ) -> pd.DataFrame:
     """Compare how compact the segments are with segments of data without structure.
 
@@ -57,7 +104,6 @@ def measure_gap(
         method: How the households are grouped.
         seed: Source of the reference data and of the random starts.
         references: Data sets without structure, at least 1; see `draw_from_box`.
-        workers: Parallel workers; the result does not depend on it.
 
     Returns:
         One row per number of segments: `k`; `gap`, how much smaller the log of the pooled
@@ -69,30 +115,18 @@ def measure_gap(
         the gap statistic.
     """
     observed = _measure_log_spreads(scores, counts, method, child_of(seed, 0))
-    drawn = np.array(
-        Parallel(n_jobs=workers, prefer="threads")(
-            delayed(_measure_reference)(scores, counts, method, child_of(seed, number))
-            for number in range(1, references + 1)
-        )
-    )
-    return pd.DataFrame(
-        {
-            "k": counts,
-            "gap": drawn.mean(axis=0) - observed,
-            "gap_se": drawn.std(axis=0) * np.sqrt(1 + 1 / references),
-        }
-    )
+    spreads = []
+    for number in range(1, references + 1):
+        own = child_of(seed, number)
+        drawn = draw_from_box(scores, np.random.default_rng(own))
+        spreads.append(_measure_log_spreads(drawn, counts, method, own))
+    gap = np.mean(spreads, axis=0) - observed
+    error = np.std(spreads, axis=0) * np.sqrt(1 + 1 / references)
+    return pd.DataFrame({"k": counts, "gap": gap, "gap_se": error})
 
 
 def draw_from_box(scores: Scores, generator: np.random.Generator) -> Scores:
     """Draw data without structure: uniform in the box along the principal axes of the scores.
-
-    Args:
-        scores: One row per household, one column per score, none missing.
-        generator: Where chance comes from.
-
-    Returns:
-        As many rows and columns as the scores.
 
     References:
         Tibshirani, Walther & Hastie (2001), section 4, choice (b) of the reference distribution.
@@ -102,13 +136,6 @@ def draw_from_box(scores: Scores, generator: np.random.Generator) -> Scores:
     rotated = (scores - mean) @ axes.T
     drawn = generator.uniform(rotated.min(axis=0), rotated.max(axis=0), size=rotated.shape)
     return np.ascontiguousarray(drawn @ axes + mean)
-
-
-def _measure_reference(
-    scores: Scores, counts: Sequence[int], method: Method, seed: np.random.SeedSequence
-) -> Floats:
-    reference = draw_from_box(scores, np.random.default_rng(seed))
-    return _measure_log_spreads(reference, counts, method, seed)
 
 
 def _measure_log_spreads(
@@ -124,3 +151,99 @@ def _pool_squares(scores: Scores, labels: Labels, segments: int) -> float:
     sizes = np.maximum(members.sum(axis=0), 1)  # an empty segment adds nothing
     means = members.T @ scores / sizes[:, np.newaxis]
     return float(((scores - means[labels]) ** 2).sum())
+
+
+def permute_columns(scores: Scores, generator: np.random.Generator) -> Scores:
+    """Shuffle each score by itself over the households, so that no two scores are linked."""
+    return generator.permuted(scores, axis=0)
+
+
+def draw_copula(scores: Scores, generator: np.random.Generator) -> Scores:
+    """Draw scores that are linked as a Gaussian copula links them: one cloud, no groups.
+
+    Returns:
+        The same values in each column, ties included, handed out by the ranks of normal draws
+        whose rank correlations are those of the scores, up to chance. Many ties in a score bring
+        its correlations a little nearer to 0, because normal draws have none.
+
+    References:
+        Iman & Conover (1982), A distribution-free approach to inducing rank correlation among
+        input variables. Pearson (1907): r = 2 sin(pi / 6 rho) for normal variables. Higham (1988):
+        without its negative eigenvalues a matrix is the nearest positive semi-definite one.
+    """
+    with np.errstate(invalid="ignore"):  # a constant score is linked to nothing
+        spearman = np.nan_to_num(np.corrcoef(rankdata(scores, axis=0), rowvar=False))
+    variables = scores.shape[1]
+    correlations = 2 * np.sin(np.pi / 6 * spearman.reshape(variables, variables))
+    values, vectors = np.linalg.eigh(correlations)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    ranks = (generator.standard_normal(scores.shape) @ root).argsort(axis=0).argsort(axis=0)
+    return np.take_along_axis(np.sort(scores, axis=0), ranks, axis=0)
+
+
+NULLS: Mapping[str, Draw] = MappingProxyType({PERMUTED: permute_columns, COPULA: draw_copula})
+
+
+def simulate_nulls(
+    scores: Scores,
+    counts: Sequence[int],
+    method: Method,
+    draws: int,
+    pairs: int,
+    seed: np.random.SeedSequence,
+    workers: int,
+) -> pd.DataFrame:
+    """Measure stability and separation on data sets without segments.
+
+    Args:
+        scores: One row per household, one column per score, none missing.
+        counts: Numbers of segments; the time taken grows with each.
+        method: How the households are grouped.
+        draws: Data sets drawn from each null, at least 1.
+        pairs: Pairs of bootstrap samples of each data set, at least 1.
+        seed: Source of the data sets, the samples and the random starts.
+        workers: Parallel workers; the result does not depend on it.
+
+    Returns:
+        One row per null x draw x number of segments, in this order: `k`, `null` (`permuted` or
+        `copula`), `draw` (from 1), `ari` (median over the pairs of the adjusted Rand index, on
+        fixed scores) and `silhouette` (mean over the households; missing when the data set's own
+        solution has only one segment with members).
+
+    References:
+        Dolnicar & Leisch (2010), Evaluation of structure and reproducibility of cluster solutions
+        using the bootstrap. Hennig & Lin (2015), Flexible parametric bootstrap for testing
+        homogeneity against clustering and assessing the number of clusters.
+    """
+    tables = Parallel(n_jobs=workers, prefer="threads")(
+        delayed(_simulate)(scores, counts, method, pairs, null, draw, seed)
+        for null in NULLS
+        for draw in range(1, draws + 1)
+    )
+    rows = [row for table in tables for row in table]
+    return pd.DataFrame(rows, columns=["k", "null", "draw", "ari", "silhouette"])
+
+
+def _simulate(
+    scores: Scores,
+    counts: Sequence[int],
+    method: Method,
+    pairs: int,
+    null: str,
+    draw: int,
+    seed: np.random.SeedSequence,
+) -> list[tuple[int, str, int, float, float]]:
+    own = child_of(child_of(seed, list(NULLS).index(null)), draw)
+    drawn = NULLS[null](scores, np.random.default_rng(own))
+    agreements = [
+        compare_fixed_pair(drawn, counts, method, child_of(own, pair))
+        for pair in range(1, pairs + 1)
+    ]
+    solutions = solve(drawn, counts, method, child_of(own, 0))
+    distances = cdist(drawn, drawn)
+    rows = []
+    for k in counts:
+        ari = float(np.median([agreement[k] for agreement in agreements]))
+        silhouette = float(measure_silhouettes(distances, solutions[k]).mean())
+        rows.append((k, null, draw, ari, silhouette))
+    return rows

@@ -4,34 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from kedro.pipeline import Node, Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from customer_segmentation.pipelines.segmentation.nodes import (
     assign_segments,
-    bootstrap_chosen_segments,
-    challenge_finalists,
     compute_segment_scores,
     fit_chosen_segmenter,
-    locate_households,
-    profile_chosen_segments,
     select_eligible_households,
-    trace_chosen_segments,
-    vary_decisions,
 )
-from customer_segmentation.segments.candidates import (
+from customer_segmentation.segments.choice import (
+    challenge_finalists,
+    choose_solution,
+    judge_candidates,
+)
+from customer_segmentation.segments.descriptors import measure_descriptors, tabulate_demographics
+from customer_segmentation.segments.evidence import (
     bootstrap_candidates,
     compare_specifications,
     gather_evidence,
     label_candidates,
     separate_candidates,
 )
-from customer_segmentation.segments.choice import choose_solution, judge_candidates
-from customer_segmentation.segments.descriptors import measure_descriptors, tabulate_demographics
-from customer_segmentation.segments.profiles import measure_sizes
-from customer_segmentation.segments.stability import measure_recovery, measure_stability
+from customer_segmentation.segments.profiles import (
+    locate_households,
+    measure_sizes,
+    profile_chosen_segments,
+)
+from customer_segmentation.segments.reliability import (
+    bootstrap_chosen_segments,
+    measure_recovery,
+    measure_stability,
+    trace_chosen_segments,
+)
+from customer_segmentation.segments.sensitivity import vary_decisions
 
+# Argument by dataset, where both have the same name; most nodes take several of these.
 CODEBOOK = {"codebook": "params:codebook"}
 PARAMETERS = {"segmentation": "params:segmentation"}
+ALL = {**CODEBOOK, **PARAMETERS}
+HOUSEHOLDS = {"households": "households"}
+FEATURES = {"household_features": "household_features"}
+ELIGIBLE = {"eligible_households": "eligible_households"}
+LABELS = {"candidate_labels": "candidate_labels"}
+CHOICE = {"segmentation_candidates": "segmentation_candidates"}
+SEGMENTER = {"segmenter": "segmenter"}
+BOOTSTRAPPED = {"bootstrapped_segments": "bootstrapped_segments"}
+SEGMENTS = {"household_segments": "household_segments"}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
@@ -57,72 +75,60 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         The pipeline, its nodes in the namespace and under the tag `segmentation`, those of a part
         (`candidates`, `choice`, `segments`, `stability`, `profiles`) in a namespace within.
     """
-    parts = {
-        "candidates": _comparing(),
-        "choice": _choosing(),
-        "segments": _forming(),
-        "stability": _judging(),
-        "profiles": _describing(),
-    }
+    parts = [
+        Pipeline(nodes, namespace=part, prefix_datasets_with_namespace=False)
+        for part, nodes in (
+            ("candidates", _compare()),
+            ("choice", _choose()),
+            ("segments", _form()),
+            ("stability", _assess()),
+            ("profiles", _describe()),
+        )
+    ]
     return Pipeline(
-        [
-            _selecting(),
-            *(
-                Pipeline(steps, namespace=part, prefix_datasets_with_namespace=False)
-                for part, steps in parts.items()
-            ),
-        ],
+        [_select(), *parts],
         namespace="segmentation",
         prefix_datasets_with_namespace=False,
         tags=["segmentation"],
     )
 
 
-PANEL = {"households": "households", "household_features": "household_features"}
-ELIGIBLE = {"eligible_households": "eligible_households"}
-LABELS = {"candidate_labels": "candidate_labels"}
-CHOICE = {"segmentation_candidates": "segmentation_candidates"}
-SEGMENTER = {"segmenter": "segmenter"}
-SEGMENTS = {"household_segments": "household_segments"}
-ALL = {**CODEBOOK, **PARAMETERS}
-
-
-def _selecting() -> Node:
-    return node(
+def _select() -> Node:
+    return Node(
         select_eligible_households,
-        inputs={**PANEL, **ALL},
+        inputs={**HOUSEHOLDS, **FEATURES, **ALL},
         outputs="eligible_households",
         name="select_eligible_households",
     )
 
 
-def _comparing() -> list[Node]:
+def _compare() -> list[Node]:
     return [
-        node(
+        Node(
             label_candidates,
             inputs={**ELIGIBLE, **ALL},
             outputs="candidate_labels",
             name="label_candidates",
         ),
-        node(
+        Node(
             separate_candidates,
             inputs={**ELIGIBLE, **LABELS, **ALL},
             outputs="candidate_separations",
             name="separate_candidates",
         ),
-        node(
+        Node(
             bootstrap_candidates,
             inputs={**ELIGIBLE, **LABELS, **ALL},
             outputs=["candidate_agreements", "candidate_recoveries"],
             name="bootstrap_candidates",
         ),
-        node(
+        Node(
             compare_specifications,
             inputs="candidate_labels",
             outputs="specification_agreement",
             name="compare_specifications",
         ),
-        node(
+        Node(
             gather_evidence,
             inputs={
                 "candidate_separations": "candidate_separations",
@@ -136,24 +142,24 @@ def _comparing() -> list[Node]:
     ]
 
 
-def _choosing() -> list[Node]:
+def _choose() -> list[Node]:
     return [
-        node(
+        Node(
             judge_candidates,
             inputs={**ELIGIBLE, **LABELS, "candidate_evidence": "candidate_evidence", **ALL},
             outputs="candidate_judgements",
             name="judge_candidates",
         ),
-        node(
+        Node(
             challenge_finalists,
             inputs={**ELIGIBLE, "candidate_judgements": "candidate_judgements", **ALL},
             outputs="candidate_nulls",
             name="challenge_finalists",
         ),
-        node(
+        Node(
             choose_solution,
             inputs={
-                "judged": "candidate_judgements",
+                "candidate_judgements": "candidate_judgements",
                 "candidate_nulls": "candidate_nulls",
                 **PARAMETERS,
             },
@@ -163,113 +169,97 @@ def _choosing() -> list[Node]:
     ]
 
 
-def _forming() -> list[Node]:
+def _form() -> list[Node]:
     return [
-        node(
+        Node(
             fit_chosen_segmenter,
-            inputs={
-                **ELIGIBLE,
-                **CHOICE,
-                **ALL,
-                "data_processing": "params:data_processing",
-            },
+            inputs={**ELIGIBLE, **CHOICE, **ALL, "data_processing": "params:data_processing"},
             outputs="segmenter",
             name="fit_chosen_segmenter",
         ),
-        node(
+        Node(
             bootstrap_chosen_segments,
-            inputs={**SEGMENTER, **CHOICE, **PANEL, **ALL},
+            inputs={**SEGMENTER, **CHOICE, **HOUSEHOLDS, **ELIGIBLE, **ALL},
             outputs="bootstrapped_segments",
             name="bootstrap_chosen_segments",
         ),
-        node(
+        Node(
             assign_segments,
-            inputs={
-                **SEGMENTER,
-                "bootstrapped_segments": "bootstrapped_segments",
-                **PANEL,
-                **CODEBOOK,
-            },
+            inputs={**SEGMENTER, **BOOTSTRAPPED, **HOUSEHOLDS, **FEATURES, **CODEBOOK},
             outputs="household_segments",
             name="assign_segments",
         ),
-        node(
+        Node(
             compute_segment_scores,
-            inputs={**SEGMENTER, "households": "households", **CODEBOOK},
+            inputs={**SEGMENTER, **HOUSEHOLDS, **CODEBOOK},
             outputs="segment_scores",
             name="compute_segment_scores",
         ),
     ]
 
 
-def _judging() -> list[Node]:
+def _assess() -> list[Node]:
     return [
-        node(
+        Node(
             measure_recovery,
-            inputs={"bootstrapped": "bootstrapped_segments", **SEGMENTS, **CODEBOOK},
+            inputs={**BOOTSTRAPPED, **SEGMENTS, **CODEBOOK},
             outputs="segment_jaccards",
             name="measure_recovery",
         ),
-        node(
+        Node(
             measure_stability,
             inputs={
                 "segment_jaccards": "segment_jaccards",
-                "bootstrapped": "bootstrapped_segments",
-                "households": "households",
+                **BOOTSTRAPPED,
+                **HOUSEHOLDS,
                 **SEGMENTS,
                 **ALL,
             },
             outputs="segment_stability",
             name="measure_stability",
         ),
-        node(
+        Node(
             trace_chosen_segments,
             inputs={**LABELS, **CHOICE, **SEGMENTS, **CODEBOOK},
             outputs=["segment_paths", "segment_flows"],
             name="trace_chosen_segments",
         ),
-        node(
+        Node(
             vary_decisions,
-            inputs={**PANEL, **CHOICE, **ALL},
+            inputs={**HOUSEHOLDS, **ELIGIBLE, **CHOICE, **ALL},
             outputs="segment_sensitivity",
             name="vary_decisions",
         ),
     ]
 
 
-def _describing() -> list[Node]:
+def _describe() -> list[Node]:
     return [
-        node(
+        Node(
             measure_sizes,
             inputs={**SEGMENTS, **CODEBOOK},
             outputs="segment_sizes",
             name="measure_sizes",
         ),
-        node(
+        Node(
             profile_chosen_segments,
-            inputs={
-                **SEGMENTER,
-                **ELIGIBLE,
-                **SEGMENTS,
-                "bootstrapped_segments": "bootstrapped_segments",
-                **ALL,
-            },
+            inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **BOOTSTRAPPED, **ALL},
             outputs="segment_profiles",
             name="profile_chosen_segments",
         ),
-        node(
+        Node(
             tabulate_demographics,
             inputs={**ELIGIBLE, **SEGMENTS, **CODEBOOK},
             outputs="segment_demographics",
             name="tabulate_demographics",
         ),
-        node(
+        Node(
             measure_descriptors,
             inputs={**ELIGIBLE, **SEGMENTS, **ALL},
             outputs="segment_descriptors",
             name="measure_descriptors",
         ),
-        node(
+        Node(
             locate_households,
             inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
             outputs=["household_positions", "household_similarities", "segment_hulls"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -15,23 +15,20 @@ from sklearn.metrics import (
     silhouette_score,
 )
 
-from customer_segmentation.segments import candidates
+from customer_segmentation.panel.features import derive_features
+from customer_segmentation.segments import evidence
 from customer_segmentation.segments.bootstrap import FIXED, PIPELINE, PairResult, compare_pair
-from customer_segmentation.segments.candidates import (
+from customer_segmentation.segments.evidence import (
     bootstrap_candidates,
-    challenge_finalists,
     compare_specifications,
     gather_evidence,
+    group_by_solution,
     label_candidates,
     place_households,
     separate_candidates,
-    take_values,
 )
-from customer_segmentation.segments.nulls import simulate_nulls
 from customer_segmentation.segments.parameters import Pin
-from customer_segmentation.segments.scores import learn_scores
-from customer_segmentation.segments.seeds import Purpose, seed_for
-from customer_segmentation.segments.solutions import group_by_solution
+from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.specification import Reference
 
 KMEANS = "buying_style.plain.kmeans"
@@ -70,8 +67,7 @@ def labels_of(table, name, k):
 
 def scores_of(name, households, codebook, segmentation):
     specification = segmentation.specifications(codebook)[name]
-    values = take_values(households, specification, codebook)
-    return learn_scores(values, specification.scores).compute(values)
+    return place_households(households, specification, codebook)
 
 
 def test_every_household_has_a_label_in_every_candidate(labels, eligible, codebook, small):
@@ -143,21 +139,19 @@ def test_agreements_and_recoveries_are_those_of_the_pairs(
 ):
     agreements, recoveries = bootstrapped_grid
     specification = small.specifications(codebook)[KMEANS]
-    references = {(specification.method, 3): labels_of(labels, KMEANS, 3)}
-    values = take_values(eligible, specification, codebook)
+    references = {(KMEANS, 3): labels_of(labels, KMEANS, 3)}
+    values = derive_features(eligible, codebook, specification.variables)
     results = [
-        compare_pair(
-            values, specification.scores, references, [3], seed_for(2018, Purpose.PAIR, pair)
-        )
+        compare_pair(values, [specification], references, [3], seed_for(2018, Purpose.PAIR, pair))
         for pair in range(1, 7)
     ]
     own = agreements[(agreements["specification"] == KMEANS) & (agreements["k"] == 3)]
     for mode in (FIXED, PIPELINE):
         part = own[own["mode"] == mode]
         assert part["pair"].tolist() == [1, 2, 3, 4, 5, 6]
-        expected = [each.agreements[specification.method, 3, mode] for each in results]
+        expected = [each.agreements[KMEANS, 3, mode] for each in results]
         assert part["ari"].tolist() == expected
-    drawn = np.concatenate([each.jaccards[specification.method, 3] for each in results])
+    drawn = np.concatenate([each.jaccards[KMEANS, 3] for each in results])
     row = recoveries[(recoveries["specification"] == KMEANS) & (recoveries["k"] == 3)]
     assert row["label"].tolist() == [0, 1, 2]
     assert row["slsw_median"].tolist() == [np.median(drawn[:, i]) for i in range(3)]
@@ -193,18 +187,17 @@ def screened(monkeypatch, eligible, labels, codebook, small):
     """How many pairs each specification gets when its segments are as stable as made up here."""
 
     def screen(jaccards, naming=small.naming, **choice):
-        def make_up(values, scores, references, counts, seed):
-            view = "basis_for_purchase" if len(scores) == 8 else "buying_style"
-            view = REFERENCE if len(scores) == 1 else view
+        def make_up(values, family, references, counts, seed):
             drawn = {}
-            for method, k in references:
-                pairs = jaccards.get((view, method.algorithm, k), [(0.2, 0.2)])
+            for specification, k in product(family, counts):
+                made_up = (specification.view, specification.method.algorithm, k)
+                pairs = jaccards.get(made_up, [(0.2, 0.2)])
                 levels = pairs[seed.spawn_key[-1] % len(pairs)]
-                drawn[method, k] = np.tile(np.array(levels)[:, np.newaxis], k)
-            agreements = {(*key, mode): 0.5 for key in references for mode in (FIXED, PIPELINE)}
+                drawn[specification.name, k] = np.tile(np.array(levels)[:, np.newaxis], k)
+            agreements = {(*key, mode): 0.5 for key in drawn for mode in (FIXED, PIPELINE)}
             return PairResult(agreements, drawn)
 
-        monkeypatch.setattr(candidates, "compare_pair", make_up)
+        monkeypatch.setattr(evidence, "compare_pair", make_up)
         changed = small.model_copy(
             update={"choice": small.choice.model_copy(update=choice), "naming": naming}
         )
@@ -307,29 +300,6 @@ def test_the_monte_carlo_error_is_that_of_a_bootstrap(small):
     ]
     # 400 resamples know a standard deviation to about 4 %.
     assert error == pytest.approx(np.std(quantiles), rel=0.12)
-
-
-def test_nulls_of_a_finalist_do_not_depend_on_the_others(eligible, codebook, small):
-    finalists = pd.DataFrame({"specification": [KMEANS, BASIS, KMEANS], "k": [2, 3, 3]})
-    table = challenge_finalists(eligible, finalists, codebook, small)
-    assert list(table) == ["specification", "k", "null", "draw", "ari", "silhouette"]
-    sizes = table.groupby(["specification", "k", "null"]).size()
-    assert len(sizes) == 3 * 2
-    assert (sizes == 4).all()
-    specification = small.specifications(codebook)[KMEANS]
-    alone = simulate_nulls(
-        place_households(eligible, specification, codebook),
-        [3],
-        specification.method,
-        4,
-        2,
-        seed_for(2018, Purpose.NULL),
-        1,
-    )
-    own = table[(table["specification"] == KMEANS) & (table["k"] == 3)]
-    pd.testing.assert_frame_equal(
-        own.drop(columns="specification").reset_index(drop=True), alone, check_exact=True
-    )
 
 
 def test_specifications_agree_as_scikit_learn_says(labels, codebook, small):

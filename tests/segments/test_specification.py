@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from customer_segmentation.segments.constructs import Construct, Indicator, plain_construct
+from customer_segmentation.segments.specification import Construct, Indicator
+
+
+def variables_of(construct):
+    return [indicator.variable for indicator in construct.indicators]
 
 
 def test_weights_of_a_construct_must_sum_to_one():
@@ -34,7 +38,7 @@ def test_quantiles_must_leave_a_range(lower, upper):
 
 def test_columns_stand_for_plain_scores_of_equal_weight():
     construct = Construct.model_validate({"name": "price", "columns": ["a", "b", "c"]})
-    assert [score.name for score in construct.scores] == construct.variables == ["a", "b", "c"]
+    assert [score.name for score in construct.scores] == variables_of(construct) == ["a", "b", "c"]
     assert {score.weight for score in construct.scores} == {1 / 3}
     with pytest.raises(ValidationError, match="either columns or scores"):
         Construct.model_validate({"name": "price", "columns": ["a"], "scores": []})
@@ -62,11 +66,5 @@ def test_indicators_are_replaced_or_left_out():
         }
     )
     changed = construct.change_indicators({"a": Indicator(variable="c"), "b": None})
-    assert changed.variables == ["c"]
-    assert construct.variables == ["a", "b"]
-
-
-def test_a_plain_construct_is_one_variable_as_it_is():
-    construct = plain_construct("a")
-    assert (construct.name, construct.variables, construct.weight) == ("a", ["a"], 1)
-    assert construct.indicators == (Indicator(variable="a"),)
+    assert variables_of(changed) == ["c"]
+    assert variables_of(construct) == ["a", "b"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -12,29 +12,29 @@ from sklearn.metrics import pairwise_distances
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
-from customer_segmentation.segments.admission import find_mismatches, list_objections
-from customer_segmentation.segments.agreement import adjusted_rand, cross_tabulate
 from customer_segmentation.segments.bootstrap import (
     FIXED,
     PIPELINE,
     PairResult,
+    Solution,
     compare_pair,
     solve,
 )
-from customer_segmentation.segments.constructs import Score
-from customer_segmentation.segments.nulls import simulate_nulls
+from customer_segmentation.segments.naming import find_mismatch
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.partition import Labels, Scores
-from customer_segmentation.segments.scores import learn_scores
-from customer_segmentation.segments.seeds import Purpose, seed_for
-from customer_segmentation.segments.separation import measure_gap, measure_separation
-from customer_segmentation.segments.solutions import (
-    KEYS,
-    Solution,
-    group_by_solution,
-    read_solutions,
+from customer_segmentation.segments.partition import (
+    Labels,
+    Purpose,
+    Scores,
+    adjusted_rand,
+    cross_tabulate,
+    seed_for,
 )
-from customer_segmentation.segments.specification import Specification
+from customer_segmentation.segments.scores import learn_scores
+from customer_segmentation.segments.separation import measure_gap, measure_separation
+from customer_segmentation.segments.specification import Score, Specification
+
+KEYS = ["specification", "k"]
 
 # Resamples of the pairs behind the Monte Carlo error of a quantile.
 _ERROR_DRAWS = 400
@@ -55,8 +55,7 @@ def label_candidates(
         number of its segment, `label`, from 0.
     """
     seed = seed_for(segmentation.random_state, Purpose.SOLUTION)
-    identifiers = eligible_households[codebook.identifier]
-    specifications = list(segmentation.specifications(codebook).values())
+    specifications = segmentation.specifications(codebook)
     solved = Parallel(n_jobs=segmentation.processes, prefer="threads")(
         delayed(solve)(
             place_households(eligible_households, specification, codebook),
@@ -64,18 +63,14 @@ def label_candidates(
             specification.solution_method,
             seed,
         )
-        for specification in specifications
+        for specification in specifications.values()
     )
+    identifiers = eligible_households[codebook.identifier]
     tables = [
         pd.DataFrame(
-            {
-                "specification": specification.name,
-                "k": k,
-                codebook.identifier: identifiers,
-                "label": labels,
-            }
+            {"specification": name, "k": k, codebook.identifier: identifiers, "label": labels}
         )
-        for specification, by_count in zip(specifications, solved, strict=True)
+        for name, by_count in zip(specifications, solved, strict=True)
         for k, labels in by_count.items()
     ]
     return pd.concat(tables, ignore_index=True)
@@ -84,34 +79,23 @@ def label_candidates(
 def place_households(
     households: pd.DataFrame, specification: Specification, codebook: Codebook
 ) -> Scores:
-    """Learn the scores of a specification on households, and place these on them.
-
-    Args:
-        households: One row per household that may form segments.
-        specification: The specification.
-        codebook: The panel's codebook.
-
-    Returns:
-        One row per household, one column per score.
-    """
-    values = take_values(households, specification, codebook)
+    """Learn the scores of a specification on households, and place these on them."""
+    values = derive_features(households, codebook, specification.variables)
     return learn_scores(values, specification.scores).compute(values)
 
 
-def take_values(
-    households: pd.DataFrame, specification: Specification, codebook: Codebook
-) -> pd.DataFrame:
-    """Take or derive the variables of a specification.
+def group_by_solution(table: pd.DataFrame) -> Iterator[tuple[Solution, pd.DataFrame]]:
+    """Go through the rows of each specification and number of segments of a table, in order."""
+    for (name, k), group in table.groupby(KEYS, sort=False):
+        yield (str(name), int(str(k))), group
 
-    Args:
-        households: One row per household.
-        specification: The specification.
-        codebook: The panel's codebook.
 
-    Returns:
-        One float64 column per variable; same rows and index.
-    """
-    return derive_features(households, codebook, specification.variables)
+def read_solutions(candidate_labels: pd.DataFrame) -> dict[Solution, Labels]:
+    """Read the labels of the households, in order, by specification and number of segments."""
+    return {
+        solution: group["label"].to_numpy(dtype=np.intp)
+        for solution, group in group_by_solution(candidate_labels)
+    }
 
 
 def separate_candidates(
@@ -163,14 +147,9 @@ def _separate(
         }
         for k, own in labels.items()
     ]
-    gaps = measure_gap(
-        scores,
-        list(labels),
-        specification.method,
-        seed_for(segmentation.random_state, Purpose.GAP),
-        segmentation.evidence.gap_references,
-        1,
-    )
+    seed = seed_for(segmentation.random_state, Purpose.GAP)
+    references = segmentation.evidence.gap_references
+    gaps = measure_gap(scores, list(labels), specification.method, seed, references)
     return pd.DataFrame(rows).merge(gaps, on="k", validate="one_to_one")
 
 
@@ -200,27 +179,31 @@ def bootstrap_candidates(
         the samples of the Jaccard coefficient with the best matching segment of the sample's own
         solution, the whole pipeline refitted (segment-level stability within).
     """
-    specifications = segmentation.specifications(codebook)
-    effort = segmentation.evidence
-    values = {
-        name: take_values(eligible_households, specification, codebook)
-        for name, specification in specifications.items()
-    }
-    screening = range(1, effort.screening_pairs + 1)
+    specifications = list(segmentation.specifications(codebook).values())
     solutions = read_solutions(candidate_labels)
-    results = _bootstrap(list(specifications.values()), values, solutions, screening, segmentation)
     mismatches = find_mismatches(eligible_households, candidate_labels, codebook, segmentation)
-    contenders = [
-        specification
-        for specification in specifications.values()
-        if _may_win(specification, mismatches, segmentation)
-    ]
-    rest = range(effort.screening_pairs + 1, effort.pairs + 1)
-    for name, more in _bootstrap(contenders, values, solutions, rest, segmentation).items():
-        results[name] += more
-    agreements = [_tabulate_agreements(specifications[name], own) for name, own in results.items()]
-    recoveries = [_tabulate_recoveries(specifications[name], own) for name, own in results.items()]
-    return pd.concat(agreements, ignore_index=True), pd.concat(recoveries, ignore_index=True)
+    contenders = [each for each in specifications if _may_win(each, mismatches, segmentation)]
+    first, last = segmentation.evidence.screening_pairs, segmentation.evidence.pairs
+    results: dict[str, list[PairResult]] = {each.name: [] for each in specifications}
+    for chosen, pairs in (
+        (specifications, range(1, first + 1)),
+        (contenders, range(first + 1, last + 1)),
+    ):
+        for family in _group_by_scores(chosen):
+            values = derive_features(eligible_households, codebook, family[0].variables)
+            shared = Parallel(n_jobs=segmentation.processes, prefer="threads")(
+                delayed(compare_pair)(
+                    values,
+                    family,
+                    solutions,
+                    segmentation.counts.scored,
+                    seed_for(segmentation.random_state, Purpose.PAIR, pair),
+                )
+                for pair in pairs
+            )
+            for specification in family:
+                results[specification.name] += shared
+    return _tabulate_pairs(results, segmentation.counts.scored)
 
 
 def _may_win(
@@ -236,61 +219,30 @@ def _may_win(
     )
 
 
-def _bootstrap(
-    specifications: Sequence[Specification],
-    values: Mapping[str, pd.DataFrame],
-    solutions: Mapping[Solution, Labels],
-    pairs: range,
-    segmentation: SegmentationParameters,
-) -> dict[str, list[PairResult]]:
-    """The results of some pairs by specification; those that share scores are refitted together."""
+def _group_by_scores(specifications: Sequence[Specification]) -> list[list[Specification]]:
+    """Those that share scores are refitted together."""
     families: dict[tuple[Score, ...], list[Specification]] = {}
     for specification in specifications:
         families.setdefault(specification.scores, []).append(specification)
-    results: dict[str, list[PairResult]] = {}
-    for scores, family in families.items():
-        references = {
-            (specification.method, k): solutions[specification.name, k]
-            for specification in family
-            for k in segmentation.counts.scored
-        }
-        shared = Parallel(n_jobs=segmentation.processes, prefer="threads")(
-            delayed(compare_pair)(
-                values[family[0].name],
-                scores,
-                references,
-                segmentation.counts.scored,
-                seed_for(segmentation.random_state, Purpose.PAIR, pair),
-            )
-            for pair in pairs
-        )
-        results |= {specification.name: list(shared) for specification in family}
-    return {specification.name: results[specification.name] for specification in specifications}
+    return list(families.values())
 
 
-def _tabulate_agreements(
-    specification: Specification, results: Sequence[PairResult]
-) -> pd.DataFrame:
-    rows = [
-        (specification.name, k, mode, pair, ari)
-        for pair, result in enumerate(results, start=1)
-        for (method, k, mode), ari in result.agreements.items()
-        if method == specification.method
-    ]
-    table = pd.DataFrame(rows, columns=[*KEYS, "mode", "pair", "ari"])
-    return table.sort_values(["k", "mode", "pair"], ignore_index=True)
-
-
-def _tabulate_recoveries(
-    specification: Specification, results: Sequence[PairResult]
-) -> pd.DataFrame:
-    counts = [k for method, k in results[0].jaccards if method == specification.method]
-    rows = []
-    for k in counts:
-        drawn = np.concatenate([each.jaccards[specification.method, k] for each in results])
-        median, q10 = np.quantile(drawn, [0.5, 0.1], axis=0)
-        rows += [(specification.name, k, *row) for row in zip(range(k), median, q10, strict=True)]
-    return pd.DataFrame(rows, columns=[*KEYS, "label", "slsw_median", "slsw_q10"])
+def _tabulate_pairs(
+    results: Mapping[str, Sequence[PairResult]], counts: Sequence[int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    agreements: list[tuple[str, int, str, int, float]] = []
+    recoveries: list[tuple[str, int, int, float, float]] = []
+    for name, k in product(results, counts):
+        for mode in (FIXED, PIPELINE):
+            found = [result.agreements[name, k, mode] for result in results[name]]
+            agreements += [(name, k, mode, pair, ari) for pair, ari in enumerate(found, start=1)]
+        jaccards = np.concatenate([result.jaccards[name, k] for result in results[name]])
+        quantiles = np.quantile(jaccards, [0.5, 0.1], axis=0)
+        recoveries += [(name, k, label, *row) for label, row in enumerate(quantiles.T)]
+    return (
+        pd.DataFrame(agreements, columns=[*KEYS, "mode", "pair", "ari"]),
+        pd.DataFrame(recoveries, columns=[*KEYS, "label", "slsw_median", "slsw_q10"]),
+    )
 
 
 def gather_evidence(
@@ -313,71 +265,29 @@ def gather_evidence(
         `pipeline_ari_q10`, by resampling the pairs), `slsw_min_median` and `slsw_min_q10` (of the
         least stable segment); `pairs` tells how many pairs of samples they rest on.
     """
-    rows = [
-        {"specification": name, "k": k, **_summarise(group, segmentation.random_state)}
-        for (name, k), group in group_by_solution(candidate_agreements)
-    ]
+    rows = []
+    for (name, k), group in group_by_solution(candidate_agreements):
+        by_mode = {mode: part["ari"].to_numpy() for mode, part in group.groupby("mode")}
+        fixed, pipeline = by_mode[FIXED], by_mode[PIPELINE]
+        generator = np.random.default_rng(segmentation.random_state)
+        drawn = generator.choice(pipeline, size=(_ERROR_DRAWS, len(pipeline)))
+        rows.append(
+            {
+                "specification": name,
+                "k": k,
+                "pairs": len(fixed),
+                "global_ari_median": float(np.median(fixed)),
+                "global_ari_q10": float(np.quantile(fixed, 0.1)),
+                "pipeline_ari_median": float(np.median(pipeline)),
+                "pipeline_ari_q10": float(np.quantile(pipeline, 0.1)),
+                "ari_mc_error": float(np.quantile(drawn, 0.1, axis=1).std(ddof=1)),
+            }
+        )
     least = candidate_recoveries.groupby(KEYS, as_index=False, sort=False).agg(
         slsw_min_median=("slsw_median", "min"), slsw_min_q10=("slsw_q10", "min")
     )
     table = candidate_separations.merge(pd.DataFrame(rows), on=KEYS, validate="one_to_one")
     return table.merge(least, on=KEYS, validate="one_to_one")
-
-
-def _summarise(group: pd.DataFrame, random_state: int) -> dict[str, float | int]:
-    by_mode = {mode: part["ari"].to_numpy() for mode, part in group.groupby("mode")}
-    fixed, pipeline = by_mode[FIXED], by_mode[PIPELINE]
-    return {
-        "pairs": len(fixed),
-        "global_ari_median": float(np.median(fixed)),
-        "global_ari_q10": float(np.quantile(fixed, 0.1)),
-        "pipeline_ari_median": float(np.median(pipeline)),
-        "pipeline_ari_q10": float(np.quantile(pipeline, 0.1)),
-        "ari_mc_error": _error_of_q10(pipeline, random_state),
-    }
-
-
-def _error_of_q10(ari: np.ndarray, random_state: int) -> float:
-    generator = np.random.default_rng(random_state)
-    drawn = generator.choice(ari, size=(_ERROR_DRAWS, len(ari)))
-    return float(np.quantile(drawn, 0.1, axis=1).std(ddof=1))
-
-
-def challenge_finalists(
-    eligible_households: pd.DataFrame,
-    finalists: pd.DataFrame,
-    codebook: Codebook,
-    segmentation: SegmentationParameters,
-) -> pd.DataFrame:
-    """Form segments on data without segments, for the finalists.
-
-    Args:
-        eligible_households: One row per household that may form segments.
-        finalists: One row per finalist: `specification` and `k`.
-        codebook: The panel's codebook.
-        segmentation: The grid, draws, pairs, seed and workers.
-
-    Returns:
-        One row per finalist x `null` (permuted: the scores' columns permuted independently; copula:
-        normal scores with the same rank correlations) x `draw`: `ari` (median over pairs, on fixed
-        scores) and `silhouette`.
-    """
-    specifications = segmentation.specifications(codebook)
-    effort = segmentation.evidence
-    tables = []
-    for name, group in finalists.groupby("specification", sort=False):
-        specification = specifications[str(name)]
-        nulls = simulate_nulls(
-            place_households(eligible_households, specification, codebook),
-            group["k"].tolist(),
-            specification.method,
-            effort.null_draws,
-            effort.null_pairs,
-            seed_for(segmentation.random_state, Purpose.NULL),
-            segmentation.processes,
-        )
-        tables.append(nulls.assign(specification=name))
-    return pd.concat(tables, ignore_index=True)[[*KEYS, "null", "draw", "ari", "silhouette"]]
 
 
 def compare_specifications(candidate_labels: pd.DataFrame) -> pd.DataFrame:
@@ -398,3 +308,36 @@ def compare_specifications(candidate_labels: pd.DataFrame) -> pd.DataFrame:
         for a, b in combinations(names, 2)
     ]
     return pd.DataFrame(rows, columns=["specification_a", "specification_b", "k", "ari"])
+
+
+def find_mismatches(
+    eligible_households: pd.DataFrame,
+    candidate_labels: pd.DataFrame,
+    codebook: Codebook,
+    segmentation: SegmentationParameters,
+) -> dict[Solution, str]:
+    """Find the solutions whose segments do not match the personas where they must, and say why."""
+    naming = segmentation.naming
+    if naming.when_unmatched == "number":
+        return {}
+    signs = derive_features(eligible_households, codebook, naming.variables)
+    found = {
+        solution: find_mismatch(signs, labels, naming)
+        for solution, labels in read_solutions(candidate_labels).items()
+    }
+    return {solution: mismatch for solution, mismatch in found.items() if mismatch}
+
+
+def list_objections(
+    specification: Specification,
+    k: int,
+    mismatches: Mapping[Solution, str],
+    segmentation: SegmentationParameters,
+) -> list[str]:
+    """List why the rule cannot admit a solution, whatever its stability; no full stops."""
+    reasons = list(segmentation.choice.find_gaps(specification))
+    if k not in segmentation.counts.choosable:
+        reasons.append("scored only: too many segments to be chosen")
+    if mismatch := mismatches.get((specification.name, k)):
+        reasons.append(mismatch)
+    return reasons
