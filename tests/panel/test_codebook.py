@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from customer_segmentation.panel.codebook import Codebook, Origin, Role, Scale
@@ -29,44 +30,23 @@ CODES = {
     "CHILD": range(1, 6),
     "CS": range(3),
 }
-SMALL: dict[str, Any] = {
-    "panel": "small",
-    "source": "a test",
-    "category": "soap",
-    "groups": [
-        {"name": "who", "label": "Who", "origin": "demographic record"},
-        {"name": "what", "label": "What", "origin": "purchase record", "sums_to": 1.0},
-    ],
-    "fields": [
-        {
-            "name": "age_class",
-            "raw_name": "AGE",
-            "label": "Age",
-            "group": "who",
-            "scale": "ordinal",
-            "codes": {0: "not stated", 1: "young"},
-            "not_stated": 0,
-        },
-        {"name": "volume", "raw_name": "V", "label": "Volume", "group": "what", "scale": "ratio"},
-        {"name": "runs", "raw_name": "R", "label": "Runs", "group": "what", "scale": "count"},
-    ],
-    "derived": [
-        {
-            "name": "log_volume",
-            "label": "Log",
-            "scale": "ratio",
-            "formula": "logarithm",
-            "of": {"values": "volume"},
-        },
-        {
-            "name": "both",
-            "label": "Both",
-            "scale": "ratio",
-            "formula": "ratio",
-            "of": {"numerator": "log_volume", "denominator": "age_class"},
-        },
-    ],
-}
+SMALL: dict[str, Any] = yaml.safe_load("""
+panel: small
+source: a test
+category: soap
+groups:
+  - {name: who, label: Who, origin: demographic record}
+  - {name: what, label: What, origin: purchase record, sums_to: 1.0}
+fields:
+  - {name: age_class, raw_name: AGE, label: Age, group: who, scale: ordinal, not_stated: 0,
+     codes: {0: not stated, 1: young}}
+  - {name: volume, raw_name: V, label: Volume, group: what, scale: ratio}
+  - {name: runs, raw_name: R, label: Runs, group: what, scale: count}
+derived:
+  - {name: log_volume, label: Log, scale: ratio, formula: logarithm, of: {values: volume}}
+  - {name: both, label: Both, scale: ratio, formula: ratio,
+     of: {numerator: log_volume, denominator: age_class}}
+""")
 
 
 def small(section: str = "", position: int = 0, **changes: object) -> dict[str, Any]:
@@ -94,13 +74,8 @@ def test_the_real_codes_are_those_of_the_case(codebook):
 
 def test_nominal_codes_are_not_numbers(codebook):
     scales = {field.raw_name: field.scale for field in codebook.fields if field.codes}
-    assert {name for name, scale in scales.items() if scale == Scale.NOMINAL} == {
-        "FEH",
-        "MT",
-        "SEX",
-        "CHILD",
-        "CS",
-    }
+    nominal = {name for name, scale in scales.items() if scale == Scale.NOMINAL}
+    assert nominal == {"FEH", "MT", "SEX", "CHILD", "CS"}
     assert not any(variable.scale.is_coded for variable in codebook.derived)
 
 

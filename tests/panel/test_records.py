@@ -72,10 +72,8 @@ def refuse(reader: RecordReader, record: dict[str, Any]) -> list[Problem]:
     ids=lambda value: type(value).__name__,
 )
 def test_numbers_count_in_whatever_type_they_come(reader, value):
-    assert read(reader, food_habits=value, transactions=value) == {
-        "food_habits": 2,
-        "transactions": 2,
-    }
+    told = {"food_habits": value, "transactions": value}
+    assert read(reader, **told) == {"food_habits": 2, "transactions": 2}
 
 
 NO_NUMBERS: list[Any] = [
@@ -107,11 +105,6 @@ def test_every_code_may_be_the_text_of_its_label_in_whatever_case(reader, codebo
             expected = {} if code == field.not_stated else {field.name: code}
             for text in (label, label.upper(), label.title(), f"  {label.swapcase()}\n"):
                 assert read(reader, **{field.name: text}) == expected
-
-
-def test_a_label_of_another_field_is_none(reader):
-    (problem,) = refuse(reader, {"homemaker_sex": "vegetarian"})
-    assert problem.column == "homemaker_sex"
 
 
 def test_letters_are_compared_as_people_write_them(codebook):
@@ -212,6 +205,8 @@ def test_nothing_is_known_of_an_empty_record_and_of_nobody(reader):
     assert list_told(reading.households) == [{}, {}]
     assert list_known(reading.households) == [set(), set()]
     assert np.isnan(reading.households.ids).tolist() == [True, True]
+    twice = reader.read_records([{"household_id": 1_000_001}] * 2)  # not of one file
+    assert twice.households.ids.tolist() == [1_000_001] * 2
     nobody = reader.read_records([])
     assert (len(nobody.households), nobody.accepted, nobody.refused) == (0, [], {})
     assert nobody.households.values.shape == nobody.households.known.shape == (46, 0)
@@ -254,12 +249,6 @@ def test_a_broken_rule_is_told_with_clean_names_and_the_number_that_was_given(re
     )
 
 
-def test_records_are_judged_each_by_itself_so_an_id_may_come_twice(reader):
-    twice = reader.read_records([{"household_id": 1_000_001}, {"household_id": 1_000_001}])
-    assert twice.accepted == [0, 1]
-    assert twice.households.ids.tolist() == [1_000_001] * 2
-
-
 # What is known and what is stated
 
 
@@ -291,11 +280,6 @@ def test_an_empty_cell_is_not_stated_where_there_is_a_code_for_it(reader):
         for name in ("transactions", "homemaker_age", "total_volume"):
             np.testing.assert_array_equal(read_column(reader, cells, name), [NAN, 2])
             assert is_known(reader, cells, name) == [False, True]
-
-
-def test_a_column_that_is_not_there_is_not_known(reader):
-    (known,) = list_known(reader.read_table(pd.DataFrame({"food_habits": [1]}), "a table"))
-    assert known == {"food_habits"}
 
 
 def test_an_unknown_affluence_of_a_table_is_not_stated(reader):
@@ -350,17 +334,6 @@ def test_the_whole_panel_is_read_alike_from_records_tables_and_its_file(
         assert reading.accepted == list(range(600))
 
 
-def test_part_of_the_panel_is_read_alike_from_records_and_tables(reader, panel):
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        names = rng.choice(panel.columns, rng.integers(1, 46), replace=False)
-        part = panel[names].iloc[rng.permutation(600)[:50]]
-        of_table = reader.read_table(part, "a table")
-        of_records = reader.read_records(part.to_dict("records")).households
-        np.testing.assert_array_equal(of_table.values, of_records.values)
-        np.testing.assert_array_equal(of_table.known, of_records.known)
-
-
 MISSING = [None, NAN, pd.NA, pd.NaT, Decimal("NaN")]
 COLUMNS: dict[str, Any] = {
     "whole numbers": pd.Series([2, 1], dtype="int8"),
@@ -405,12 +378,8 @@ def test_numbers_keep_their_last_bit_in_whatever_type_they_come(reader):
 
 
 def test_a_percentage_is_a_share_of_a_hundred(reader):
-    assert read_column(reader, ["37.7%", "12 %", "100%", "0.5"], "share_lux") == [
-        0.377,
-        0.12,
-        1,
-        0.5,
-    ]
+    written = ["37.7%", "12 %", "100%", "0.5"]
+    assert read_column(reader, written, "share_lux") == [0.377, 0.12, 1, 0.5]
     with pytest.raises(HouseholdDataError, match=r"value '37\.7%'"):
         read_column(reader, ["37.7%"], "total_volume")
 
@@ -496,12 +465,6 @@ def test_a_table_whose_sums_or_identities_are_off_is_refused(reader, panel):
     assert len(lines) == 2
 
 
-def test_many_problems_of_a_table_are_counted(reader):
-    lines = refuse_table(reader, pd.DataFrame({"transactions": [0] * 500, "AGE": ["x"] * 500}))
-    assert len(lines) == 1 + PROBLEMS_SHOWN
-    assert lines[-1] == f"  and {1000 - PROBLEMS_SHOWN} more problems"
-
-
 def test_a_repeated_id_is_refused_and_an_unknown_one_is_not(reader):
     ids = [1_000_001, None, 1_000_002, None, 1_000_001]
     (line,) = refuse_table(reader, pd.DataFrame({"household_id": ids}))
@@ -534,33 +497,19 @@ def test_a_table_without_columns_tells_nothing_of_its_households(reader):
 
 
 JUNK = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(),
-        st.text(max_size=5),
-        st.sampled_from(["vegetarian", "YES", "37%", "1e999", "10" * 300, 10**400, 0, 1, 5]),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=2), st.dictionaries(st.text(), inner, max_size=2)
-    ),
+    st.sampled_from([None, True, "vegetarian", "YES", "37%", "1e999", "10" * 300, 10**400, 0, 1, 5])
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=3,
 )
 NAMES = [
-    "food_habits",
-    "FEH",
-    "transactions",
-    " AGE",
-    "share_lux",
-    "Member id",
-    "maxBrCd",
-    "Age",
-    "",
+    *("food_habits", "FEH", "transactions", " AGE", "share_lux", "Member id", "maxBrCd", "Age", "")
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), JUNK), max_size=4))
 def test_every_record_is_accepted_or_refused_with_a_reason(reader, records):
     reading = reader.read_records(records)
@@ -577,7 +526,7 @@ def test_every_record_is_accepted_or_refused_with_a_reason(reader, records):
         ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), st.lists(JUNK, min_size=3, max_size=3), max_size=4))
 def test_every_table_is_read_or_refused_with_a_reason(reader, columns):
     table = pd.DataFrame(
