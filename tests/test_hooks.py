@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from kedro.framework.project import LOGGING, pipelines
@@ -13,7 +14,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
-from customer_segmentation.hooks import RunReport
+from customer_segmentation.hooks import Interruption, RunReport
 from customer_segmentation.parameters import ParameterError
 from tests.conftest import open_session
 
@@ -119,7 +120,7 @@ def test_ctrl_c_that_a_node_swallows_stops_the_run_before_the_next(project):
     report, (first, second) = RunReport(), PIPELINE.nodes
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        report.before_pipeline_run(PIPELINE)
+        report.before_pipeline_run(PIPELINE, DataCatalog())
         report.before_node_run(first)
         with contextlib.suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
@@ -134,3 +135,45 @@ def test_the_node_that_stops_a_run_is_named(project, caplog):
     with pytest.raises(TypeError):
         run_pipeline(one=object())
     assert endings(caplog) == ["double stopped"]
+
+
+@pytest.fixture
+def interruption() -> Iterator[Interruption]:
+    """One that listens, in a program that Ctrl+C ends."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    listening = Interruption()
+    listening.listen()
+    yield listening
+    signal.signal(signal.SIGINT, before)
+
+
+def press_and_swallow() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_is_raised_where_it_is_pressed(interruption):
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    interruption.stop()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_that_was_swallowed_is_raised_again(interruption):
+    interruption.check()
+    press_and_swallow()
+    with pytest.raises(KeyboardInterrupt):
+        interruption.check()
+    interruption.listen()  # a run of its own
+    interruption.check()
+
+
+def test_what_belongs_to_others_is_left_alone():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        other = Interruption()
+        other.listen()
+        other.stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

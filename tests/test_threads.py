@@ -10,7 +10,7 @@ import sys
 import pytest
 import threadpoolctl
 
-from customer_segmentation import threads
+from customer_segmentation import THREAD_VARIABLES
 
 LIBRARIES = "import numpy, scipy.linalg, sklearn.cluster, xgboost"
 PACKAGE = "import customer_segmentation"
@@ -29,7 +29,7 @@ print(json.dumps([count(), *workers]))
 
 @pytest.mark.parametrize("order", [(PACKAGE, LIBRARIES), (LIBRARIES, PACKAGE)])
 def test_a_new_process_and_its_workers_have_one_thread_per_library(project, order):
-    generous = dict.fromkeys(threads.VARIABLES, "2")
+    generous = dict.fromkeys(THREAD_VARIABLES, "2")
     done = subprocess.run(
         [sys.executable, "-c", "\n".join((*order, REPORT))],
         check=True,

@@ -39,7 +39,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from tools.bench import NODE_LINE, PROJECT, PeakMemory
 
-from customer_segmentation import threads
+from customer_segmentation import limit_threads
 from customer_segmentation.panel.codebook import Codebook, Scale
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.scorer.bundle import ScoringBundle
@@ -329,7 +329,7 @@ def _time_file(file: Path) -> None:
 
 def main(data_root: Path, *options: str) -> None:
     """Measure everything, or serve nothing for the measurement."""
-    threads.limit()
+    limit_threads()
     bootstrap_project(PROJECT)
     context = KedroSession.create(PROJECT).load_context()
     if options:

@@ -48,11 +48,11 @@ def run_ours() -> Floats:
     """The project's way: compiled loops in threads. One row per pair, one column per count."""
     from joblib import Parallel, delayed
 
-    from customer_segmentation import threads
+    from customer_segmentation import limit_threads
     from customer_segmentation.segments.bootstrap import compare_fixed_pair
     from customer_segmentation.segments.partition import Method, Purpose, seed_for
 
-    threads.limit()
+    limit_threads()
     scores, method = make_scores(), Method(algorithm="kmeans", starts=STARTS, variance_floor=0.1)
     rows = Parallel(n_jobs=WORKERS, prefer="threads")(
         delayed(compare_fixed_pair)(scores, COUNTS, method, seed_for(1, Purpose.PAIR, pair))
@@ -65,9 +65,9 @@ def run_scikit_learn() -> Floats:
     """The same with scikit-learn in processes. One row per pair, one column per count."""
     from joblib import Parallel, delayed
 
-    from customer_segmentation import threads
+    from customer_segmentation import limit_threads
 
-    threads.limit()
+    limit_threads()
     scores = make_scores()
     rows = Parallel(n_jobs=WORKERS)(delayed(compare_pair)(scores, seed) for seed in range(PAIRS))
     return np.array(rows)

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from customer_segmentation import threads
+from customer_segmentation import THREAD_VARIABLES
 from customer_segmentation.segments.kernels import fit_centres, fit_mixture, measure_affinities
 
 TIGHT = (100_000, 1e-13)
@@ -312,7 +312,6 @@ def test_threads_and_repetition_change_no_byte():
 PROGRAM = """
 import hashlib
 import numpy as np
-from customer_segmentation import threads
 from customer_segmentation.segments.kernels import fit_centres, fit_mixture
 generator = np.random.default_rng(27)
 points, weights = generator.normal(size=(300, 5)), generator.integers(1, 4, size=300).astype(float)
@@ -327,7 +326,7 @@ def test_the_number_of_threads_in_libraries_changes_no_byte():
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             env=os.environ
-            | dict.fromkeys(threads.VARIABLES, number)
+            | dict.fromkeys(THREAD_VARIABLES, number)
             | {"PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
             text=True,
