@@ -12,8 +12,10 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
+from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 from kedro.validation import DataValidationError
 from omegaconf.errors import OmegaConfBaseException
@@ -51,14 +53,7 @@ REQUEST_READERS = (
 
 
 def message_for(error: BaseException) -> str | None:
-    """Find what a person has to know about an error.
-
-    Args:
-        error: What stopped the run.
-
-    Returns:
-        At most `MAX_LINES` lines; None when the error is a bug and its traceback is wanted.
-    """
+    """What a person has to know about an error; None if it is a bug whose traceback is wanted."""
     chain = list(_with_causes(error))
     told = next((link for link in chain if isinstance(link, TOLD)), None)
     root = told or chain[-1]
@@ -76,10 +71,8 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _raised_by_request_reader(error: BaseException) -> bool:
-    modules = [
-        frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)
-    ]
-    return bool(modules) and modules[-1].startswith(REQUEST_READERS)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"].startswith(REQUEST_READERS)
 
 
 @contextmanager
@@ -100,16 +93,7 @@ def _told_to_people() -> Iterator[None]:
 
 
 def check_runner(path: str) -> None:
-    """Check that a runner can be imported.
-
-    Args:
-        path: As in `kedro run --runner`: a class of Kedro's, or package.module.Class.
-
-    Raises:
-        ReadableError: There is no such class, or it is no runner.
-    """
-    from kedro.runner import AbstractRunner
-
+    """Refuse a `--runner` that is neither a class of Kedro's nor a package.module.Class."""
     try:
         runner = load_obj(path, "kedro.runner")
     except (ImportError, AttributeError, TypeError, ValueError) as error:
@@ -122,35 +106,20 @@ def check_runner(path: str) -> None:
 
 
 def check_names(tags: Sequence[str], nodes: Sequence[str], namespaces: Sequence[str] = ()) -> None:
-    """Check that the parts of the project that a run asks for exist.
-
-    Args:
-        tags: As in `kedro run --tags`.
-        nodes: As in `kedro run --nodes`.
-        namespaces: As in `kedro run --namespaces`.
-
-    Raises:
-        ReadableError: There is no such tag, node or namespace; the message names those there are,
-            of nodes and namespaces those that look alike.
-    """
-    if not (tags or nodes or namespaces):
-        return
-    from kedro.framework.project import pipelines
-
+    """Refuse tags, nodes or namespaces that no pipeline has, and name those that are alike."""
     held = [node for pipeline in pipelines.values() for node in pipeline.nodes]
-    known_tags = sorted({tag for node in held for tag in node.tags})
-    known_nodes = sorted({node.name for node in held})
-    for tag in tags:
-        if tag not in known_tags:
-            raise ReadableError(f"There is no tag {tag!r}; there are: {', '.join(known_tags)}.")
-    for name in nodes:
-        if name not in known_nodes:
-            raise ReadableError(f"There is no node {name!r}. {_suggest(name, known_nodes)}")
     parts = {node.namespace for node in held if node.namespace}
-    known_parts = sorted(parts | {name.partition(".")[0] for name in parts})
-    for name in namespaces:
-        if name not in known_parts:
-            raise ReadableError(f"There is no namespace {name!r}. {_suggest(name, known_parts)}")
+    asked = {
+        "tag": (tags, {tag for node in held for tag in node.tags}),
+        "node": (nodes, {node.name for node in held}),
+        "namespace": (namespaces, parts | {name.partition(".")[0] for name in parts}),
+    }
+    for kind, (names, known) in asked.items():
+        for name in names:
+            if name not in known:
+                few = f"; there are: {', '.join(sorted(known))}."
+                told = few if kind == "tag" else f". {_suggest(name, sorted(known))}"
+                raise ReadableError(f"There is no {kind} {name!r}{told}")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
@@ -185,8 +154,9 @@ class ReadableCommand(click.Command):
             try:
                 return super().invoke(ctx)
             except ValueError:
-                asked = ("tags", "node_names", "namespaces")
-                check_names(*(ctx.params.get(name) or () for name in asked))
+                asked = [ctx.params.get(name) for name in ("tags", "node_names", "namespaces")]
+                if any(asked):
+                    check_names(*(names or () for names in asked))
                 raise
 
 
@@ -212,15 +182,6 @@ def start_service(
     trusted_host: tuple[str, ...],
 ) -> None:
     """Serve the scoring bundle of a run until the process is told to stop.
-
-    Args:
-        env: As of `kedro run`; these three say where the bundle is, and the limits.
-        conf_source: As of `kedro run`.
-        params: As of `kedro run`.
-        host: Where to listen.
-        port: Where to listen; 0 takes any that is free.
-        insecure: Whether other machines may ask without a token.
-        trusted_host: Names by which clients may call the service.
 
     Raises:
         ReadableError: The configuration, the address or the token cannot be used.
