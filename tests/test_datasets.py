@@ -173,8 +173,10 @@ def test_what_cannot_be_read_is_told_in_the_words_of_the_reason(tmp_path, kind, 
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(FileError, match="Permission denied") as caught:
         kind(str(file)).load()
-    # As it comes from another process, which takes no causes along.
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    wrapped = DatasetError("a.png: what the catalog adds")
+    wrapped.__cause__ = caught.value
+    crossed = pickle.loads(pickle.dumps(wrapped))  # the way back from another process
+    assert (type(crossed), str(crossed)) == (FileError, str(caught.value))
 
 
 def test_a_figure_is_saved_closed_and_loaded_as_png(tmp_path):

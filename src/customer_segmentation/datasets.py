@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copyreg
 import errno
 import os
 import shutil
@@ -36,7 +37,15 @@ REASONS = {
 
 
 class FileError(ReadableError, DatasetError):
-    """A file that cannot be read or written; Kedro passes it on, from another process too."""
+    """A file that cannot be read or written; the message is written for a person."""
+
+
+def _reduce(error: DatasetError) -> str | tuple[Any, ...]:
+    """What goes to another process, which takes no causes along: the cause, if for a person."""
+    return (error.__cause__ if isinstance(error.__cause__, FileError) else error).__reduce__()
+
+
+copyreg.pickle(DatasetError, _reduce)
 
 
 @contextmanager

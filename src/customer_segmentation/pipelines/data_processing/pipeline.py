@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from customer_segmentation.figures.exploration import explore_households
 from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.features import derive_household_features
 from customer_segmentation.panel.quality import check_data_quality
-
-HOUSEHOLDS = {"households": "households", "codebook": "params:codebook"}
-PARAMETERS = {"data_processing": "params:data_processing"}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
@@ -23,43 +20,42 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
           │                 ├─────────────────│──────────> households_exploration
           └─────────────────┴─────────────────┴──────────> data_quality
     ```
-
-    Args:
-        **kwargs: Not used; Kedro may pass some.
-
-    Returns:
-        The pipeline, its nodes in the namespace and under the tag `data_processing`.
     """
     return Pipeline(
         [
-            node(
+            Node(
                 validate_households,
                 inputs={"raw": "raw_households", "codebook": "params:codebook"},
                 outputs="households",
-                name="validate_households",
+                name=validate_households.__name__,
             ),
-            node(
+            Node(
                 derive_household_features,
-                inputs={**HOUSEHOLDS, **PARAMETERS},
+                inputs={
+                    "households": "households",
+                    "codebook": "params:codebook",
+                    "data_processing": "params:data_processing",
+                },
                 outputs="household_features",
-                name="derive_household_features",
+                name=derive_household_features.__name__,
             ),
-            node(
+            Node(
                 check_data_quality,
                 inputs={
                     "raw": "raw_households",
+                    "households": "households",
                     "features": "household_features",
-                    **HOUSEHOLDS,
-                    **PARAMETERS,
+                    "codebook": "params:codebook",
+                    "data_processing": "params:data_processing",
                 },
                 outputs="data_quality",
-                name="check_data_quality",
+                name=check_data_quality.__name__,
             ),
-            node(
+            Node(
                 explore_households,
-                inputs=HOUSEHOLDS,
+                inputs={"households": "households", "codebook": "params:codebook"},
                 outputs="households_exploration",
-                name="explore_households",
+                name=explore_households.__name__,
             ),
         ],
         namespace="data_processing",
