@@ -31,10 +31,14 @@ def apply_temperature(probabilities: Floats, shares: Floats, temperature: float)
         Probabilities of the same shape, above 0, rows summing to 1.
     """
     prior = np.log(shares)
-    scores = prior + (np.log(probabilities.clip(SMALLEST)) - prior) / temperature
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    calibrated: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return calibrated
+    return softmax(prior + (np.log(np.maximum(probabilities, SMALLEST)) - prior) / temperature)
+
+
+def softmax(margins: Floats) -> Floats:
+    """Turn margins into probabilities, row by row."""
+    odds = np.exp(margins - margins.max(axis=1, keepdims=True))
+    probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def find_temperature(probabilities: Floats, labels: Labels, shares: Floats) -> float:

@@ -125,7 +125,7 @@ class Encoding:
 
     def encode(self, columns: Mapping[str, Floats]) -> Floats:
         """Encode households, given one float64 value each per field, missing ones allowed."""
-        known = np.column_stack([columns[name] for name in self.fields])
+        known: Floats = np.array([columns[name] for name in self.fields]).T
         values = known.take(self._sources, axis=1)
         blank = np.isnan(values)
         numbers = (np.where(blank, self._constants, values) - self._means) / self._scales

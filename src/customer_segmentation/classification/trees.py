@@ -33,6 +33,7 @@ import numpy.typing as npt
 from pydantic import Field, StrictBool, model_validator
 from sklearn.ensemble import RandomForestClassifier
 
+from customer_segmentation.classification.calibration import softmax
 from customer_segmentation.classification.estimators import FOREST
 from customer_segmentation.classification.explanation import Attribution, rescale_to_logs
 from customer_segmentation.panel.values import (
@@ -338,13 +339,6 @@ def list_boosted_trees(booster: Any) -> Trees:
         outputs=outputs,
         intercepts=margins @ parts,
     )
-
-
-def softmax(margins: Floats) -> Floats:
-    """Turn margins into probabilities, row by row."""
-    odds = np.exp(margins - margins.max(axis=1, keepdims=True))
-    probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _refuse_other_trees(learner: Mapping[str, Any]) -> None:

@@ -12,7 +12,12 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.calibration import COLDEST, HOTTEST, apply_temperature
+from customer_segmentation.classification.calibration import (
+    COLDEST,
+    HOTTEST,
+    apply_temperature,
+    softmax,
+)
 from customer_segmentation.classification.conformal import find_thresholds
 from customer_segmentation.classification.encoding import (
     Encoding,
@@ -28,12 +33,7 @@ from customer_segmentation.classification.explanation import (
     calibrate_attribution,
 )
 from customer_segmentation.classification.folds import NESTED_CV
-from customer_segmentation.classification.trees import (
-    Trees,
-    list_boosted_trees,
-    list_forest,
-    softmax,
-)
+from customer_segmentation.classification.trees import Trees, list_boosted_trees, list_forest
 from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.values import (
     Configured,
@@ -136,7 +136,7 @@ class Champion(Configured):
             raise ValueError("a champion overlaps or predicts; the segmenter assigns")
         if not len(self.segments) == len(self.shares) == len(self.thresholds):
             raise ValueError("segments, shares and thresholds differ in their number")
-        if not self.estimator.fits(len(encoded_fields(self.encoding)), len(self.segments)):
+        if not self.estimator.fits(len(self._columns), len(self.segments)):
             raise ValueError("the estimator does not fit the encoded columns and the segments")
         return self
 
@@ -156,6 +156,10 @@ class Champion(Configured):
     def _encoding(self) -> Encoding:
         return Encoding(self.encoding)
 
+    @cached_property
+    def _columns(self) -> list[str]:
+        return encoded_fields(self.encoding)
+
     def predict_proba(self, columns: Mapping[str, Floats]) -> Floats:
         """Predict calibrated probabilities from the fields: households x segments."""
         raw = self.estimator.predict_proba(self._encoding.encode(columns))
@@ -164,9 +168,8 @@ class Champion(Configured):
     def explain(self, columns: Mapping[str, Floats]) -> Explanation:
         """Explain how the fields of every household add up to its calibrated probabilities."""
         attribution = self.estimator.attribute(self._encoding.encode(columns))
-        fields = encoded_fields(self.encoding)
         return calibrate_attribution(
-            attribution, fields, self.segments, self.shares, self.temperature
+            attribution, self._columns, self.segments, self.shares, self.temperature
         )
 
 
