@@ -73,11 +73,7 @@ def _refuse_other_sums(shares: Row) -> Row:
 
 
 def refuse_repeated(values: Row) -> Row:
-    """Pass values on that differ from one another.
-
-    Raises:
-        ValueError: A value stands twice.
-    """
+    """Pass values on that differ from one another; ValueError for others."""
     repeated = [value for value, count in Counter(values).items() if count > 1]
     if repeated:
         raise ValueError(f"{repeated[0]!r} stands twice")
@@ -100,13 +96,9 @@ Shares = Annotated[tuple[Positive, ...], AfterValidator(_refuse_other_sums)]
 Names = Annotated[tuple[str, ...], AfterValidator(refuse_repeated)]
 
 # One row after the other, of equal length.
-_Distribution = Annotated[
-    tuple[Annotated[Finite, Field(ge=0)], ...], AfterValidator(_refuse_other_sums)
-]
 _Rectangular = AfterValidator(_refuse_ragged)
 Table = Annotated[tuple[Numbers, ...], Field(min_length=1), _Rectangular]
 PositiveTable = Annotated[tuple[tuple[Positive, ...], ...], Field(min_length=1), _Rectangular]
-ShareTable = Annotated[tuple[_Distribution, ...], Field(min_length=1), _Rectangular]
 
 
 def stored_as(form: Any, dtype: Any = "float64") -> GetPydanticSchema:
