@@ -80,7 +80,9 @@ def list_limits(field: Field) -> tuple[float, float]:
 
 def list_refused(table: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     """The cells that are wrong by themselves."""
-    return pd.DataFrame({name: is_refused(table[name], codebook.field(name)) for name in table})
+    return pd.DataFrame(
+        {name: is_refused(table[name], codebook.field(str(name))) for name in table}
+    )
 
 
 def keeps_rules(table: pd.DataFrame, refused: pd.DataFrame, codebook: Codebook) -> pd.Series:
