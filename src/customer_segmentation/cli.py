@@ -187,19 +187,19 @@ def start_service(
         ReadableError: The configuration, the address or the token cannot be used.
     """
     from customer_segmentation.figures.style import ReportingParameters
-    from customer_segmentation.service import app, logs, models, parameters, security, server
+    from customer_segmentation.service import app, middleware, models, parameters, server
 
     session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
     context = session.load_context()
     limits = parameters.ServiceParameters.model_validate(context.params["service"])
     reporting = ReportingParameters.model_validate(context.params["reporting"])
-    token = os.environ.get(security.TOKEN_VARIABLE, "")
+    token = os.environ.get(middleware.TOKEN_VARIABLE, "")
     names = (*limits.trusted_hosts, *trusted_host)
-    access = security.allow_access(host, names, token, insecure=insecure)
+    access = middleware.allow_access(host, names, token, insecure=insecure)
     listener = server.listen(host, port)
-    logs.configure_logging()
+    middleware.configure_logging()
     held = models.Models(Path(context.catalog["scoring_bundle"]._filepath).parent)  # noqa: SLF001
-    is_local = security.is_loopback(host)
+    is_local = middleware.is_loopback(host)
     _announce(host, listener.getsockname()[1], is_local=is_local, is_open=not (token or is_local))
     server.serve(app.create_app(limits, held, access, reporting), held, listener, limits)
 

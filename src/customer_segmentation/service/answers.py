@@ -1,23 +1,23 @@
-"""Scores in the words of the API."""
+"""The one rendering of scores: the answers that the API sends, the pages show and a file holds."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, product, repeat
 from typing import Any, NamedTuple
 
+from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.panel.codebook import Role
 from customer_segmentation.panel.contract import CHARACTERS_SHOWN, PROBLEMS_SHOWN, Problem
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.routes import Assignment, Reasons, Route
+from customer_segmentation.scorer.routes import Reasons, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
 
 Object = dict[str, Any]  # of JSON
-Given = tuple[str, str, str]  # segment, claim, information set
+Answer = dict[str, Any]  # the same, with what `schemas` says of an answer
 
 NO_RECORD = {"field": None, "problem": "expected an object with a value for each field"}
 OF_LOG_ODDS = (
@@ -31,81 +31,80 @@ OF_DISTANCES = (
 
 
 class Outcome(NamedTuple):
-    """What is said of some records.
+    """The answer to each record that has one, and what is wrong with each other, by its index."""
 
-    Attributes:
-        answers: The answer to each record that has one, by its index.
-        refused: What is wrong with each other record, by its index.
-        scores: What the answers were made from.
-    """
-
-    answers: dict[int, Object]
+    answers: dict[int, Answer]
     refused: dict[int, list[Object]]
-    scores: Scores
-
-
-class Terms(NamedTuple):
-    """What the reasons of a route are about.
-
-    Attributes:
-        names: Of the terms, in the route's order.
-        labels: The same for people.
-        unit: What a contribution is measured in.
-    """
-
-    names: tuple[str, ...]
-    labels: list[str]
-    unit: str
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A scoring bundle, and what is looked up once to answer from it.
+    """A scoring bundle that was loaded and checked, and what is looked up once to answer from it.
 
     Attributes:
-        bundle: A bundle that was loaded and checked.
+        bundle: The bundle.
     """
 
     bundle: ScoringBundle
 
-    @property
+    @cached_property
     def version(self) -> str:
         """What the model is called."""
         return self.bundle.version
 
+    @cached_property
+    def identifier(self) -> str:
+        """What an answer calls the identifier of its household."""
+        return self.bundle.codebook.identifier
+
+    @cached_property
+    def thin_record(self) -> str:
+        """What an answer calls the flag of too few purchases."""
+        return self.bundle.codebook.column(Role.THIN_RECORD)
+
+    @cached_property
+    def transactions(self) -> str:
+        """The field by which purchases are counted."""
+        return self.bundle.codebook.column(Role.TRANSACTIONS)
+
+    @cached_property
+    def routes(self) -> dict[str, Route]:
+        """The route of each information set."""
+        return {route.information_set: route for route in self.bundle.routes}
+
+    @cached_property
+    def examples(self) -> dict[str, Object]:
+        """The typical household of each segment, as a record that can be scored."""
+        whole = {field.name for field in self.bundle.codebook.fields if field.is_whole}
+        return {
+            each.segment: {n: int(v) if n in whole else v for n, v in each.values.items()}
+            for each in self.bundle.examples
+        }
+
     def answer(self, records: Sequence[object], *, explained: bool) -> Outcome:
-        """Score records, each by itself.
-
-        Args:
-            records: What was sent for each household.
-            explained: Whether reasons are wanted.
-
-        Returns:
-            An answer for each record, or what is wrong with it.
-        """
-        told = [at for at, record in enumerate(records) if isinstance(record, dict)]
-        reading = self.bundle.reader.read_records([records[at] for at in told])  # type: ignore[misc]
+        """Score records, each by itself, with reasons or without."""
+        objects = [at for at, record in enumerate(records) if isinstance(record, dict)]
+        reading = self.bundle.reader.read_records([records[at] for at in objects])  # type: ignore[misc]
         scores = score_households(self.bundle, reading.households)
-        answers, refused = {}, {told[at]: _tell_all(each) for at, each in reading.refused.items()}
-        for row, answer in enumerate(self._tell(scores, explained=explained)):
-            index = told[reading.accepted[row]]
+        answers = {}
+        refused = {objects[at]: _list_problems(each) for at, each in reading.refused.items()}
+        for row, answer in enumerate(self.render(scores, explained=explained)):
+            index = objects[reading.accepted[row]]
             if answer is None:
                 refused[index] = [{"field": None, "problem": scores.describe_lack(row)}]
             else:
                 answers[index] = answer
-        if len(told) < len(records):
-            absent = set(range(len(records))).difference(told)
-            refused |= {at: [NO_RECORD] for at in absent}
-        return Outcome(answers, refused, scores)
+        if len(objects) < len(records):
+            refused |= {at: [NO_RECORD] for at in set(range(len(records))).difference(objects)}
+        return Outcome(answers, refused)
 
     def rehearse(self) -> None:
         """Answer once by every route, so that no client waits for what is prepared only once."""
-        for example, route in product(self.bundle.examples[:1], self.bundle.routes):
-            record = {name: example.values[name] for name in route.inputs.fields}
-            self.answer([record], explained=True)
+        for example, route in product([*self.examples.values()][:1], self.bundle.routes):
+            self.answer([{name: example[name] for name in route.inputs.fields}], explained=True)
 
-    def _tell(self, scores: Scores, *, explained: bool) -> Iterator[Object | None]:
-        """The answer of each household; None where nobody has one."""
+    def render(self, scores: Scores, *, explained: bool) -> Iterator[Answer | None]:
+        """The answer of each household; None where too little is known for any."""
         names = self.bundle.segments
         reasons: Iterable[Reasons | None] = scores.explain() if explained else repeat(None)
         for route, segment, shares, held, thin, number, why in zip(
@@ -121,39 +120,28 @@ class Model:
             if route == NOBODY:
                 yield None
                 continue
-            answer: Object = {} if math.isnan(number) else {self._identifier: int(number)}
+            answer: Answer = {} if math.isnan(number) else {self.identifier: int(number)}
             answer["segment"] = names[segment]
             answer |= self._sources[route]
             answer["probabilities"] = dict(zip(names, shares, strict=True))
             answer["conformal_set"] = list(compress(names, held))
-            answer[self._thin_record] = None if math.isnan(thin) else bool(thin)
+            answer[self.thin_record] = None if math.isnan(thin) else bool(thin)
             if why is not None:
-                answer["reasons"] = self._give_reasons(why, self._terms[route], names[segment])
+                answer["reasons"] = self._render_reasons(why, route, names[segment])
             yield answer
 
-    def _give_reasons(self, reasons: Reasons, terms: Terms, segment: str) -> Object:
-        by_size = sorted(
-            zip(terms.names, terms.labels, reasons.contributions.tolist(), strict=True),
-            key=lambda term: -abs(term[2]),
-        )
-        told: Object = {"segment": segment, "unit": terms.unit}
+    def _render_reasons(self, reasons: Reasons, route: int, segment: str) -> Object:
+        names, sizes = self.bundle.segments, reasons.contributions.tolist()
+        terms = zip(self._terms[route], sizes, strict=True)
+        rendered: Object = {"segment": segment, "unit": OF_LOG_ODDS}
         if reasons.second is not None:
-            names = self.bundle.segments
-            told["compared_with"] = names[reasons.second]
-            told["distances"] = dict(zip(names, reasons.distances, strict=True))
-        told["contributions"] = [
-            {"name": name, "label": label, "contribution": contribution}
-            for name, label, contribution in by_size
+            rendered["unit"] = OF_DISTANCES
+            rendered["compared_with"] = names[reasons.second]
+            rendered["distances"] = dict(zip(names, reasons.distances, strict=True))
+        rendered["contributions"] = [
+            {**term, "contribution": size} for term, size in sorted(terms, key=lambda t: -abs(t[1]))
         ]
-        return told
-
-    @cached_property
-    def _identifier(self) -> str:
-        return self.bundle.codebook.identifier
-
-    @cached_property
-    def _thin_record(self) -> str:
-        return self.bundle.codebook.column(Role.THIN_RECORD)
+        return rendered
 
     @cached_property
     def _sources(self) -> list[Object]:
@@ -163,35 +151,30 @@ class Model:
         ]
 
     @cached_property
-    def _terms(self) -> list[Terms]:
+    def _terms(self) -> list[list[Object]]:
+        """Name and label of each term of each route."""
         return [
-            Terms(route.terms, self._label(route), _unit_of(route)) for route in self.bundle.routes
+            [{"name": name, "label": self._label(name)} for name in route.terms]
+            for route in self.bundle.routes
         ]
 
-    def _label(self, route: Route) -> list[str]:
+    def _label(self, name: str) -> str:
         codebook = self.bundle.codebook
-        return [
-            codebook[name].label if name in codebook else name.replace("_", " ").capitalize()
-            for name in route.terms
-        ]
+        in_codebook = name in codebook
+        return codebook[name].label if in_codebook else name.replace("_", " ").capitalize()
+
+    def tabulate(self, answer: Answer) -> Object:
+        """The answer as a row of a file; the segments of a set are separated by semicolons."""
+        row = {name: value for name, value in answer.items() if not isinstance(value, dict | list)}
+        shares = answer["probabilities"].items()
+        return {
+            **row,
+            **{probability_column(name): share for name, share in shares},
+            "conformal_set": "; ".join(answer["conformal_set"]),
+        }
 
 
-def _unit_of(route: Route) -> str:
-    return OF_DISTANCES if isinstance(route, Assignment) else OF_LOG_ODDS
-
-
-def tally(scores: Scores) -> dict[Given, int]:
-    """Count how often each segment was given, by its claim and information set."""
-    names, routes = scores.bundle.segments, scores.bundle.routes
-    counts = Counter(zip(scores.routes.tolist(), scores.segments.tolist(), strict=True))
-    return {
-        (names[segment], routes[route].claim.value, routes[route].information_set): count
-        for (route, segment), count in counts.items()
-        if route != NOBODY
-    }
-
-
-def _tell_all(problems: Sequence[Problem]) -> list[Object]:
+def _list_problems(problems: Sequence[Problem]) -> list[Object]:
     """The first problems of a record, without the values."""
     return [
         {"field": _clip(each.column), "problem": each.advice} for each in problems[:PROBLEMS_SHOWN]

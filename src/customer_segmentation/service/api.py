@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from json import JSONDecodeError
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, UnprocessableEntity
-
-from customer_segmentation.service.answers import Model
-from customer_segmentation.service.context import (
-    count_scores,
-    current_service,
-    require_model,
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    UnprocessableEntity,
+    UnsupportedMediaType,
 )
-from customer_segmentation.service.description import describe_model
+
+from customer_segmentation.panel.values import read_json
+from customer_segmentation.service.answers import Object, Outcome
 from customer_segmentation.service.metrics import CONTENT_TYPE
-from customer_segmentation.service.notes import current_note
-from customer_segmentation.service.openapi import describe_api
-from customer_segmentation.service.replies import reply, reply_error
-from customer_segmentation.service.strict_json import read_body
+from customer_segmentation.service.middleware import current_request, reply, reply_error
+from customer_segmentation.service.schemas import describe_api, describe_model
 
 HOUSEHOLDS = "households"
 WISHES = {b"": True, b"reasons=true": True, b"reasons=false": False}
+CHARACTERS_SHOWN = 80
+
+api = Blueprint("api", __name__)
 
 
-def create_blueprint() -> Blueprint:
-    """The routes of the API."""
-    blueprint = Blueprint("api", __name__)
-    blueprint.post("/segments")(score)
-    blueprint.get("/model")(show_model)
-    blueprint.get("/openapi.json")(show_api)
-    blueprint.get("/health/live")(show_life)
-    blueprint.get("/health/ready")(show_readiness)
-    blueprint.get("/metrics")(show_metrics)
-    return blueprint
-
-
+@api.post("/segments")
 def score() -> Response:
     """Score one household, or several of which each is judged by itself."""
-    model = require_model()
+    context = current_request()
+    model = context.require_model()
     explained = _read_wish()
-    body = read_body(request, current_service().parameters.body_bytes)
-    if isinstance(body, dict) and HOUSEHOLDS in body:
-        return _score_batch(model, _open_batch(body), explained=explained)
-    return _score_one(model, body, explained=explained)
+    body = read_body(context.service.parameters.body_bytes)
+    is_batch = isinstance(body, dict) and HOUSEHOLDS in body
+    records = _open_batch(body, context.service.parameters.batch_limit) if is_batch else [body]
+    outcome = model.answer(records, explained=explained)
+    context.count_answers(outcome.answers.values(), len(outcome.refused))
+    signature = {"model_version": model.version, "request_id": context.request_id}
+    if is_batch:
+        return _reply_batch(outcome, signature)
+    if outcome.refused:
+        message = "The record cannot be scored; the problems say why."
+        problems = outcome.refused[0]
+        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, problems=problems)
+    return reply({**outcome.answers[0], **signature})
 
 
 def _read_wish() -> bool:
@@ -55,8 +56,8 @@ def _read_wish() -> bool:
         raise BadRequest("The query may be reasons=true or reasons=false, else nothing.") from None
 
 
-def _open_batch(body: dict[str, Any]) -> list[object]:
-    records, limit = body[HOUSEHOLDS], current_service().parameters.batch_limit
+def _open_batch(body: Object, limit: int) -> list[object]:
+    records = body[HOUSEHOLDS]
     if len(body) > 1 or not isinstance(records, list) or not 1 <= len(records) <= limit:
         raise UnprocessableEntity(
             f"A batch holds {HOUSEHOLDS!r}, a list of 1 to {limit} records, and nothing else."
@@ -64,55 +65,84 @@ def _open_batch(body: dict[str, Any]) -> list[object]:
     return records
 
 
-def _score_one(model: Model, record: object, *, explained: bool) -> Response:
-    outcome = model.answer([record], explained=explained)
-    count_scores(outcome.scores, 1)
-    if outcome.refused:
-        message = "The record cannot be scored; the problems say why."
-        problems = outcome.refused[0]
-        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, problems=problems)
-    return reply({**outcome.answers[0], **_sign(model)})
-
-
-def _score_batch(model: Model, records: list[object], *, explained: bool) -> Response:
-    outcome = model.answer(records, explained=explained)
-    count_scores(outcome.scores, len(records))
-    refused = [{"index": at, "problems": told} for at, told in sorted(outcome.refused.items())]
+def _reply_batch(outcome: Outcome, signature: dict[str, str]) -> Response:
+    refused = [{"index": at, "problems": each} for at, each in sorted(outcome.refused.items())]
     if not outcome.answers:
         message = "None of the records can be scored; the problems of each say why."
         return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, refused=refused)
     answers = [{"index": at, **answer} for at, answer in outcome.answers.items()]
-    return reply({"answers": answers, "refused": refused, **_sign(model)})
+    return reply({"answers": answers, "refused": refused, **signature})
 
 
-def _sign(model: Model) -> dict[str, str]:
-    return {"model_version": model.version, "request_id": current_note().request_id}
-
-
+@api.get("/model")
 def show_model() -> Response:
-    """Describe the model: what it can be told, and what its answers are worth."""
-    return reply(
-        {**describe_model(require_model().bundle), "request_id": current_note().request_id}
-    )
+    """Describe the model: what may be known of a household, and what its answers are worth."""
+    context = current_request()
+    description = describe_model(context.require_model().bundle, context.request_id)
+    return reply(description.model_dump(mode="json"))
 
 
+@api.get("/openapi.json")
 def show_api() -> Response:
     """Describe the API, in the words of OpenAPI."""
-    service = current_service()
-    return reply(describe_api(require_model().bundle, service.parameters, service.access))
+    context = current_request()
+    limit, access = context.service.parameters.batch_limit, context.service.access
+    return reply(describe_api(context.require_model(), limit, needs_token=bool(access.token)))
 
 
+@api.get("/health/live")
 def show_life() -> Response:
     """Say that the process answers."""
     return reply({"status": "live"})
 
 
+@api.get("/health/ready")
 def show_readiness() -> Response:
     """Say whether a verified model serves."""
-    model = require_model()
-    return reply({"status": "ready", "model_version": model.version})
+    return reply({"status": "ready", "model_version": current_request().require_model().version})
 
 
+@api.get("/metrics")
 def show_metrics() -> Response:
-    """Tell Prometheus what was counted."""
-    return Response(current_service().metrics.write(), content_type=CONTENT_TYPE)
+    """Show Prometheus what was counted."""
+    return Response(current_request().service.metrics.write(), content_type=CONTENT_TYPE)
+
+
+def read_body(limit: int) -> Any:
+    """Read the body of the request: JSON in UTF-8, and nothing that its readers take differently.
+
+    A web page of another origin cannot send a body that is declared as JSON unasked.
+
+    Raises:
+        UnsupportedMediaType: It says that it is something else, is compressed, or says nothing.
+        RequestEntityTooLarge: It has more bytes than the limit.
+        BadRequest: It is not what it says; or the causes of `read_json`.
+    """
+    if not _is_plain_json():
+        raise UnsupportedMediaType(
+            "Send JSON in UTF-8, uncompressed, with Content-Type: application/json."
+        )
+    length = request.content_length or 0  # waitress tells that of a body in chunks, too
+    if length > limit:
+        raise RequestEntityTooLarge(f"The body has more than {limit} bytes.")
+    try:
+        return read_json(request.environ["wsgi.input"].read(length))
+    except ValueError as error:
+        raise BadRequest(f"The body is no strict JSON: {_say_why(error)}.") from error
+
+
+def _is_plain_json() -> bool:
+    charset = request.mimetype_params.get("charset", "utf-8")
+    return (
+        request.mimetype == "application/json"
+        and charset.lower() == "utf-8"
+        and request.headers.get("Content-Encoding", "identity") == "identity"
+    )
+
+
+def _say_why(error: ValueError) -> str:
+    if isinstance(error, JSONDecodeError):
+        return f"{error.msg}, line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return str(error)[:CHARACTERS_SHOWN]

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, abort, render_template, send_from_directory
+from werkzeug.exceptions import HTTPException
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.service import api, pages, try_it
-from customer_segmentation.service.context import NAME, Service
-from customer_segmentation.service.front import Front
+from customer_segmentation.service.api import api
 from customer_segmentation.service.metrics import Metrics
+from customer_segmentation.service.middleware import (
+    Access,
+    RequestMiddleware,
+    Service,
+    current_request,
+    reply_error,
+    reply_refusal,
+)
 from customer_segmentation.service.models import Models
+from customer_segmentation.service.pages import pages
 from customer_segmentation.service.parameters import ServiceParameters
-from customer_segmentation.service.replies import tell_errors
-from customer_segmentation.service.security import Access
+
+logger = logging.getLogger(__name__)
+
+SORRY = "The service could not answer. The fault is its own, and it has been logged."
+SWAGGER_FILES = frozenset({"favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"})
 
 
 class _Request(Request):
@@ -31,27 +44,47 @@ def create_app(
     access: Access,
     reporting: ReportingParameters,
 ) -> Flask:
-    """Make an application; it starts no thread and loads no model.
-
-    Args:
-        parameters: Its limits.
-        models: Where its model comes from.
-        access: Who may ask it.
-        reporting: Names and colours of its pages.
-    """
+    """Make an application; it starts no thread and loads no model."""
     app = Flask(__name__)
     app.request_class = _Request
-    metrics = Metrics(models)
-    app.extensions[NAME] = Service(parameters, models, access, metrics)
     app.config.update(
         DEBUG=False,  # whatever the environment says
         MAX_CONTENT_LENGTH=parameters.body_bytes,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False  # a path is right or unknown; nobody is sent elsewhere
-    tell_errors(app)
-    app.register_blueprint(api.create_blueprint())
-    app.register_blueprint(try_it.create_blueprint())
-    app.register_blueprint(pages.create_blueprint(reporting))
-    app.wsgi_app = Front(app.wsgi_app, access, metrics)  # type: ignore[method-assign]
+    app.jinja_env.globals["reporting"] = reporting
+    app.register_error_handler(HTTPException, _show_refusal)
+    app.register_error_handler(Exception, _show_error)
+    app.register_blueprint(api)
+    app.register_blueprint(pages)
+    app.get("/docs")(try_api)
+    app.get("/docs/<name>")(send_swagger_file)
+    service = Service(parameters, models, access, reporting, Metrics(models))
+    app.wsgi_app = RequestMiddleware(app.wsgi_app, service)  # type: ignore[method-assign]
     return app
+
+
+def try_api() -> str:
+    """The page on which a person tries the API: Swagger UI's own files around the description.
+
+    All that it does is in files, because the policy allows no inline script.
+    """
+    return render_template("try_it.html")
+
+
+def send_swagger_file(name: str) -> Response:
+    """A file of Swagger UI, of those that the page needs."""
+    if name not in SWAGGER_FILES:
+        abort(404)
+    return send_from_directory(str(files("flask_swagger_ui") / "dist"), name)
+
+
+def _show_refusal(error: HTTPException) -> Response:
+    return reply_refusal(error, current_request().request_id)
+
+
+def _show_error(error: Exception) -> Response:
+    found_by = {"fields": {"request_id": current_request().request_id}}
+    logger.error("a request met a fault", exc_info=error, extra=found_by)
+    return reply_error(500, SORRY)

@@ -6,8 +6,9 @@ reader of records.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field as attribute
+from functools import cached_property
 
 import numpy as np
 
@@ -20,12 +21,13 @@ from customer_segmentation.panel.contract import (
     read_number,
 )
 from customer_segmentation.panel.records import Households
-from customer_segmentation.scorer.bundle import Example, ScoringBundle
 from customer_segmentation.scorer.routes import Assignment, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
+from customer_segmentation.service.answers import Model
 
 NEEDED = "This is needed for an answer."
 BOTH = "Write a number or mark it as not stated, not both."
+NO_COMMA = "Write a dot as decimal sign and no separator of thousands. "
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Question:
 
     Attributes:
         field: The field.
-        follows_from: The labels of the fields from which it is worked out if it is left empty.
+        follows_from: The labels of the fields from which it is computed if it is left empty.
         text: What was written.
         is_unstated: Whether it was marked as not stated.
         problems: What is wrong with it.
@@ -49,9 +51,12 @@ class Question:
     @property
     def hint(self) -> str:
         """What may be written, in a few words."""
-        if self.field.scale is Scale.SHARE:
+        asked = self.field
+        if asked.scale is Scale.SHARE:
             return "0 to 1, such as 0.35 or 35%"
-        return f"{_describe_range(self.field)} {self.field.unit}".strip()
+        if asked.minimum is None or asked.maximum is None:
+            return f"{describe_expected(asked)} {asked.unit}".strip()
+        return f"{asked.minimum:,.10g} to {asked.maximum:,.10g} {asked.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Form:
     """A form for what one route needs to know.
 
     Attributes:
-        bundle: What answers.
+        codebook: What is asked.
         route: The route.
         texts: What was written for a field, by its name; nothing for the others.
         unstated: The fields that were marked as not stated.
@@ -90,7 +95,7 @@ class Form:
         missing: The fields without which there is no answer.
     """
 
-    bundle: ScoringBundle
+    codebook: Codebook
     route: Route
     texts: Mapping[str, str] = attribute(default_factory=dict)
     unstated: Collection[str] = ()
@@ -99,38 +104,33 @@ class Form:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something must be mended."""
+        """Whether something must be corrected."""
         return bool(self.problems or self.missing)
 
-    @property
-    def fields(self) -> list[Field]:
-        """The fields that are asked, in the order of the codebook."""
-        return list_fields(self.route, self.bundle.codebook)
-
-    @property
+    @cached_property
     def sections(self) -> list[Section]:
         """The questions, group by group."""
-        codebook, asked = self.bundle.codebook, self.fields
-        return [
-            Section(
-                group,
-                [self._ask(each) for each in asked if each.group == group.name],
-                group.sums_to is not None and names <= {each.name for each in asked},
-                self.problems.get(group.name, ()),
-            )
-            for group in codebook.groups
-            if (names := set(codebook.columns_of(group.name))) & {each.name for each in asked}
-        ]
+        asked = list_fields(self.route, self.codebook)
+        sections = []
+        for group in self.codebook.groups:
+            if own := [field for field in asked if field.group == group.name]:
+                is_whole = len(own) == len(self.codebook.columns_of(group.name))
+                adds_up = group.sums_to is not None and is_whole
+                problems = self.problems.get(group.name, ())
+                sections.append(Section(group, [*map(self._ask, own)], adds_up, problems))
+        return sections
 
     def _ask(self, field: Field) -> Question:
-        codebook = self.bundle.codebook
-        follows_from = ""
-        if _can_follow(field, self.route, codebook):
-            sources = _list_sources(field, codebook)
-            follows_from = listing(lower_first(codebook[name].label) for name in sources)
-        needed = [NEEDED] if field in self.missing else self.problems.get(field.name, ())
-        is_unstated = field.name in self.unstated
-        return Question(field, follows_from, self.texts.get(field.name, ""), is_unstated, needed)
+        name, labels = field.name, []
+        if _can_follow(field, self.route, self.codebook):
+            labels = [self.codebook[each].label for each in _list_sources(field, self.codebook)]
+        return Question(
+            field,
+            follows_from=listing(map(lower_first, labels)) if labels else "",
+            text=self.texts.get(name, ""),
+            is_unstated=name in self.unstated,
+            problems=[NEEDED] if field in self.missing else self.problems.get(name, ()),
+        )
 
 
 def list_fields(route: Route, codebook: Codebook) -> list[Field]:
@@ -143,59 +143,47 @@ def has_mark(field: Field) -> bool:
     return not field.codes and field.blank_code is not None
 
 
-def write_example(example: Example, bundle: ScoringBundle, route: Route) -> Form:
-    """Fill a form with a typical household.
-
-    Args:
-        example: The household.
-        bundle: The bundle that has it.
-        route: What is asked.
-    """
-    asked = list_fields(route, bundle.codebook)
-    return Form(
-        bundle, route, {each.name: _write(example.values[each.name], each) for each in asked}
-    )
+def write_number(value: float, field: Field) -> str:
+    """A number as a person would write it into a field."""
+    return f"{100 * value:.10g}%" if field.scale is Scale.SHARE else f"{value:.10g}"
 
 
 def read_form(
-    texts: Mapping[str, str], unstated: Collection[str], bundle: ScoringBundle, route: Route
+    texts: Mapping[str, str], unstated: Collection[str], model: Model, route: Route
 ) -> tuple[Form, Scores]:
-    """Score the household that a form tells of, or say what is wrong.
+    """Score the household that a form describes, or say what is wrong.
 
     Args:
         texts: What was written, by the name of the field, for fields that were asked; empty means
             not known.
         unstated: Names of fields that have a mark for not stated, and were marked.
-        bundle: What answers.
+        model: What answers.
         route: What was asked. Where the form is filled in part only, another may answer.
 
     Returns:
-        The form as it was filled in, and the answer about the household. Where the form is wrong,
-        there is no answer.
+        The form as it was filled in, and the answer about the household. Where a value is wrong or
+        too little is known, there is no answer.
     """
-    codebook = bundle.codebook
+    bundle, codebook = model.bundle, model.bundle.codebook
     written = {name: text.strip() for name, text in texts.items() if text.strip()}
-    record = {
-        **{name: codebook.field(name).not_stated for name in unstated},  # None where it has no code
-        **{name: _read(text, codebook.field(name)) for name, text in written.items()},
+    record: dict[str, object] = {  # None is "not stated" where that has no code
+        name: codebook.field(name).not_stated for name in unstated
     }
+    for name, text in written.items():
+        number = read_number(text, codebook.field(name))
+        record[name] = text if np.isnan(number) else number  # the reader refuses text
     reading = bundle.reader.read_records([record])
-    if not reading.refused and (implied := _work_out(reading.households, record, route)):
-        written |= {name: _write(value, codebook.field(name)) for name, value in implied.items()}
+    if not reading.refused and (implied := _compute_empty(reading.households, record, route)):
+        for name, value in implied.items():
+            written[name] = write_number(value, codebook.field(name))
         reading = bundle.reader.read_records([{**record, **implied}])
     scores = score_households(bundle, reading.households)
     problems, missing = {name: [BOTH] for name in unstated if name in written}, []
     if reading.refused:
-        problems |= _sort_problems(reading.refused[0], written, route, bundle)
+        problems |= _sort_problems(reading.refused[0], written, route, codebook)
     elif scores.routes[0] == NOBODY:
         missing = _find_missing(reading.households, route)
-    return Form(bundle, route, written, unstated, problems, missing), scores
-
-
-def _describe_range(field: Field) -> str:
-    if field.minimum is None or field.maximum is None:
-        return describe_expected(field)
-    return f"{field.minimum:,.10g} to {field.maximum:,.10g}"
+    return Form(codebook, route, written, unstated, problems, missing), scores
 
 
 def _list_sources(field: Field, codebook: Codebook) -> list[str]:
@@ -211,17 +199,9 @@ def _can_follow(field: Field, route: Route, codebook: Codebook) -> bool:
     return bool(sources) and set(sources) <= set(route.inputs.fields)
 
 
-def _write(value: float, field: Field) -> str:
-    return f"{100 * value:.10g}%" if field.scale is Scale.SHARE else f"{value:.10g}"
-
-
-def _read(text: str, field: Field) -> float | str:
-    """The number that was written; what is none is left to the reader, which refuses it."""
-    number = read_number(text, field)
-    return text if np.isnan(number) else number
-
-
-def _work_out(households: Households, written: Collection[str], route: Route) -> dict[str, float]:
+def _compute_empty(
+    households: Households, written: Collection[str], route: Route
+) -> dict[str, float]:
     """The fields that were asked and left empty, but follow from others: nobody should divide."""
     return {
         implied.field.name: float(implied.expected[0])
@@ -241,20 +221,21 @@ def _find_missing(households: Households, route: Route) -> list[Field]:
 
 
 def _sort_problems(
-    problems: Sequence[Problem], written: Mapping[str, str], route: Route, bundle: ScoringBundle
+    problems: Sequence[Problem], written: Mapping[str, str], route: Route, codebook: Codebook
 ) -> dict[str, list[str]]:
-    """What is wrong, by the question or the section where a person will mend it."""
+    """What is wrong, by the question or the section where a person will correct it."""
     placed: dict[str, list[str]] = {}
     for problem in problems:
         name, _, last = problem.column.partition(" to ")
-        field = bundle.codebook.field(name)
-        said = upper_first(_use_labels(problem.advice, bundle.codebook))
+        field = codebook.field(name)
+        said = upper_first(_use_labels(problem.advice, codebook))
         if last:
             place, said = field.group, f"{said}; they add up to {problem.value}"
         elif name in route.inputs.fields:
-            place, said = name, "".join((*_notice_comma(written.get(name, "")), said))
+            comma = NO_COMMA if DECIMAL_COMMA.fullmatch(written.get(name, "")) else ""
+            place, said = name, comma + said
         else:
-            place = next(s for s in _list_sources(field, bundle.codebook) if s in written)
+            place = next(s for s in _list_sources(field, codebook) if s in written)
             said = f"{field.label}: {lower_first(said)}"
         placed.setdefault(place, []).append(f"{said}.")
     return placed
@@ -266,8 +247,3 @@ def _use_labels(advice: str, codebook: Codebook) -> str:
     for field in codebook.fields:
         advice = advice.replace(repr(field.name), f"“{field.label}”")
     return advice
-
-
-def _notice_comma(text: str) -> Iterator[str]:
-    if DECIMAL_COMMA.fullmatch(text):
-        yield "Write a dot as decimal sign and no separator of thousands. "

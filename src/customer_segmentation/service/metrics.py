@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import (
@@ -14,11 +14,12 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from customer_segmentation.service.answers import Given
 from customer_segmentation.service.models import Models
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+Given = tuple[str, str, str]  # segment, claim, information set
 
 _PREFIX = "customer_segmentation"
 
@@ -27,53 +28,34 @@ class Metrics:
     """Counters of one app, in a registry of their own.
 
     No label can take more values than the app has routes and the model has segments and sets.
-
-    Args:
-        models: Where the model comes from.
     """
 
     def __init__(self, models: Models) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter(
             f"{_PREFIX}_requests",
             "Requests answered.",
             ["route", "method", "status"],
             registry=registry,
         )
-        self._seconds = Histogram(
+        self.seconds = Histogram(
             f"{_PREFIX}_request_seconds",
             "Seconds from reading a request to its answer.",
             ["route"],
             buckets=SECONDS,
             registry=registry,
         )
-        self._segments = Counter(
+        self.segments = Counter(
             f"{_PREFIX}_segments",
             "Households that were given a segment.",
             ["segment", "claim", "information_set"],
             registry=registry,
         )
-        self._refused = Counter(
+        self.refused = Counter(
             f"{_PREFIX}_refused_records", "Households that got no answer.", registry=registry
         )
         registry.register(_ModelCollector(models))
         ProcessCollector(registry=registry)
-
-    def count_request(self, method: str, route: str, status: str, seconds: float) -> None:
-        """Count a request that is answered."""
-        self._requests.labels(route, method, status).inc()
-        self._seconds.labels(route).observe(seconds)
-
-    def count_scores(self, given: Mapping[Given, int], refused: int) -> None:
-        """Count the households of a request.
-
-        Args:
-            given: How often each segment was given, by claim and information set.
-            refused: Number of households without an answer.
-        """
-        for labels, count in given.items():
-            self._segments.labels(*labels).inc(count)
-        self._refused.inc(refused)
 
     def write(self) -> bytes:
         """All figures in the text format of Prometheus."""
@@ -81,7 +63,7 @@ class Metrics:
 
 
 class _ModelCollector(Collector):
-    """Tells of the model when it is asked, so that nothing has to be told to it."""
+    """Asks for the model when it is asked, so that nobody has to report to it."""
 
     def __init__(self, models: Models) -> None:
         self._models = models

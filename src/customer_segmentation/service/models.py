@@ -15,22 +15,18 @@ logger = logging.getLogger(__name__)
 
 
 class Models:
-    """Holds the model that serves, and looks for a new one.
-
-    Args:
-        folder: The folder of the scoring bundle.
+    """Holds the model that serves from a folder, and looks for a new one.
 
     Attributes:
         current: The model that serves; None until the first has been verified. It is replaced as a
             whole: who has taken it keeps answering from it.
-        loaded: How many models have been loaded.
-        failed: How many could not be.
+        loaded, failed: How many models have been loaded, and how many could not be.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._manifest = b""  # of the model that serves
-        self._told = ""
+        self._reported = ""
         self.current: Model | None = None
         self.loaded = 0
         self.failed = 0
@@ -39,7 +35,7 @@ class Models:
         """Take the model of the folder if it is another and can be used; else keep the last one."""
         manifest = self._read_manifest()
         if manifest and manifest == self._manifest:
-            self._told = ""
+            self._reported = ""
             return
         try:
             model = Model(load_bundle(self._folder))
@@ -48,7 +44,7 @@ class Models:
         except Exception as error:  # noqa: BLE001 - whatever it is, the last model goes on serving
             self._report(error)
             return
-        self.current, self._manifest, self._told = model, manifest, ""
+        self.current, self._manifest, self._reported = model, manifest, ""
         self.loaded += 1
         logger.info("a model is loaded", extra={"fields": {"model_version": model.version}})
 
@@ -60,12 +56,7 @@ class Models:
             return b""
 
     def watch(self, seconds: float, stopped: Event) -> Thread:
-        """Look for a new model now and then, in a thread of its own.
-
-        Args:
-            seconds: Pause between two looks.
-            stopped: Ends the thread when it is set.
-        """
+        """Look for a new model again and again, in a thread that ends when `stopped` is set."""
 
         def look() -> None:
             self.refresh()
@@ -78,7 +69,7 @@ class Models:
 
     def _report(self, error: Exception) -> None:
         """Say once why there is no new model."""
-        if (why := str(error)) != self._told:
-            self._told = why
+        if (why := str(error)) != self._reported:
+            self._reported = why
             self.failed += 1
             logger.error(why, exc_info=None if isinstance(error, ReadableError) else error)

@@ -1,40 +1,60 @@
 """The pages for a person: a form for one household, and an upload for a file of them.
 
 They keep no state and set no cookie, so a request that another site makes a browser send changes
-nothing, and no token is needed to tell it apart. Everything works without JavaScript.
+nothing, and no token is needed to recognise it. Everything works without JavaScript.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
+from io import StringIO
 from typing import Any
 
-import pandas as pd
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+import numpy as np
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings.wording import lower_first, upper_first
+from customer_segmentation.findings.wording import (
+    counted,
+    inside,
+    listing,
+    lower_first,
+    percent,
+    percent_1,
+    printer_of,
+    sample,
+    signed_decimals,
+    two_decimals,
+    upper_first,
+)
+from customer_segmentation.panel.codebook import Codebook, Field
 from customer_segmentation.panel.contract import describe_expected
 from customer_segmentation.panel.values import HouseholdDataError
-from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.routes import Route
-from customer_segmentation.service.context import count_scores, require_model
+from customer_segmentation.panel.reader import read_panel_bytes
+from customer_segmentation.scorer.batch import score_table
+from customer_segmentation.scorer.routes import Assignment, Route
+from customer_segmentation.scorer.scoring import Scores
+from customer_segmentation.service.answers import Answer, Model, Object
 from customer_segmentation.service.forms import (
     Form,
     has_mark,
     list_fields,
     read_form,
-    write_example,
+    write_number,
 )
-from customer_segmentation.service.page_answers import describe_answer, tell_accuracy, tell_evidence
-from customer_segmentation.service.uploads import score_file, tabulate_examples, tabulate_file
+from customer_segmentation.service.middleware import current_request
 
 # What the pages ask for besides fields.
 KNOWN, EXAMPLE, UNSTATED, FILE = "known", "example", "unstated", "file"
 NAME_SHOWN = 60  # characters of a file's name, which may be anything
+ALMOST_NOTHING = 0.005  # prints as 0% or, from 1, as 100%
+FEW_ROWS = 1000  # of which each can be judged by itself
+MOST_CELLS = 1000  # of a row: all fields, and many blank columns
 
 HEADINGS = {
     400: "This request cannot be read",
@@ -49,137 +69,155 @@ TOO_LARGE = (
     "kedro run --pipelines scoring --params households_file=..."
 )
 
+pages = Blueprint("pages", __name__)
 
-def create_blueprint(reporting: ReportingParameters) -> Blueprint:
-    """The routes of the pages.
 
-    Args:
-        reporting: Names of information sets and scores, and the colours of segments and claims.
+@dataclass(frozen=True)
+class Term:
+    """One reason.
+
+    Attributes:
+        label: What it is about.
+        title: The same where it stands alone, as the part of a composition says little.
+        value: What is known of it; empty for a score.
+        size: What it adds; negative where it speaks against.
     """
-    pages = Blueprint("pages", __name__)
 
-    @pages.before_request
-    def take_words() -> None:
-        g.reporting = reporting
-
-    pages.context_processor(offer_words)
-    pages.register_error_handler(HTTPException, show_error)
-    pages.get("/")(ask_household)
-    pages.post("/")(answer_household)
-    pages.get("/batch")(ask_file)
-    pages.post("/batch")(answer_file)
-    pages.get("/batch/example.csv")(give_example)
-    return pages
+    label: str
+    title: str
+    value: str
+    size: float
 
 
-def offer_words() -> dict[str, Any]:
-    """What the templates say beyond what a view gives them."""
-    functions = (
-        describe_expected,
-        has_mark,
-        list_fields,
-        lower_first,
-        tell_accuracy,
-        tell_evidence,
-        upper_first,
-    )
-    limit = current_app.config["MAX_CONTENT_LENGTH"]
-    return {**{each.__name__: each for each in functions}, "limit": f"{limit / 2**20:.3g} MiB"}
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the reasons.
+
+    Attributes:
+        terms: All reasons, the strongest first.
+        bars: What is drawn: the strongest of them, and the sum of the others.
+        first: The strongest; None where nothing that is drawn adds anything.
+        other: The strongest of the other side; None where there is none.
+    """
+
+    terms: Sequence[Term]
+    bars: Sequence[Term]
+    first: Term | None
+    other: Term | None
 
 
+@pages.errorhandler(HTTPException)
 def show_error(error: HTTPException) -> Response:
     """Say on a page what is wrong with a request."""
     response = error.get_response()
-    told = TOO_LARGE if isinstance(error, RequestEntityTooLarge) else error.description
+    why = TOO_LARGE if isinstance(error, RequestEntityTooLarge) else error.description
     heading = HEADINGS.get(error.code or 0, error.name)
-    response.set_data(render_template("notice.html", heading=heading, told=told))
+    response.set_data(render_template("notice.html", heading=heading, why=why))
     response.mimetype = "text/html"
     return make_response(response)
 
 
+@pages.get("/")
 def ask_household() -> Response:
     """Show what may be known of a household, and the form for it once that is chosen."""
-    bundle = require_model().bundle
+    model = current_request().require_model()
     if KNOWN not in request.args:
-        return _show("household.html", bundle, form=None)
-    route = _find_route(request.args[KNOWN], bundle)
-    name = request.args.get(EXAMPLE)
-    if name is None:
-        return _show("household.html", bundle, form=Form(bundle, route))
-    for example in bundle.examples:
-        if example.segment == name:
-            return _show("household.html", bundle, form=write_example(example, bundle, route))
-    raise NotFound("The model has no such example. Choose another.")
+        return _show("household.html", model, form=None)
+    route, codebook = _find_route(request.args[KNOWN], model), model.bundle.codebook
+    texts, name = {}, request.args.get(EXAMPLE)
+    if name is not None:
+        if name not in model.examples:
+            raise NotFound("The model has no such example. Choose another.")
+        household = model.examples[name]
+        for field in list_fields(route, codebook):
+            texts[field.name] = write_number(household[field.name], field)
+    return _show("household.html", model, form=Form(codebook, route, texts))
 
 
+@pages.post("/")
 def answer_household() -> Response:
     """Answer the form of a household, or show it again with what is wrong."""
-    bundle = require_model().bundle
-    route = _find_route(request.form.get(KNOWN, ""), bundle)
-    texts, unstated = _take_answers(request.form, route, bundle)
-    form, scores = read_form(texts, unstated, bundle, route)
-    count_scores(scores, 1)
+    context = current_request()
+    model = context.require_model()
+    route = _find_route(request.form.get(KNOWN, ""), model)
+    texts, unstated = _take_answers(request.form, route, model.bundle.codebook)
+    form, scores = read_form(texts, unstated, model, route)
+    answers = [each for each in model.render(scores, explained=True) if each]
+    context.count_answers(answers, 1 - len(answers))
     if form.is_wrong:
-        return _show("household.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
-    answer = describe_answer(scores, g.reporting)
-    return _show("household.html", bundle, form=form, answer=answer)
+        return _show("household.html", model, HTTPStatus.UNPROCESSABLE_ENTITY, form=form)
+    (answer,) = answers
+    picture = draw_reasons(answer, scores, model, context.service.reporting)
+    return _show("household.html", model, form=form, answer=answer, picture=picture)
 
 
+@pages.get("/batch")
 def ask_file() -> Response:
     """Show what a file must hold."""
-    return _show("file.html", require_model().bundle)
+    return _show("file.html", current_request().require_model())
 
 
+@pages.post("/batch")
 def answer_file() -> Response:
     """Give the scored file, or show what is wrong with the one that came."""
-    bundle = require_model().bundle
-    sent = request.files.get(FILE)
+    context = current_request()
+    model, sent = context.require_model(), request.files.get(FILE)
     if sent is None or not sent.filename:
-        return _refuse_file(bundle, ["Choose a file first."])
+        return _refuse_file(model, ["Choose a file first."])
     try:
-        scores = score_file(sent.read(), sent.filename[:NAME_SHOWN], bundle)
+        scores = score_file(sent.read(), sent.filename[:NAME_SHOWN], model)
     except HouseholdDataError as error:
         first, *others = str(error).splitlines()  # the first alone, or a heading of the others
-        return _refuse_file(bundle, others or [first])
-    count_scores(scores, len(scores.households))
-    return _download(tabulate_file(scores), "segments.csv")
+        return _refuse_file(model, others or [first])
+    answers = [each for each in model.render(scores, explained=False) if each]
+    context.count_answers(answers, 0)
+    rows = [model.tabulate(each) for each in answers]
+    return _download(rows, rows[0], "segments.csv")
 
 
+@pages.get("/batch/example.csv")
 def give_example() -> Response:
-    """Give a file to start from."""
-    return _download(tabulate_examples(require_model().bundle), "households.csv")
+    """Give a file to start from: the typical households, under identifiers that are made up."""
+    model = current_request().require_model()
+    identifier = model.bundle.codebook.field(model.identifier)
+    households = enumerate(model.examples.values(), start=int(identifier.minimum or 1))
+    rows = [{model.identifier: at, **each} for at, each in households]
+    return _download(rows, rows[0] if rows else [model.identifier], "households.csv")
 
 
-def _show(template: str, bundle: ScoringBundle, status: int = 200, **content: Any) -> Response:
-    page = render_template(template, bundle=bundle, **content)
+def _show(template: str, model: Model, status: int = 200, **content: Any) -> Response:
+    page = render_template(template, bundle=model.bundle, model=model, **content)
     return make_response(page, status)
 
 
-def _refuse_file(bundle: ScoringBundle, problems: Sequence[str]) -> Response:
-    return _show("file.html", bundle, HTTPStatus.UNPROCESSABLE_ENTITY, problems=problems)
+def _refuse_file(model: Model, problems: Sequence[str]) -> Response:
+    return _show("file.html", model, HTTPStatus.UNPROCESSABLE_ENTITY, problems=problems)
 
 
-def _download(table: pd.DataFrame, name: str) -> Response:
+def _download(rows: Iterable[Object], columns: Iterable[str], name: str) -> Response:
+    file = StringIO()
+    writer = csv.DictWriter(file, [*columns], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(table.to_csv(index=False), mimetype="text/csv", headers=headers)
+    return Response(file.getvalue(), mimetype="text/csv", headers=headers)
 
 
-def _find_route(name: str, bundle: ScoringBundle) -> Route:
-    for route in bundle.routes:
-        if route.information_set == name:
-            return route
-    raise NotFound("The model does not answer from this. Choose again what is known.")
+def _find_route(name: str, model: Model) -> Route:
+    if name not in model.routes:
+        raise NotFound("The model does not answer from this. Choose again what is known.")
+    return model.routes[name]
 
 
 def _take_answers(
-    sent: MultiDict[str, str], route: Route, bundle: ScoringBundle
+    sent: MultiDict[str, str], route: Route, codebook: Codebook
 ) -> tuple[dict[str, str], list[str]]:
     """What was written in the fields of a form, and which of them were marked as not stated.
 
     Raises:
         BadRequest: The form holds something that was not asked, or an answer twice.
     """
-    asked = list_fields(route, bundle.codebook)
+    asked = list_fields(route, codebook)
     texts = {name: values for name, values in sent.lists() if name not in (KNOWN, UNSTATED)}
     unstated = sent.getlist(UNSTATED)
     is_own = (
@@ -190,3 +228,114 @@ def _take_answers(
     if not is_own:
         raise BadRequest(OTHER_FORM)
     return {name: value for name, (value,) in texts.items()}, unstated
+
+
+def score_file(content: bytes, source: str, model: Model) -> Scores:
+    """Score the households of a file, or refuse it as a whole.
+
+    Args:
+        content: A comma-separated file: one row per household, its identifier and any of the fields
+            as columns.
+        source: What the file is called.
+        model: What answers.
+
+    Raises:
+        HouseholdDataError: The file cannot be read, a column or a value is not what the codebook
+            says, or a household has no identifier or no answer.
+    """
+    _refuse_odd_shapes(content, source, model)
+    table = read_panel_bytes(content, source)
+    # More columns than there are names cannot all be right; to describe each would take minutes.
+    codebook = model.bundle.codebook
+    most = len(codebook.fields) + len(codebook.ignored_raw_names)
+    if len(table.columns) > most:
+        raise HouseholdDataError(
+            f"{source}: the header names {len(table.columns)} columns, but a household has no more "
+            f"than {most}. Leave the others out."
+        )
+    return score_table(model.bundle, table, source)
+
+
+def _refuse_odd_shapes(content: bytes, source: str, model: Model) -> None:
+    """What cannot be right by its shape is refused unread: to describe it all takes minutes."""
+    rows = max(content.count(b"\n"), content.count(b"\r"))
+    fewest = min(len(route.inputs.fields) for route in model.bundle.routes)
+    if rows > FEW_ROWS and len(content) < rows * (fewest + 1):  # a comma each, and the end
+        raise HouseholdDataError(
+            f"{source}: its {rows} rows are too short to hold the {fewest} fields that an answer "
+            "needs at least."
+        )
+    widest = max((line.count(b",") + 1 for line in content.splitlines()), default=0)
+    if widest > MOST_CELLS:
+        raise HouseholdDataError(
+            f"{source}: a row has {widest} cells, but a household has "
+            f"{len(model.bundle.codebook.fields)} fields. Leave the others out."
+        )
+
+
+def draw_reasons(
+    answer: Answer, scores: Scores, model: Model, reporting: ReportingParameters
+) -> Picture:
+    """Prepare the picture of the reasons for an answer about one household."""
+    terms, most = list(_list_terms(answer, scores, model, reporting)), reporting.fields_shown
+    bars = terms
+    if len(terms) > most + 1:  # a single one takes no more room by itself
+        rest = f"The other {len(terms) - most} answers"
+        bars = [*terms[:most], Term(rest, rest, "", sum(term.size for term in terms[most:]))]
+    speaking = [term for term in terms[:most] if _prints_as_something(term.size)]
+    first = speaking[0] if speaking else None
+    other = next((term for term in speaking if (term.size > 0) != (speaking[0].size > 0)), None)
+    return Picture(terms, bars, first, other)
+
+
+def _prints_as_something(size: float) -> bool:
+    return any(digit in signed_decimals(size) for digit in "123456789")
+
+
+def _list_terms(
+    answer: Answer, scores: Scores, model: Model, reporting: ReportingParameters
+) -> Iterable[Term]:
+    codebook, route = model.bundle.codebook, model.routes[answer["information_set"]]
+    values = {} if isinstance(route, Assignment) else route.inputs.derive(scores.households.values)
+    for term in answer["reasons"]["contributions"]:
+        name, whole = term["name"], _find_whole(term["name"], codebook)
+        label = codebook[name].title if name in codebook else reporting.label(name)
+        value = _show_value(float(values[name][0]), name, codebook) if values else ""
+        title = f"{label} ({whole})" if whole else label
+        yield Term(label, title, value, term["contribution"])
+
+
+def _find_whole(name: str, codebook: Codebook) -> str:
+    """The composition that a field is a part of, for without it the part says little; else ""."""
+    for group in codebook.compositions:
+        if name in codebook.columns_of(group.name):
+            return lower_first(group.label)
+    return ""
+
+
+def _show_value(value: float, name: str, codebook: Codebook) -> str:
+    variable = codebook[name]
+    if np.isnan(value):
+        return "not stated"
+    if isinstance(variable, Field) and variable.codes:
+        return variable.codes[int(value)]
+    if isinstance(variable, Field) and variable.is_whole:
+        return f"{value:,.0f} {variable.unit}".strip()
+    unit = variable.unit.removeprefix("share ")
+    if whole := _find_whole(name, codebook):
+        unit = f"of {whole}"
+    return f"{printer_of(variable)(value)} {unit}".strip()
+
+
+def probability(share: float) -> str:
+    """A probability in per cent; only what is certain is printed as 0% or 100%."""
+    if 0 < share <= ALMOST_NOTHING:
+        return "under 1%"
+    return "over 99%" if 1 - ALMOST_NOTHING <= share < 1 else percent(share)
+
+
+for _filter in (
+    *(counted, inside, listing, lower_first, percent_1, sample, signed_decimals, two_decimals),
+    *(describe_expected, has_mark, list_fields, probability, upper_first),
+):
+    pages.add_app_template_filter(_filter)

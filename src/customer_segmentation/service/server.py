@@ -27,10 +27,14 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from customer_segmentation.panel.values import ReadableError
-from customer_segmentation.service.front import access_logger, identify, sign
+from customer_segmentation.service.middleware import (
+    access_logger,
+    describe_error,
+    identify,
+    sign,
+)
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
-from customer_segmentation.service.replies import describe_error
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,351 @@
+"""What every request passes before the app and every response after it.
+
+A request gets an id and is let in or refused; its response is protected, counted and logged. Log
+lines and errors hold nothing that was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from hmac import compare_digest
+from http import HTTPStatus
+from ipaddress import ip_address
+from secrets import token_hex
+from time import perf_counter
+from types import TracebackType
+from typing import Any, TextIO
+
+from flask import Response, request
+from werkzeug.datastructures import Authorization, WWWAuthenticate
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    SecurityError,
+    ServiceUnavailable,
+    Unauthorized,
+)
+from werkzeug.wsgi import ClosingIterator
+
+from customer_segmentation.figures.style import ReportingParameters
+from customer_segmentation.panel.values import ReadableError
+from customer_segmentation.service.answers import Answer, Model
+from customer_segmentation.service.metrics import Given, Metrics
+from customer_segmentation.service.models import Models
+from customer_segmentation.service.parameters import ServiceParameters
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+access_logger = logging.getLogger(f"{__name__}.access")
+
+TOKEN_VARIABLE = "CUSTOMER_SEGMENTATION_TOKEN"  # noqa: S105 - its name
+OPEN_TO_ALL = "/health/"
+NOT_READY = "No model has been loaded and verified yet. Try again in a moment."
+OTHER = "other"  # a method or a path that may be anything
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+ID_HEADER = "X-Request-ID"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+_CONTEXT = "customer_segmentation.request"  # in a request's environment
+_NOT_STORED = ("Cache-Control", "no-store")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - no name of any machine
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+_TOKEN = re.compile(r"[!-~]{16,}")
+_SITE, _OWN_SITES = "HTTP_SEC_FETCH_SITE", ("same-origin", "none")  # none: no page, a person
+_SECRETS = {"basic": "password", "bearer": "token"}  # where each kind of header has it
+_CHALLENGES = (
+    WWWAuthenticate("basic", {"realm": "customer segmentation", "charset": "UTF-8"}),
+    WWWAuthenticate("bearer", {"realm": "customer segmentation"}),
+)
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+class AccessError(ReadableError):
+    """A service that would be open to more people than its owner may think."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may ask the service.
+
+    Attributes:
+        hosts: Names, without a port, by which it may be called. A web page that has let its own
+            name lead to this machine calls it by another.
+        token: What a client must know; empty asks nobody.
+    """
+
+    hosts: frozenset[str]
+    token: str = ""
+
+    def check(self, environ: Mapping[str, Any]) -> None:
+        """Refuse a request that comes by another name, from another site or without the token.
+
+        A site is asked after only where something is sent: a link from anywhere may lead here.
+        """
+        called = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
+        if called is None or called[1].lower() not in self.hosts:
+            raise SecurityError("The service is not called by this name.")
+        if environ["REQUEST_METHOD"] == "POST" and environ.get(_SITE, "none") not in _OWN_SITES:
+            raise Forbidden("The page of another site may not send anything to this service.")
+        if self.token and not environ["PATH_INFO"].startswith(OPEN_TO_ALL):
+            self._check_token(Authorization.from_header(environ.get("HTTP_AUTHORIZATION")))
+
+    def _check_token(self, sent: Authorization | None) -> None:
+        known = getattr(sent, _SECRETS[sent.type]) if sent and sent.type in _SECRETS else None
+        # Digests have one length, so that the time reveals nothing of the token's.
+        digests = (sha256(each.encode()).digest() for each in (known or "", self.token))
+        if not compare_digest(*digests):
+            raise Unauthorized("A token is needed.", www_authenticate=_CHALLENGES)
+
+
+def allow_access(host: str, names: Iterable[str], token: str, *, insecure: bool) -> Access:
+    """Decide who may ask a service that listens on a host and may be called by these names.
+
+    Raises:
+        AccessError: The token is too short to be secret or cannot be sent, or there is none
+            although other machines can reach the service and it need not be secure.
+    """
+    if token and not _TOKEN.fullmatch(token):
+        raise AccessError(
+            f"{TOKEN_VARIABLE} needs at least 16 characters, all of them letters, digits or signs "
+            "of ASCII."
+        )
+    if not (token or insecure or is_loopback(host)):
+        raise AccessError(
+            f"{host} can be reached from other machines. Set {TOKEN_VARIABLE} to a secret of at "
+            "least 16 characters, or say --insecure to serve everybody."
+        )
+    own = () if host in _ANYWHERE else (f"[{host}]" if ":" in host else host,)
+    return Access(frozenset(map(str.lower, (*_LOOPBACK, *own, *names))), token)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a name or address."""
+    if host == _LOOPBACK[0]:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """What an app is made of.
+
+    Attributes:
+        parameters: Its limits.
+        models: Where its model comes from.
+        access: Who may ask it.
+        reporting: Names and colours of its pages.
+        metrics: What it counts.
+    """
+
+    parameters: ServiceParameters
+    models: Models
+    access: Access
+    reporting: ReportingParameters
+    metrics: Metrics
+
+
+@dataclass(eq=False)
+class RequestContext:
+    """What is known of a request and its response, without anything that was sent.
+
+    Attributes:
+        service: What answers it.
+        request_id: By which its log line is found.
+        model_version: The model that answers it.
+        given: How often each segment was given to its households; None if it is about none.
+        refused: Number of its households without an answer.
+        route, status, seconds, bytes: Of the response, once that has begun.
+    """
+
+    service: Service
+    request_id: str
+    model_version: str | None = None
+    given: Counter[Given] | None = None
+    refused: int = 0
+    route: str = OTHER
+    status: str = ""
+    seconds: float = 0.0
+    bytes: int | None = None
+
+    def require_model(self) -> Model:
+        """The model for the whole of the request, whatever is loaded meanwhile.
+
+        Raises:
+            ServiceUnavailable: There is none yet.
+        """
+        model = self.service.models.current
+        if model is None:
+            raise ServiceUnavailable(NOT_READY, retry_after=1)
+        self.model_version = model.version
+        return model
+
+    def count_answers(self, answers: Iterable[Answer], refused: int) -> None:
+        """Let the households of the request be counted, in its log line and in the metrics."""
+        self.given = Counter(
+            (each["segment"], each["claim"], each["information_set"]) for each in answers
+        )
+        self.refused = refused
+
+    def begin_response(self, environ: Environ, status: str, headers: Headers) -> None:
+        """Note what is known when the response begins; the route is the rule that Flask found."""
+        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+        size = dict(headers).get("Content-Length")
+        self.route = rule.rule if rule else OTHER
+        self.status, self.bytes = status[:3], int(size) if size else None
+
+
+def current_request() -> RequestContext:
+    """What is known of the request that is being answered."""
+    context: RequestContext = request.environ[_CONTEXT]
+    return context
+
+
+class RequestMiddleware:
+    """Stands around the app; see the module."""
+
+    def __init__(self, application: Application, service: Service) -> None:
+        self._application = application
+        self._service = service
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request; it is counted and logged when the response is on its way."""
+        started = perf_counter()
+        context = RequestContext(self._service, identify(environ.get("HTTP_X_REQUEST_ID", "")))
+        environ[_CONTEXT] = context
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            context.seconds = perf_counter() - started
+            context.begin_response(environ, status, headers)
+            return start_response(status, [*headers, *sign(context.request_id, headers)], *error)
+
+        answer = self._find_refusal(environ, context.request_id) or self._application
+        record = partial(self._record, environ["REQUEST_METHOD"], context)
+        return ClosingIterator(answer(environ, start), record)
+
+    def _find_refusal(self, environ: Environ, request_id: str) -> Application | None:
+        try:
+            self._service.access.check(environ)
+        except HTTPException as error:
+            return reply_refusal(error, request_id)
+        return None
+
+    def _record(self, method: str, context: RequestContext) -> None:
+        method, metrics = method if method in METHODS else OTHER, self._service.metrics
+        metrics.requests.labels(context.route, method, context.status).inc()
+        metrics.seconds.labels(context.route).observe(context.seconds)
+        fields = {
+            "request_id": context.request_id,
+            "method": method,
+            "route": context.route,
+            "status": int(context.status),
+            "milliseconds": round(1000 * context.seconds, 3),
+            "bytes": context.bytes,
+            "model_version": context.model_version,
+        }
+        if context.given is not None:
+            fields |= {"answered": context.given.total(), "refused": context.refused}
+            metrics.refused.inc(context.refused)
+            for labels, count in context.given.items():
+                metrics.segments.labels(*labels).inc(count)
+        access_logger.info("request", extra={"fields": fields})
+
+
+def identify(brought: str = "") -> str:
+    """The id of a request: what the client calls it if that is a short plain word."""
+    return brought if _SAFE_ID.fullmatch(brought) else token_hex(8)
+
+
+def sign(request_id: str, headers: Headers) -> Headers:
+    """The headers that a response needs beside its own."""
+    may_be_stored = any(name == _NOT_STORED[0] for name, _ in headers)
+    return [*HEADERS, *(() if may_be_stored else (_NOT_STORED,)), (ID_HEADER, request_id)]
+
+
+def reply(content: Any, status: int = 200) -> Response:
+    """A response in JSON, of dictionaries, lists, texts, finite numbers, truth values and None."""
+    return Response(_encode(content), status, mimetype="application/json")
+
+
+def describe_error(status: int, message: str, request_id: str, **more: Any) -> dict[str, Any]:
+    """What every error looks like; its message holds nothing of the request."""
+    error = {"status": status, "title": HTTPStatus(status).phrase, "message": message, **more}
+    return {"error": error, "request_id": request_id}
+
+
+def reply_error(status: int, message: str, **more: Any) -> Response:
+    """A response that says what is wrong with the request that is being answered."""
+    return reply(describe_error(status, message, current_request().request_id, **more), status)
+
+
+def reply_refusal(error: HTTPException, request_id: str) -> Response:
+    """A response that says why a request is refused, with the headers that go with that."""
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    response = reply(describe_error(status, error.description or "", request_id), status)
+    for name, value in error.get_headers():
+        if name != "Content-Type":
+            response.headers.add(name, value)
+    return response
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON; what a record has as `fields` stands beside the message.
+
+    Of an exception the line has the type and the places that it went through, and not its message:
+    that may quote what was sent.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if record.exc_info and record.exc_info[0]:
+            line |= _describe_exception(record.exc_info[0], record.exc_info[2])
+        return _encode(line)
+
+
+def _describe_exception(kind: type[BaseException], trace: TracebackType | None) -> dict[str, Any]:
+    places = traceback.extract_tb(trace)
+    return {
+        "fault": kind.__qualname__,
+        "places": [f"{place.filename}:{place.lineno} {place.name}" for place in places],
+    }
+
+
+def configure_logging(stream: TextIO = sys.stdout) -> None:
+    """Let the whole process log in JSON."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logging.getLogger().handlers = [handler]
+    logging.captureWarnings(capture=True)
+    logging.getLogger("customer_segmentation").setLevel(logging.INFO)
+    # Below are clients that went away and requests that had to wait, a line for each.
+    logging.getLogger("waitress").setLevel(logging.ERROR)
