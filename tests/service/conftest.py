@@ -17,9 +17,9 @@ from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.storage import load_bundle
 from customer_segmentation.service.app import create_app
+from customer_segmentation.service.middleware import Access
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
-from customer_segmentation.service.security import Access
 from tests.conftest import ProjectRun
 from tests.service.running import RunningService
 

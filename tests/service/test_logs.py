@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from customer_segmentation.service.logs import JsonFormatter, configure_logging
+from customer_segmentation.service.middleware import JsonFormatter, configure_logging
 
 
 @pytest.fixture

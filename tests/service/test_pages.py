@@ -24,14 +24,10 @@ from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.champions import Evidence
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Guess
 from customer_segmentation.scorer.scoring import Scores, score_households
+from customer_segmentation.service.answers import Model
 from customer_segmentation.service.forms import read_form
 from customer_segmentation.service.models import Models
-from customer_segmentation.service.page_answers import (
-    BY_DEFINITION,
-    NOT_MEASURED,
-    describe_answer,
-    tell_evidence,
-)
+from customer_segmentation.service.pages import draw_reasons, probability
 from tests.service.hostile import HOSTILE
 from tests.service.page import Element, read_page
 
@@ -393,19 +389,14 @@ def test_only_what_can_be_unstated_has_a_mark(client, bundle):
 
 
 @pytest.mark.parametrize(
-    ("shares", "shown"),
+    ("share", "shown"),
     [
-        ((0.997, 0.002, 0.001), ["over 99%", "under 1%", "under 1%"]),
-        ((0.995, 0.005, 0.0), ["over 99%", "under 1%", "0%"]),
-        ((1.0, 0.0, 0.0), ["100%", "0%", "0%"]),
-        ((0.5, 0.494, 0.006), ["50%", "49%", "1%"]),
+        *((1.0, "100%"), (0.997, "over 99%"), (0.995, "over 99%"), (0.994, "99%"), (0.5, "50%")),
+        *((0.006, "1%"), (0.005, "under 1%"), (1e-9, "under 1%"), (0.0, "0%")),
     ],
 )
-def test_only_what_is_certain_is_called_so(bundle, typical, parameters, shares, shown):
-    scores = replace(score(typical("demographics"), bundle), probabilities=np.array([shares]))
-    bars = describe_answer(scores, parameters.reporting).bars
-    told = {bar.segment: bar.shown for bar in bars}
-    assert [told[name] for name in bundle.segments] == shown
+def test_only_what_is_certain_is_called_so(share, shown):
+    assert probability(share) == shown
 
 
 @pytest.mark.parametrize(
@@ -417,7 +408,7 @@ def test_only_what_is_certain_is_called_so(bundle, typical, parameters, shares, 
         (0.8, "which is more than the whole interval: do not rely on this answer."),
     ],
 )
-def test_the_evidence_is_set_beside_naming_the_largest_segment(bundle, majority, said):
+def test_the_evidence_is_set_beside_naming_the_largest_segment(app, bundle, majority, said):
     evidence = Evidence(
         households=500,
         accuracy=0.6,
@@ -428,26 +419,24 @@ def test_the_evidence_is_set_beside_naming_the_largest_segment(bundle, majority,
         set_size=2.0,
     )
     route = bundle.routes[-1]
-    told = tell_evidence(with_evidence(route, evidence))
+    measured = replace(route, champion=route.champion.model_copy(update={"evidence": evidence}))
+    told = app.jinja_env.get_template("macros.html").module.evidence(measured)
     assert told.startswith("Of 500 households with a known segment, such answers were right for")
     assert "60.0% (interval 55.0% to 65.0%)" in told
     assert told.endswith(said)
 
 
-def with_evidence(route: Guess, evidence: Evidence | None) -> Guess:
-    return replace(route, champion=route.champion.model_copy(update={"evidence": evidence}))
-
-
-def test_what_was_not_measured_is_not_claimed(bundle, parameters: Parameters):
+def test_what_was_not_measured_is_not_claimed(bundle, models: Models, open_app, typical):
     silent = [each.model_copy(update={"evidence": None}) for each in bundle.champions]
-    other = bundle.replace(champions=tuple(silent))
-    assert [tell_evidence(each) for each in other.routes] == [BY_DEFINITION, *[NOT_MEASURED] * 3]
-    values = bundle.examples[0].values
-    known = {name: values[name] for name in find_route(bundle, "demographics").inputs.fields}
-    scores = score_households(other, other.reader.read_records([known]).households)
-    answer = describe_answer(scores, parameters.reporting)
-    assert answer.evidence == NOT_MEASURED
-    assert "not measured" in answer.possible
+    models.current = Model(bundle.replace(champions=tuple(silent)))
+    client = open_app(models).test_client()
+    choices = see(client.get("/")).find("a", class_="choice")
+    assert ["Not measured" in each.text for each in choices] == [True, True, True, False]
+    assert "Right by definition" in choices[-1].text
+    page = see(client.post("/", data=typical("demographics")))
+    good, possible, *_ = (each.text for each in page.one("dl", class_="worth").find("dd"))
+    assert good == "How often such answers are right was not measured."
+    assert possible.endswith("How often such sets hold the right segment was not measured.")
 
 
 # What is wrong
@@ -489,9 +478,9 @@ def test_the_segmenter_needs_what_is_not_stated(bundle, typical):
     other = bundle.replace(codebook=bundle.codebook.model_copy(update={"fields": fields}))
     texts = typical(SEGMENTER_INPUTS)
     del texts["known"]
-    route = find_route(other, SEGMENTER_INPUTS)
-    assert not read_form(texts, (), other, route)[0].is_wrong
-    form, _ = read_form(texts | {"transactions": "2000"}, (), other, route)
+    route, model = find_route(other, SEGMENTER_INPUTS), Model(other)
+    assert not read_form(texts, (), model, route)[0].is_wrong
+    form, _ = read_form(texts | {"transactions": "2000"}, (), model, route)
     assert [each.name for each in form.missing] == ["transactions"]
 
 
@@ -995,16 +984,14 @@ def test_what_is_answered_is_counted(client, typical):
 
 
 def test_numbers_of_the_page_are_finite_for_every_household(bundle, households, parameters):
-    told = restore_codes(households, bundle.codebook).iloc[::30]
+    told = restore_codes(households, bundle.codebook).iloc[::30].to_dict("records")
+    model = Model(bundle)
     for name in SETS:
         fields = find_route(bundle, name).inputs.fields
-        for row in told.to_dict("records"):
+        for row in told:
             reading = bundle.reader.read_records([{each: row[each] for each in fields}])
-            answer = describe_answer(
-                score_households(bundle, reading.households), parameters.reporting
-            )
-            lengths = [each.length for each in (*answer.bars, *answer.distances)]
-            assert all(0 <= length <= 1 for length in lengths)
-            sizes = [each.size for each in answer.picture.bars]
-            assert np.isfinite(sizes).all()
-            assert answer.picture.widest == np.abs(sizes).max()
+            scores = score_households(bundle, reading.households)
+            (answer,) = model.render(scores, explained=True)
+            picture = draw_reasons(answer, scores, model, parameters.reporting)
+            assert np.isfinite([each.size for each in picture.bars]).all()
+            assert picture.first is picture.terms[0]

@@ -9,8 +9,12 @@ import logging
 import pytest
 
 from customer_segmentation.service.answers import Model
-from customer_segmentation.service.logs import JsonFormatter
-from customer_segmentation.service.security import Access, AccessError, allow_access
+from customer_segmentation.service.middleware import (
+    Access,
+    AccessError,
+    JsonFormatter,
+    allow_access,
+)
 
 TOKEN = "correct-horse-battery"
 POLICY = {

@@ -14,7 +14,7 @@ from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer
 from waitress.server import BaseWSGIServer
 
-from customer_segmentation.service.logs import JsonFormatter
+from customer_segmentation.service.middleware import JsonFormatter
 from customer_segmentation.service.parameters import ServiceParameters
 from customer_segmentation.service.server import _create_server, listen
 from tests.service.conftest import forbid

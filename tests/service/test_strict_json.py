@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from customer_segmentation.service.strict_json import CHARACTERS_SHOWN
+from customer_segmentation.service.api import CHARACTERS_SHOWN
 
 NESTED = 100_000
 DIGITS = 5_000

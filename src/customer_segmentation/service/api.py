@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from json import JSONDecodeError
 from typing import Any
 
-from flask import Blueprint, Response, request
-from werkzeug.exceptions import (
-    BadRequest,
-    RequestEntityTooLarge,
-    UnprocessableEntity,
-    UnsupportedMediaType,
-)
+from flask import Blueprint, Response, abort, request
 
 from customer_segmentation.panel.values import read_json
 from customer_segmentation.service.answers import Object, Outcome
 from customer_segmentation.service.metrics import CONTENT_TYPE
-from customer_segmentation.service.middleware import current_request, reply, reply_error
+from customer_segmentation.service.middleware import current_request, describe_error, reply
 from customer_segmentation.service.schemas import describe_api, describe_model
 
 HOUSEHOLDS = "households"
@@ -44,23 +37,22 @@ def score() -> Response:
     if outcome.refused:
         message = "The record cannot be scored; the problems say why."
         problems = outcome.refused[0]
-        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, problems=problems)
+        return reply(describe_error(422, message, context.request_id, problems=problems), 422)
     return reply({**outcome.answers[0], **signature})
 
 
 def _read_wish() -> bool:
     """Whether reasons are wanted, by the one thing that may stand in the query."""
-    try:
-        return WISHES[request.query_string]
-    except KeyError:
-        raise BadRequest("The query may be reasons=true or reasons=false, else nothing.") from None
+    if request.query_string not in WISHES:
+        abort(400, "The query may be reasons=true or reasons=false, else nothing.")
+    return WISHES[request.query_string]
 
 
 def _open_batch(body: Object, limit: int) -> list[object]:
     records = body[HOUSEHOLDS]
     if len(body) > 1 or not isinstance(records, list) or not 1 <= len(records) <= limit:
-        raise UnprocessableEntity(
-            f"A batch holds {HOUSEHOLDS!r}, a list of 1 to {limit} records, and nothing else."
+        abort(
+            422, f"A batch holds {HOUSEHOLDS!r}, a list of 1 to {limit} records, and nothing else."
         )
     return records
 
@@ -69,7 +61,8 @@ def _reply_batch(outcome: Outcome, signature: dict[str, str]) -> Response:
     refused = [{"index": at, "problems": each} for at, each in sorted(outcome.refused.items())]
     if not outcome.answers:
         message = "None of the records can be scored; the problems of each say why."
-        return reply_error(HTTPStatus.UNPROCESSABLE_ENTITY, message, refused=refused)
+        request_id = signature["request_id"]
+        return reply(describe_error(422, message, request_id, refused=refused), 422)
     answers = [{"index": at, **answer} for at, answer in outcome.answers.items()]
     return reply({"answers": answers, "refused": refused, **signature})
 
@@ -112,23 +105,16 @@ def read_body(limit: int) -> Any:
     """Read the body of the request: JSON in UTF-8, and nothing that its readers take differently.
 
     A web page of another origin cannot send a body that is declared as JSON unasked.
-
-    Raises:
-        UnsupportedMediaType: It says that it is something else, is compressed, or says nothing.
-        RequestEntityTooLarge: It has more bytes than the limit.
-        BadRequest: It is not what it says; or the causes of `read_json`.
     """
     if not _is_plain_json():
-        raise UnsupportedMediaType(
-            "Send JSON in UTF-8, uncompressed, with Content-Type: application/json."
-        )
+        abort(415, "Send JSON in UTF-8, uncompressed, with Content-Type: application/json.")
     length = request.content_length or 0  # waitress tells that of a body in chunks, too
     if length > limit:
-        raise RequestEntityTooLarge(f"The body has more than {limit} bytes.")
+        abort(413, f"The body has more than {limit} bytes.")
     try:
         return read_json(request.environ["wsgi.input"].read(length))
     except ValueError as error:
-        raise BadRequest(f"The body is no strict JSON: {_say_why(error)}.") from error
+        abort(400, f"The body is no strict JSON: {_say_why(error)}.")
 
 
 def _is_plain_json() -> bool:

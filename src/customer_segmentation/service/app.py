@@ -18,7 +18,8 @@ from customer_segmentation.service.middleware import (
     RequestMiddleware,
     Service,
     current_request,
-    reply_error,
+    describe_error,
+    reply,
     reply_refusal,
 )
 from customer_segmentation.service.models import Models
@@ -85,6 +86,7 @@ def _show_refusal(error: HTTPException) -> Response:
 
 
 def _show_error(error: Exception) -> Response:
-    found_by = {"fields": {"request_id": current_request().request_id}}
+    request_id = current_request().request_id
+    found_by = {"fields": {"request_id": request_id}}
     logger.error("a request met a fault", exc_info=error, extra=found_by)
-    return reply_error(500, SORRY)
+    return reply(describe_error(500, SORRY, request_id), 500)

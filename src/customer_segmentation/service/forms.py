@@ -30,58 +30,6 @@ BOTH = "Write a number or mark it as not stated, not both."
 NO_COMMA = "Write a dot as decimal sign and no separator of thousands. "
 
 
-@dataclass(frozen=True)
-class Question:
-    """One field of the form.
-
-    Attributes:
-        field: The field.
-        follows_from: The labels of the fields from which it is computed if it is left empty.
-        text: What was written.
-        is_unstated: Whether it was marked as not stated.
-        problems: What is wrong with it.
-    """
-
-    field: Field
-    follows_from: str
-    text: str
-    is_unstated: bool
-    problems: Sequence[str]
-
-    @property
-    def hint(self) -> str:
-        """What may be written, in a few words."""
-        asked = self.field
-        if asked.scale is Scale.SHARE:
-            return "0 to 1, such as 0.35 or 35%"
-        if asked.minimum is None or asked.maximum is None:
-            return f"{describe_expected(asked)} {asked.unit}".strip()
-        return f"{asked.minimum:,.10g} to {asked.maximum:,.10g} {asked.unit}".strip()
-
-
-@dataclass(frozen=True)
-class Section:
-    """The questions of one group.
-
-    Attributes:
-        group: The group.
-        questions: Its fields that are asked.
-        adds_up: Whether they must add up to the group's total.
-        problems: What is wrong with their sum.
-    """
-
-    group: Group
-    questions: Sequence[Question]
-    adds_up: bool
-    problems: Sequence[str]
-
-    @property
-    def hint(self) -> str:
-        """What may be written, where it is the same for every question; else empty."""
-        hints = {question.hint for question in self.questions}
-        return hints.pop() if len(self.questions) > 1 and len(hints) == 1 else ""
-
-
 @dataclass(frozen=True, eq=False)
 class Form:
     """A form for what one route needs to know.
@@ -108,29 +56,30 @@ class Form:
         return bool(self.problems or self.missing)
 
     @cached_property
-    def sections(self) -> list[Section]:
-        """The questions, group by group."""
+    def sections(self) -> dict[Group, list[Field]]:
+        """The fields that are asked, group by group."""
         asked = list_fields(self.route, self.codebook)
-        sections = []
-        for group in self.codebook.groups:
-            if own := [field for field in asked if field.group == group.name]:
-                is_whole = len(own) == len(self.codebook.columns_of(group.name))
-                adds_up = group.sums_to is not None and is_whole
-                problems = self.problems.get(group.name, ())
-                sections.append(Section(group, [*map(self._ask, own)], adds_up, problems))
-        return sections
+        sections = {
+            group: [field for field in asked if field.group == group.name]
+            for group in self.codebook.groups
+        }
+        return {group: fields for group, fields in sections.items() if fields}
 
-    def _ask(self, field: Field) -> Question:
-        name, labels = field.name, []
-        if _can_follow(field, self.route, self.codebook):
-            labels = [self.codebook[each].label for each in _list_sources(field, self.codebook)]
-        return Question(
-            field,
-            follows_from=listing(map(lower_first, labels)) if labels else "",
-            text=self.texts.get(name, ""),
-            is_unstated=name in self.unstated,
-            problems=[NEEDED] if field in self.missing else self.problems.get(name, ()),
-        )
+    def adds_up(self, group: Group) -> bool:
+        """Whether what is asked of a group must add up to the group's total."""
+        asked, all_of_it = self.sections[group], self.codebook.columns_of(group.name)
+        return group.sums_to is not None and len(asked) == len(all_of_it)
+
+    def problems_of(self, field: Field) -> Sequence[str]:
+        """What is wrong with a field."""
+        return [NEEDED] if field in self.missing else self.problems.get(field.name, ())
+
+    def follows_from(self, field: Field) -> str:
+        """The labels of the fields from which it is computed if it is left empty; or empty."""
+        if not _can_follow(field, self.route, self.codebook):
+            return ""
+        sources = _list_sources(field, self.codebook)
+        return listing(lower_first(self.codebook[name].label) for name in sources)
 
 
 def list_fields(route: Route, codebook: Codebook) -> list[Field]:
@@ -141,6 +90,21 @@ def list_fields(route: Route, codebook: Codebook) -> list[Field]:
 def has_mark(field: Field) -> bool:
     """Whether a number can be marked as not stated; among labels of codes, that is one of them."""
     return not field.codes and field.blank_code is not None
+
+
+def hint(field: Field) -> str:
+    """What may be written into a field, in a few words."""
+    if field.scale is Scale.SHARE:
+        return "0 to 1, such as 0.35 or 35%"
+    if field.minimum is None or field.maximum is None:
+        return f"{describe_expected(field)} {field.unit}".strip()
+    return f"{field.minimum:,.10g} to {field.maximum:,.10g} {field.unit}".strip()
+
+
+def shared_hint(fields: Sequence[Field]) -> str:
+    """What may be written, where it is the same for every field of several; else empty."""
+    hints = set(map(hint, fields))
+    return hints.pop() if len(fields) > 1 and len(hints) == 1 else ""
 
 
 def write_number(value: float, field: Field) -> str:

@@ -25,15 +25,9 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, TextIO
 
-from flask import Response, request
+from flask import Response, abort, request
 from werkzeug.datastructures import Authorization, WWWAuthenticate
-from werkzeug.exceptions import (
-    Forbidden,
-    HTTPException,
-    SecurityError,
-    ServiceUnavailable,
-    Unauthorized,
-)
+from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from customer_segmentation.figures.style import ReportingParameters
@@ -108,9 +102,9 @@ class Access:
         """
         called = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
         if called is None or called[1].lower() not in self.hosts:
-            raise SecurityError("The service is not called by this name.")
+            abort(400, "The service is not called by this name.")
         if environ["REQUEST_METHOD"] == "POST" and environ.get(_SITE, "none") not in _OWN_SITES:
-            raise Forbidden("The page of another site may not send anything to this service.")
+            abort(403, "The page of another site may not send anything to this service.")
         if self.token and not environ["PATH_INFO"].startswith(OPEN_TO_ALL):
             self._check_token(Authorization.from_header(environ.get("HTTP_AUTHORIZATION")))
 
@@ -119,7 +113,7 @@ class Access:
         # Digests have one length, so that the time reveals nothing of the token's.
         digests = (sha256(each.encode()).digest() for each in (known or "", self.token))
         if not compare_digest(*digests):
-            raise Unauthorized("A token is needed.", www_authenticate=_CHALLENGES)
+            abort(401, "A token is needed.", www_authenticate=_CHALLENGES)
 
 
 def allow_access(host: str, names: Iterable[str], token: str, *, insecure: bool) -> Access:
@@ -196,14 +190,10 @@ class RequestContext:
     bytes: int | None = None
 
     def require_model(self) -> Model:
-        """The model for the whole of the request, whatever is loaded meanwhile.
-
-        Raises:
-            ServiceUnavailable: There is none yet.
-        """
+        """The model for the whole of the request, whatever is loaded meanwhile."""
         model = self.service.models.current
         if model is None:
-            raise ServiceUnavailable(NOT_READY, retry_after=1)
+            abort(503, NOT_READY, retry_after=1)
         self.model_version = model.version
         return model
 
@@ -213,13 +203,6 @@ class RequestContext:
             (each["segment"], each["claim"], each["information_set"]) for each in answers
         )
         self.refused = refused
-
-    def begin_response(self, environ: Environ, status: str, headers: Headers) -> None:
-        """Note what is known when the response begins; the route is the rule that Flask found."""
-        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-        size = dict(headers).get("Content-Length")
-        self.route = rule.rule if rule else OTHER
-        self.status, self.bytes = status[:3], int(size) if size else None
 
 
 def current_request() -> RequestContext:
@@ -243,7 +226,10 @@ class RequestMiddleware:
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             context.seconds = perf_counter() - started
-            context.begin_response(environ, status, headers)
+            rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+            size = dict(headers).get("Content-Length")
+            context.route = rule.rule if rule else OTHER  # the rule that Flask has found
+            context.status, context.bytes = status[:3], int(size) if size else None
             return start_response(status, [*headers, *sign(context.request_id, headers)], *error)
 
         answer = self._find_refusal(environ, context.request_id) or self._application
@@ -298,11 +284,6 @@ def describe_error(status: int, message: str, request_id: str, **more: Any) -> d
     """What every error looks like; its message holds nothing of the request."""
     error = {"status": status, "title": HTTPStatus(status).phrase, "message": message, **more}
     return {"error": error, "request_id": request_id}
-
-
-def reply_error(status: int, message: str, **more: Any) -> Response:
-    """A response that says what is wrong with the request that is being answered."""
-    return reply(describe_error(status, message, current_request().request_id, **more), status)
 
 
 def reply_refusal(error: HTTPException, request_id: str) -> Response:

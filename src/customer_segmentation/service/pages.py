@@ -14,28 +14,16 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, abort, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from customer_segmentation.figures.style import ReportingParameters
-from customer_segmentation.findings.wording import (
-    counted,
-    inside,
-    listing,
-    lower_first,
-    percent,
-    percent_1,
-    printer_of,
-    sample,
-    signed_decimals,
-    two_decimals,
-    upper_first,
-)
+from customer_segmentation.findings import wording
 from customer_segmentation.panel.codebook import Codebook, Field
 from customer_segmentation.panel.contract import describe_expected
-from customer_segmentation.panel.values import HouseholdDataError
 from customer_segmentation.panel.reader import read_panel_bytes
+from customer_segmentation.panel.values import HouseholdDataError
 from customer_segmentation.scorer.batch import score_table
 from customer_segmentation.scorer.routes import Assignment, Route
 from customer_segmentation.scorer.scoring import Scores
@@ -43,8 +31,10 @@ from customer_segmentation.service.answers import Answer, Model, Object
 from customer_segmentation.service.forms import (
     Form,
     has_mark,
+    hint,
     list_fields,
     read_form,
+    shared_hint,
     write_number,
 )
 from customer_segmentation.service.middleware import current_request
@@ -127,7 +117,7 @@ def ask_household() -> Response:
     texts, name = {}, request.args.get(EXAMPLE)
     if name is not None:
         if name not in model.examples:
-            raise NotFound("The model has no such example. Choose another.")
+            abort(404, "The model has no such example. Choose another.")
         household = model.examples[name]
         for field in list_fields(route, codebook):
             texts[field.name] = write_number(household[field.name], field)
@@ -205,18 +195,14 @@ def _download(rows: Iterable[Object], columns: Iterable[str], name: str) -> Resp
 
 def _find_route(name: str, model: Model) -> Route:
     if name not in model.routes:
-        raise NotFound("The model does not answer from this. Choose again what is known.")
+        abort(404, "The model does not answer from this. Choose again what is known.")
     return model.routes[name]
 
 
 def _take_answers(
     sent: MultiDict[str, str], route: Route, codebook: Codebook
 ) -> tuple[dict[str, str], list[str]]:
-    """What was written in the fields of a form, and which of them were marked as not stated.
-
-    Raises:
-        BadRequest: The form holds something that was not asked, or an answer twice.
-    """
+    """What was written in the fields of a form, and which of them were marked as not stated."""
     asked = list_fields(route, codebook)
     texts = {name: values for name, values in sent.lists() if name not in (KNOWN, UNSTATED)}
     unstated = sent.getlist(UNSTATED)
@@ -226,7 +212,7 @@ def _take_answers(
         and all(len(values) == 1 for values in texts.values())
     )
     if not is_own:
-        raise BadRequest(OTHER_FORM)
+        abort(400, OTHER_FORM)
     return {name: value for name, (value,) in texts.items()}, unstated
 
 
@@ -289,7 +275,7 @@ def draw_reasons(
 
 
 def _prints_as_something(size: float) -> bool:
-    return any(digit in signed_decimals(size) for digit in "123456789")
+    return any(digit in wording.signed_decimals(size) for digit in "123456789")
 
 
 def _list_terms(
@@ -309,7 +295,7 @@ def _find_whole(name: str, codebook: Codebook) -> str:
     """The composition that a field is a part of, for without it the part says little; else ""."""
     for group in codebook.compositions:
         if name in codebook.columns_of(group.name):
-            return lower_first(group.label)
+            return wording.lower_first(group.label)
     return ""
 
 
@@ -324,18 +310,19 @@ def _show_value(value: float, name: str, codebook: Codebook) -> str:
     unit = variable.unit.removeprefix("share ")
     if whole := _find_whole(name, codebook):
         unit = f"of {whole}"
-    return f"{printer_of(variable)(value)} {unit}".strip()
+    return f"{wording.printer_of(variable)(value)} {unit}".strip()
 
 
 def probability(share: float) -> str:
     """A probability in per cent; only what is certain is printed as 0% or 100%."""
     if 0 < share <= ALMOST_NOTHING:
         return "under 1%"
-    return "over 99%" if 1 - ALMOST_NOTHING <= share < 1 else percent(share)
+    return "over 99%" if 1 - ALMOST_NOTHING <= share < 1 else wording.percent(share)
 
 
 for _filter in (
-    *(counted, inside, listing, lower_first, percent_1, sample, signed_decimals, two_decimals),
-    *(describe_expected, has_mark, list_fields, probability, upper_first),
+    *(wording.counted, wording.inside, wording.listing, wording.lower_first, wording.percent_1),
+    *(wording.sample, wording.signed_decimals, wording.two_decimals, wording.upper_first),
+    *(describe_expected, has_mark, hint, list_fields, probability, shared_hint),
 ):
     pages.add_app_template_filter(_filter)
