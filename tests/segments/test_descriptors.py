@@ -179,13 +179,13 @@ def test_every_interval_holds_its_effect(table):
 def test_p_values_agree_with_the_chi_square_distribution_and_holm_is_done_by_hand(
     eligible, segments, codebook
 ):
-    table = measure_descriptors(eligible, segments, codebook, parameters_with(1999))
+    table = measure_descriptors(eligible, segments, codebook, parameters_with(999))
     tested = table[table["p_value"].notna()].set_index("descriptor")
     present = eligible[~eligible[MISSING]].merge(segments, on="household_id")
     for name in ("socio_economic_class", "food_habits", "children", "television"):
         stated = present.dropna(subset=name)
         p = chi2_contingency(pd.crosstab(stated[name], stated["segment"]), correction=False).pvalue
-        assert tested.loc[name, "p_value"] == pytest.approx(p, abs=4 * (p / 1999) ** 0.5 + 0.001)
+        assert tested.loc[name, "p_value"] == pytest.approx(p, abs=4 * (p / 999) ** 0.5 + 0.002)
     worst = 0.0
     for rank, (name, p) in enumerate(tested["p_value"].sort_values().items()):
         worst = max(worst, min(1, p * (11 - rank)))
@@ -233,13 +233,15 @@ def test_a_p_value_is_never_zero_and_the_ties_of_a_constant_all_count():
         assert permute_labels(constant, segments, 199, np.random.default_rng(1)) == 1
 
 
-def test_p_values_of_shuffled_segments_are_spread_evenly(eligible, segments, codebook):
+def test_p_values_of_shuffled_segments_are_spread_evenly(eligible, segments):
     generator = np.random.default_rng(4)
     p_values = []
-    for _ in range(12):
-        shuffled = segments.assign(segment=generator.permutation(segments["segment"]))
-        table = measure_descriptors(eligible, shuffled, codebook, parameters_with(99))
-        p_values += table["p_value"].dropna().tolist()
+    for name, coded in (("food_habits", True), ("children", True), ("household_size", False)):
+        stated = eligible[name].dropna()
+        columns = module._centre(stated, coded=coded)
+        for _ in range(44):
+            shuffled = pd.Series(generator.permutation(segments["segment"])[: len(stated)])
+            p_values.append(permute_labels(columns, shuffled, 99, generator))
     assert len(p_values) == 132
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.1)
     assert np.mean(np.array(p_values) <= 0.1) < 0.2
@@ -353,15 +355,15 @@ def test_intervals_cover_the_true_effect_about_as_often_as_they_say():
     variance = 2 * distance**2 / 3
     truth = (variance / (1 + variance)) ** 0.5
     shifts = np.repeat([-distance, 0, distance], 60)
-    links = [epsilon(pd.Series(generator.normal(shifts)), segments) for _ in range(200)]
+    links = [epsilon(pd.Series(generator.normal(shifts)), segments) for _ in range(100)]
     covered = np.mean([link.low <= truth <= link.high for link in links])
-    assert covered == pytest.approx(0.95, abs=0.04)
+    assert covered == pytest.approx(0.95, abs=0.05)
     # The same for two codes and two segments, whose V is 0.2.
-    held = generator.multinomial(200, [0.3, 0.2, 0.2, 0.3], size=200)
+    held = generator.multinomial(200, [0.3, 0.2, 0.2, 0.3], size=100)
     sides = pd.Series([1, 1, 2, 2]), pd.Series(["a", "b", "a", "b"])
     tables = [[side.repeat(n).reset_index(drop=True) for side in sides] for n in held]
     covered = np.mean([link.low <= 0.2 <= link.high for link in (cramers_v(*t) for t in tables)])
-    assert covered == pytest.approx(0.95, abs=0.04)
+    assert covered == pytest.approx(0.95, abs=0.05)
 
 
 def test_a_shuffled_descriptor_shows_no_link(eligible, segments):

@@ -43,6 +43,7 @@ def small(few_pairs):
     """A small grid: two views, one transform, three algorithms, one reference."""
     grid = few_pairs.grid
     update = {"transforms": ("plain",), "views": grid.views[:2], "references": grid.references[:1]}
+    update["solution_starts"] = 100
     return few_pairs.model_copy(
         update={
             "grid": grid.model_copy(update=update),

@@ -31,9 +31,9 @@ THIN, HALVES = "With the thin records", "Two random halves"
 
 @pytest.fixture(scope="module")
 def few(few_pairs):
-    update = {"split_halves": 5}
-    sensitivity = few_pairs.sensitivity.model_copy(update=update)
-    return few_pairs.model_copy(update={"sensitivity": sensitivity})
+    sensitivity = few_pairs.sensitivity.model_copy(update={"split_halves": 5})
+    grid = few_pairs.grid.model_copy(update={"solution_starts": 100})
+    return few_pairs.model_copy(update={"sensitivity": sensitivity, "grid": grid})
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def table(measure):
 
 
 @pytest.fixture(scope="module")
-def plain(_households, _features, specification):
+def plain(_households, _features, few, codebook):
     """Segments of the eligible households, by scores in plain numpy."""
     columns = _households.join(_features.drop(columns="household_id")).astype(float)
     columns = {name: column.to_numpy() for name, column in columns.items()}
@@ -78,6 +78,7 @@ def plain(_households, _features, specification):
         scores = np.column_stack(scores)
         seed = seed_for(2018, Purpose.SOLUTION)
         # Many local optima lie close together, so the same starts are needed.
+        specification = few.specifications(codebook)["buying_style.plain.kmeans"]
         half = len(training) < len(eligible)
         method = specification.method if half else specification.solution_method
         found = find_partitions(scores[training], [3], method, seed)[3]

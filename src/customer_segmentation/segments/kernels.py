@@ -57,8 +57,11 @@ def fit_centres(points: Floats, weights: Floats, segments: int, uniforms: Floats
     References:
         Lloyd (1982), Least squares quantization in PCM. Arthur & Vassilvitskii (2007), k-means++.
     """
-    columns = _transpose(points)
-    moments = _weigh(points, weights)
+    columns = np.ascontiguousarray(points.T)
+    # What a point adds to the totals of its segment: its weighted values, then its weight.
+    moments = np.empty((len(points), len(columns) + 1))
+    moments[:, :-1] = points * weights.reshape(-1, 1)
+    moments[:, -1] = weights
     totals = np.empty((segments, len(columns) + 1))
     distances, work = np.empty(len(points)), np.empty(len(points))
     labels, previous = np.empty(len(points), np.int64), np.empty(len(points), np.int64)
@@ -71,22 +74,12 @@ def fit_centres(points: Floats, weights: Floats, segments: int, uniforms: Floats
             _fill_empty_segments(columns, moments, centres, labels, totals)
             labels, previous = previous, labels
             _find_nearest(columns, centres, labels, distances, work)
-            if _are_equal(previous, labels):
+            if (previous == labels).all():
                 break
         spread = _weighted_sum(weights, distances)
         if spread < smallest:
             smallest, best = spread, centres
     return best
-
-
-@_inner
-def _transpose(matrix: Floats) -> Floats:
-    rows, columns = matrix.shape
-    transposed = np.empty((columns, rows))
-    for i in range(rows):
-        for q in range(columns):
-            transposed[q, i] = matrix[i, q]
-    return transposed
 
 
 @_inner
@@ -100,11 +93,11 @@ def _draw_centres(
     work: Floats,
 ) -> None:
     # k-means++: each centre is a point, drawn in proportion to its squared distance so far.
-    _fill(distances, 1.0)
+    distances[:] = 1.0
     for j in range(len(centres)):
         point = _draw_point(weights, distances, uniforms[j], work)
         if j == 0:
-            _fill(distances, np.inf)
+            distances[:] = np.inf
         for q in range(len(columns)):
             centres[j, q] = columns[q, point]
         _offer_centre(columns, centres, j, labels, distances, work)
@@ -131,7 +124,7 @@ def _draw_point(weights: Floats, distances: Floats, uniform: float, cumulated: F
 def _find_nearest(
     columns: Floats, centres: Floats, labels: Integers, distances: Floats, work: Floats
 ) -> None:
-    _fill(distances, np.inf)
+    distances[:] = np.inf
     for j in range(len(centres)):
         _offer_centre(columns, centres, j, labels, distances, work)
 
@@ -141,7 +134,7 @@ def _offer_centre(
     columns: Floats, centres: Floats, j: int, labels: Integers, distances: Floats, work: Floats
 ) -> None:
     # Points that are nearer to centre j than to those offered before change over.
-    _fill(work, 0.0)
+    work[:] = 0.0
     for q in range(len(columns)):
         centre = centres[j, q]
         column = columns[q]
@@ -154,22 +147,11 @@ def _offer_centre(
 
 
 @_inner
-def _weigh(points: Floats, weights: Floats) -> Floats:
-    # What a point adds to the totals of its segment: its weighted values, then its weight.
-    moments = np.empty((len(points), points.shape[1] + 1))
-    for i in range(len(points)):
-        for q in range(points.shape[1]):
-            moments[i, q] = weights[i] * points[i, q]
-        moments[i, points.shape[1]] = weights[i]
-    return moments
-
-
-@_inner
 def _average(moments: Floats, labels: Integers, totals: Floats, centres: Floats) -> None:
     # The centre of an empty segment stays where it is.
     segments, variables = centres.shape
     for j in range(segments):
-        _fill(totals[j], 0.0)
+        totals[j][:] = 0.0
     for i in range(len(moments)):
         for q in range(variables + 1):
             totals[labels[i], q] += moments[i, q]
@@ -192,14 +174,6 @@ def _fill_empty_segments(
 
 
 @_inner
-def _are_equal(first: Integers, second: Integers) -> bool:
-    different = 0
-    for i in range(len(first)):
-        different += first[i] != second[i]
-    return different == 0
-
-
-@_inner
 def _find_farthest(columns: Floats, centres: Floats, labels: Integers) -> tuple[int, float]:
     farthest = 0
     largest = 0.0
@@ -211,12 +185,6 @@ def _find_farthest(columns: Floats, centres: Floats, labels: Integers) -> tuple[
             farthest = i
             largest = distance
     return farthest, largest
-
-
-@_inner
-def _fill(values: Floats, value: float) -> None:
-    for i in range(len(values)):
-        values[i] = value
 
 
 @_inner
@@ -258,9 +226,9 @@ def fit_mixture(
         Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM
         algorithm.
     """
-    columns = _transpose(points)
-    portions = _normalise(weights)
-    means = _transpose(_transpose(centres))
+    columns = np.ascontiguousarray(points.T)
+    portions = weights / weights.sum()
+    means = centres.copy()
     variances = np.full(centres.shape, floor)
     shares = np.empty(len(centres))
     parts = _belong_to_nearest(columns, means)
@@ -273,17 +241,6 @@ def fit_mixture(
         if likelihood - before < tolerance:
             break
     return means, variances, shares
-
-
-@_inner
-def _normalise(weights: Floats) -> Floats:
-    total = 0.0
-    for i in range(len(weights)):
-        total += weights[i]
-    portions = np.empty(len(weights))
-    for i in range(len(weights)):
-        portions[i] = weights[i] / total
-    return portions
 
 
 @_inner
@@ -352,7 +309,7 @@ def _fill_log_densities(
         constant = np.log(shares[j])
         for q in range(len(columns)):
             constant -= 0.5 * np.log(variances[j, q])
-        _fill(row, constant)
+        row[:] = constant
         for q in range(len(columns)):
             column = columns[q]
             centre = centres[j, q]
@@ -378,5 +335,5 @@ def measure_affinities(
         variance + log variance). The constant that all densities share is left out.
     """
     densities = np.empty((len(centres), len(points)))
-    _fill_log_densities(_transpose(points), centres, variances, shares, densities)
-    return _transpose(densities)
+    _fill_log_densities(np.ascontiguousarray(points.T), centres, variances, shares, densities)
+    return np.ascontiguousarray(densities.T)
