@@ -20,7 +20,7 @@ PORT ?= 8000
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint-container format lineage lineage-static lineage-pictures report-picture bench docs site links lock clean
+.PHONY: help run serve test test-slow check lint-container format lineage lineage-static lineage-pictures report-picture bench docs site links lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -31,8 +31,11 @@ run: $(VENV)/run.stamp  ## Rebuild the whole project from the panel file
 serve: $(VENV)/run.stamp  ## Score over HTTP; HOST=... and PORT=... say where
 	$(BIN)/kedro serve --host $(HOST) --port $(PORT)
 
-test: $(VENV)/dev.stamp  ## Run the tests
-	$(BIN)/pytest
+test: $(VENV)/dev.stamp  ## Run the tests, but those that are slow by nature
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(VENV)/dev.stamp  ## Run the slow tests: whole runs, notebooks, saves that are killed at every step
+	$(BIN)/pytest -m slow
 
 check: lint-container $(VENV)/dev.stamp  ## Check format, lint, types, the direction of imports and the container
 	$(BIN)/ruff format --check

@@ -15,6 +15,7 @@ NOTEBOOKS = sorted(PROJECT.glob("notebooks/*.ipynb"))
 MOST_CELLS = 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(
     path: Path, project_run: ProjectRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +77,10 @@ def test_a_node_is_named_after_its_function(nodes):
 def test_a_node_with_several_inputs_takes_them_by_keyword(nodes):
     wrong = [n.name for n in nodes if len(n.inputs) > 1 and not isinstance(n._inputs, dict)]
     assert wrong == []
+
+
+def test_a_node_can_be_sent_to_another_process(nodes):
+    assert [n.name for n in nodes if pickle.loads(pickle.dumps(n)).name != n.name] == []
 
 
 def test_a_node_returns_something(nodes):
@@ -199,19 +207,38 @@ def test_no_node_changes_what_it_is_given(project_run: ProjectRun, registered: d
     assert sorted(project_run.probe.nodes) == sorted(run)
 
 
+def differing_files(one: Path, other: Path) -> list[str]:
+    """Files that only one of two folders has, or that are not equal to the byte."""
+    files = {path.relative_to(root) for root in (one, other) for path in root.rglob("*.*")}
+    return [
+        str(file)
+        for file in sorted(files)
+        if not all((root / file).is_file() for root in (one, other))
+        or (one / file).read_bytes() != (other / file).read_bytes()
+    ]
+
+
+@pytest.mark.slow
 def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp_path: Path):
     """Each stage alone, from files only, and a second run: equal to the byte."""
     for stage in STAGES:
         open_session("test", data_root=tmp_path.as_posix()).run(pipeline_names=[stage])
-    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
-    root = project_run.data_root
-    assert written == {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
-    unequal = [
-        str(path)
-        for path in written
-        if (tmp_path / path).read_bytes() != (root / path).read_bytes()
-    ]
-    assert sorted(unequal) == []
+    assert differing_files(tmp_path, project_run.data_root) == []
+
+
+@pytest.mark.slow
+def test_nodes_in_processes_of_their_own_write_the_same_bytes(project_run, tmp_path):
+    """Processes are started from the command line: none has computed anything before."""
+    parallel, plain = tmp_path / "parallel", tmp_path / "plain"
+    command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--runner", "ParallelRunner"]
+    to_parallel = ["--params", f"data_root={parallel}"]
+    subprocess.run([*command, *to_parallel], cwd=PROJECT, check=True)
+    assert differing_files(parallel, project_run.data_root) == []
+    shutil.copytree(parallel, plain)
+    subprocess.run([*command, *to_parallel, "--pipelines", "scoring"], cwd=PROJECT, check=True)
+    open_session("test", data_root=plain.as_posix()).run(pipeline_names=["scoring"])
+    assert (parallel / "07_model_output" / "household_scores.parquet").is_file()
+    assert differing_files(parallel, plain) == []
 
 
 def test_every_table_figure_and_page_can_be_looked_at_in_the_lineage(registered, catalog):
