@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
@@ -20,7 +20,7 @@ from customer_segmentation.classification.parameters import (
     InformationSet,
     ModellingParameters,
 )
-from customer_segmentation.classification.resampling import draw_weights, find_interval
+from customer_segmentation.classification.reliability import draw_weights, find_interval
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import find_known
@@ -49,12 +49,7 @@ class Claim(StrEnum):
 
 
 class Rebuilt(NamedTuple):
-    """How much of each score some columns tell about households out of fold, one of each per score.
-
-    Attributes:
-        r2: Share of the score's variance, at most 1; negative where the mean alone is better.
-        low, high: Its interval.
-    """
+    """The share of each score's variance that is rebuilt out of fold, with its interval."""
 
     r2: Floats
     low: Floats
@@ -90,19 +85,12 @@ def audit_information_sets(
     eligible = labelled_households[~labelled_households["thin_record"]]
     by_household = segment_scores.set_index("household_id")
     scores = by_household.loc[eligible["household_id"], list(score_variables)].to_numpy()
-    tables = Parallel(n_jobs=modelling.processes)(
-        delayed(_audit_set)(
-            each,
-            take_values(eligible, each, codebook),
-            scores,
-            score_variables,
-            modelling,
-            codebook,
-        )
+    tables: list[pd.DataFrame] = Parallel(n_jobs=modelling.processes)(
+        delayed(_audit_set)(each, values, scores, score_variables, modelling, codebook)
         for each in modelling.information_sets
+        for values in [take_values(eligible, each, codebook)]
     )
-    audit: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    return audit
+    return pd.concat(tables, ignore_index=True)
 
 
 def rebuild_scores(
@@ -112,20 +100,11 @@ def rebuild_scores(
 
     Each score is predicted out of fold by a ridge regression, which finds sums, and by boosted
     trees, which find steps, products and any monotone disguise; the better one counts. That choice
-    flatters the columns a little: in doubt a set is taken to tell more.
+    flatters the columns a little: in doubt a set is taken to contain more. The intervals resample
+    the households with their errors; the regressions are not fitted again, so that they leave out
+    how the fits themselves vary.
 
-    Args:
-        values: One row per household, one float64 column per field, at least one.
-        scores: One row per household, one column per score.
-        modelling: Folds of the audit, intervals and seed.
-        codebook: The scale of each field.
-
-    Returns:
-        Out-of-fold R2 of each score. The intervals resample the households with their errors; the
-        regressions are not fitted again, so that they leave out how the fits themselves vary.
-
-    References:
-        Kaufman et al. (2012), Leakage in data mining: formulation, detection, and avoidance.
+    Kaufman et al. (2012), Leakage in data mining: formulation, detection, and avoidance.
     """
     seed = seed_for(modelling.random_state, Purpose.AUDIT)
     errors = _find_errors(values, scores, modelling, codebook, child_of(seed, 0))
@@ -141,51 +120,35 @@ def judge_claim(
     r2_purchases_low: Floats,
     audit: Audit,
 ) -> Claim:
-    """Decide from provenance and computation what guessing segments is evidence of.
+    """Decide from provenance and computation what predicting segments is evidence of.
 
-    Args:
-        by_provenance: As `claim_between` for the variables of all scores.
-        contained: For each score whether the set contains it.
-        r2: For each score the out-of-fold R2 from all columns of the set.
-        r2_purchases_low: For each score the lower end of the R2 from purchase-derived columns;
-            missing where there are none.
-        audit: The thresholds.
-
-    Returns:
-        Assignment if every score is told: contained, or with an R2 of at least `rebuilt_from`. Else
-        overlap if provenance says so, if any score is told, wherever its columns are said to come
-        from, or if an R2 from purchases lies above `overlap_from` with its whole interval. Else
-        prediction. So a computed figure can only make the claim humbler.
+    Assignment if every score is known: contained, or with an R2 of at least `rebuilt_from`. Else
+    overlap if provenance says so, if any score is known, wherever its columns are said to come
+    from, or if an R2 from purchases (missing where there are none) lies above `overlap_from` with
+    its whole interval. Else prediction. So a computed figure can only make the claim humbler.
     """
-    told = np.array(contained) | (r2 >= audit.rebuilt_from)
-    if told.all():
+    known = np.array(contained) | (r2 >= audit.rebuilt_from)
+    if known.all():
         return Claim.ASSIGNMENT
-    partly = told | (r2_purchases_low > audit.overlap_from)
+    partly = known | (r2_purchases_low > audit.overlap_from)
     if by_provenance is Claim.OVERLAP or partly.any():
         return Claim.OVERLAP
     return Claim.PREDICTION
 
 
 def claim_between(variables: Collection[str], fields: Collection[str], codebook: Codebook) -> Claim:
-    """Decide what guessing segments of some variables from some fields is evidence of.
+    """Decide what predicting segments formed by some variables from some fields is evidence of.
 
-    Args:
-        variables: Codebook variables or groups that formed the segments.
-        fields: Codebook variables or groups that the segments are guessed from.
-        codebook: The provenance of every variable.
-
-    Returns:
-        Assignment if the fields tell all the variables; else overlap if what they tell shares a
-        source with a variable, or any of it comes from the purchase record; else prediction.
-
-    Raises:
-        ValueError: A name is neither a group nor a variable of the codebook.
+    Assignment if the fields determine all the variables; else overlap if what they determine shares
+    a source with a variable, or any of it comes from the purchase record; else prediction.
     """
     formed, known = codebook.expand(variables), find_known(fields, codebook)
     if known.issuperset(formed):
         return Claim.ASSIGNMENT
-    shared = not _sources(formed, codebook).isdisjoint(_sources(known, codebook))
-    if shared or any(codebook.is_from_purchases(name) for name in known):
+    sources, known_sources = (
+        set().union(*map(codebook.sources_of, names)) for names in (formed, known)
+    )
+    if sources & known_sources or any(codebook.is_from_purchases(name) for name in known):
         return Claim.OVERLAP
     return Claim.PREDICTION
 
@@ -202,15 +165,7 @@ def list_answered(circularity_audit: pd.DataFrame) -> list[str]:
 
 
 def add_claims(table: pd.DataFrame, audit: pd.DataFrame) -> pd.DataFrame:
-    """Put the claim of its information set into every row, as the second column.
-
-    Args:
-        table: Rows with `information_set`.
-        audit: As `audit_information_sets`.
-
-    Returns:
-        A copy of `table` with the column claim.
-    """
+    """Copy a table with the claim of its information set in every row, as the second column."""
     claims = audit.groupby("information_set")["claim"].first()
     marked = table.copy()
     marked.insert(1, "claim", marked["information_set"].map(claims))
@@ -230,12 +185,11 @@ def _audit_set(
     formed = {name for names in score_variables.values() for name in names}
     bought = [name for name in values.columns if codebook.is_from_purchases(name)]
     rebuilt = rebuild_scores(values, scores, modelling, codebook)
-    bought_low = (
-        rebuild_scores(values[bought], scores, modelling, codebook).low
-        if bought
-        else np.full(len(contained), np.nan)
-    )
+    bought_low = np.full(len(contained), np.nan)
+    if bought:
+        bought_low = rebuild_scores(values[bought], scores, modelling, codebook).low
     by_provenance = claim_between(formed, information_set.fields, codebook)
+    claim = judge_claim(by_provenance, contained, rebuilt.r2, bought_low, modelling.audit)
     return pd.DataFrame(
         {
             "information_set": information_set.name,
@@ -245,9 +199,7 @@ def _audit_set(
             "r2_low": rebuilt.low,
             "r2_high": rebuilt.high,
             "r2_purchases_low": bought_low,
-            "claim": judge_claim(
-                by_provenance, contained, rebuilt.r2, bought_low, modelling.audit
-            ).value,
+            "claim": claim.value,
         }
     )
 
@@ -260,39 +212,22 @@ def _find_errors(
     seed: np.random.SeedSequence,
 ) -> Floats:
     """Squared errors of the better regression of each score: households x scores."""
-    folds = KFold(modelling.audit.folds, shuffle=True, random_state=int(seed.generate_state(1)[0]))
-    parts = list(folds.split(scores))
-    errors = np.stack(
-        [
-            (scores - _predict_unseen(regression, values, scores, parts, codebook)) ** 2
-            for regression in _list_regressions()
-        ]
-    )
-    better = errors.mean(axis=1).argmin(axis=0)
-    return errors[better, :, np.arange(scores.shape[1])].T
-
-
-def _predict_unseen(
-    regression: BaseEstimator,
-    values: pd.DataFrame,
-    scores: Floats,
-    parts: Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]],
-    codebook: Codebook,
-) -> Floats:
-    predicted = np.empty_like(scores)
-    for training, tested in parts:
-        encoder = FieldEncoder(codebook, list(values.columns), linear=isinstance(regression, Ridge))
-        encoded = encoder.fit_transform(values.iloc[training])
-        fitted = clone(regression).fit(encoded, scores[training])
-        guesses = fitted.predict(encoder.transform(values.iloc[tested]))
-        predicted[tested] = guesses.reshape(len(tested), -1)
-    return predicted
-
-
-def _list_regressions() -> list[BaseEstimator]:
     from xgboost import XGBRegressor
 
-    return [Ridge(PENALTY), XGBRegressor(**TREES, n_jobs=1)]
+    folds = KFold(modelling.audit.folds, shuffle=True, random_state=int(seed.generate_state(1)[0]))
+    regressions = (Ridge(PENALTY), XGBRegressor(**TREES, n_jobs=1))
+    predicted = np.empty((len(regressions), *scores.shape))
+    for training, tested in folds.split(scores):
+        for number, regression in enumerate(regressions):
+            linear = isinstance(regression, Ridge)
+            encoder = FieldEncoder(codebook, list(values.columns), linear=linear)
+            encoded = encoder.fit_transform(values.iloc[training])
+            fitted = clone(regression).fit(encoded, scores[training])
+            unseen = fitted.predict(encoder.transform(values.iloc[tested]))
+            predicted[number, tested] = unseen.reshape(len(tested), -1)
+    errors = (scores - predicted) ** 2
+    better = errors.mean(axis=1).argmin(axis=0)
+    return errors[better, :, np.arange(scores.shape[1])].T
 
 
 def _explain(scores: Floats, errors: Floats, weights: Floats) -> Floats:
@@ -301,7 +236,3 @@ def _explain(scores: Floats, errors: Floats, weights: Floats) -> Floats:
     spread = weights @ scores**2 - len(scores) * means**2
     r2: Floats = 1 - weights @ errors / spread
     return r2
-
-
-def _sources(names: Iterable[str], codebook: Codebook) -> frozenset[str]:
-    return frozenset().union(*map(codebook.sources_of, names))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from customer_segmentation.classification.answers import keep_eligible, list_segments
 from customer_segmentation.classification.audit import add_claims
-from customer_segmentation.classification.conformal import form_sets
-from customer_segmentation.classification.estimators import conformity_column, probability_column
+from customer_segmentation.classification.metrics import keep_eligible, list_segments
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.classification.parameters import Campaign, ModellingParameters
-from customer_segmentation.classification.resampling import Weights, draw_weights, find_interval
-from customer_segmentation.classification.slices import describe_value, select_headline
+from customer_segmentation.classification.reliability import draw_weights, find_interval
+from customer_segmentation.classification.slices import (
+    describe_value,
+    include_segments,
+    select_headline,
+)
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.partition import Purpose, seed_for
 
@@ -23,11 +26,16 @@ Floats = npt.NDArray[np.float64]
 REASONS = 3  # most fields named as the reason of one household
 NO_REASON = "no field speaks for this segment"
 NOT_EXPLAINED = "not explained"
+BOUNDED = {  # figures with an interval, and how its ends are called
+    "lift": "lift",
+    "profit": "profit",
+    "extra_profit": "extra",
+    "over_everybody": "over_everybody",
+}
 
 
-@dataclass(frozen=True)
-class _Prospects:
-    """Who might be written to, sorted by household.
+class _Prospects(NamedTuple):
+    """Who might be contacted, sorted by household.
 
     Attributes:
         probabilities: Of the success segment: one row per household, one column per repeat.
@@ -36,31 +44,6 @@ class _Prospects:
 
     probabilities: Floats
     success: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Mailing:
-    """What each depth (column) brings in each sample of the households (row).
-
-    Attributes:
-        mailed: Letters of each depth.
-        hits: Mailed households of the success segment.
-        lift: Their share among the mailed, by the base rate.
-        lift_max: The lift of a perfect ranking.
-        base_rate: One column: the share of the success segment.
-        profit: Value of the hits less the cost of the letters.
-        extra: Profit less that of as many letters to anybody.
-        over_everybody: Profit less that of a letter to every household.
-    """
-
-    mailed: npt.NDArray[np.int64]
-    hits: Floats
-    lift: Floats
-    lift_max: Floats
-    base_rate: Floats
-    profit: Floats
-    extra: Floats
-    over_everybody: Floats
 
 
 def measure_gains(
@@ -117,43 +100,22 @@ def measure_gains(
 
 
 def _tabulate_gains(
-    eligible: _Prospects, everyone: _Prospects, campaign: Campaign, weights: Weights, level: float
+    eligible: _Prospects, everyone: _Prospects, campaign: Campaign, weights: Floats, level: float
 ) -> pd.DataFrame:
-    gains, with_thin = (
+    once, again = (
         _mail(each, campaign, np.ones((1, len(each.success)))) for each in (eligible, everyone)
     )
     draws = _mail(eligible, campaign, weights)
-    lift_low, lift_high = find_interval(draws.lift, level)
-    profit_low, profit_high = find_interval(draws.profit, level)
-    extra_low, extra_high = find_interval(draws.extra, level)
-    over_low, over_high = find_interval(draws.over_everybody, level)
-    columns = {
-        "segment": campaign.segment,
-        "depth": campaign.depths,
-        "mailed": gains.mailed,
-        "hits": gains.hits[0],
-        "lift": gains.lift[0],
-        "lift_low": lift_low,
-        "lift_high": lift_high,
-        "lift_max": gains.lift_max[0],
-        "base_rate": gains.base_rate[0, 0],
-        "profit": gains.profit[0],
-        "profit_low": profit_low,
-        "profit_high": profit_high,
-        "extra_profit": gains.extra[0],
-        "extra_low": extra_low,
-        "extra_high": extra_high,
-        "over_everybody": gains.over_everybody[0],
-        "over_everybody_low": over_low,
-        "over_everybody_high": over_high,
-        "mailed_with_thin": with_thin.mailed,
-        "hits_with_thin": with_thin.hits[0],
-        "lift_with_thin": with_thin.lift[0],
-        "currency": campaign.currency,
-        "contact_cost": campaign.contact_cost,
-        "success_value": campaign.success_value,
-    }
-    return pd.DataFrame(columns)
+    columns = {"segment": campaign.segment, "depth": campaign.depths}
+    columns |= {name: once[name][0] for name in ("mailed", "hits")}
+    for name, bound in BOUNDED.items():
+        low, high = find_interval(draws[name], level)
+        columns |= {name: once[name][0], f"{bound}_low": low, f"{bound}_high": high}
+        if name == "lift":
+            columns |= {each: once[each][0] for each in ("lift_max", "base_rate")}
+    columns |= {f"{name}_with_thin": again[name][0] for name in ("mailed", "hits", "lift")}
+    costs = campaign.model_dump(include={"currency", "contact_cost", "success_value"})
+    return pd.DataFrame(columns | costs)
 
 
 def _arrange(rows: pd.DataFrame, segment: str) -> _Prospects:
@@ -163,7 +125,8 @@ def _arrange(rows: pd.DataFrame, segment: str) -> _Prospects:
     return _Prospects(table.to_numpy(), table.index.get_level_values("reference") == segment)
 
 
-def _mail(prospects: _Prospects, campaign: Campaign, weights: Weights) -> _Mailing:
+def _mail(prospects: _Prospects, campaign: Campaign, weights: Floats) -> dict[str, Floats]:
+    """What each depth (column) brings in each sample of the households (row)."""
     households = len(prospects.success)
     mailed = np.maximum(np.rint(np.array(campaign.depths) * households).astype(int), 1)
     hits = count_hits(prospects.probabilities, prospects.success, weights, mailed)
@@ -171,55 +134,46 @@ def _mail(prospects: _Prospects, campaign: Campaign, weights: Weights) -> _Maili
     with np.errstate(invalid="ignore", divide="ignore"):  # nobody of the segment was drawn
         lift = hits / mailed / base_rate
         lift_max = np.minimum(1 / base_rate, households / mailed)
-    profit = hits * campaign.success_value - mailed * campaign.contact_cost
-    extra = (hits - mailed * base_rate) * campaign.success_value
     missed = (weights @ prospects.success)[:, np.newaxis] - hits
-    over_everybody = (households - mailed) * campaign.contact_cost - missed * campaign.success_value
-    return _Mailing(mailed, hits, lift, lift_max, base_rate, profit, extra, over_everybody)
+    cost, value = campaign.contact_cost, campaign.success_value
+    return {
+        "mailed": mailed[np.newaxis],
+        "hits": hits,
+        "lift": lift,
+        "lift_max": lift_max,
+        "base_rate": np.broadcast_to(base_rate, hits.shape),
+        "profit": hits * value - mailed * cost,
+        "extra_profit": (hits - mailed * base_rate) * value,
+        "over_everybody": (households - mailed) * cost - missed * value,
+    }
 
 
 def count_hits(
     probabilities: Floats,
     success: npt.NDArray[np.bool_],
-    weights: Weights,
+    weights: Floats,
     mailed: npt.NDArray[np.int64],
 ) -> Floats:
-    """Count the successes among the likeliest households.
+    """Count the successes among the likeliest households: samples x numbers of contacts.
 
-    Households with the same probability share the letters that are left for them in proportion, so
-    that the count is what their random order gives on average.
-
-    Args:
-        probabilities: One row per household, one column per repeat, which has its own ranking.
-        success: Whether a household is a success.
-        weights: One row per sample, one column per household: how often it stands there; rows sum
-            to the number of households.
-        mailed: Numbers of letters, each at most the number of households.
-
-    Returns:
-        One row per sample, one column per number of letters: the successes, a mean over repeats.
+    Households with the same probability share the contacts that are left for them in proportion, so
+    that the count is what their random order gives on average. Each column of the probabilities has
+    its own ranking; the count is their mean. A row of the weights is a sample of the households:
+    how often each stands there, as many in all as there are.
     """
-    counts = [_count_in_order(repeat, success, weights, mailed) for repeat in probabilities.T]
-    mean: Floats = np.mean(counts, axis=0)
-    return mean
-
-
-def _count_in_order(
-    probabilities: Floats,
-    success: npt.NDArray[np.bool_],
-    weights: Weights,
-    mailed: npt.NDArray[np.int64],
-) -> Floats:
-    order = np.argsort(-probabilities)
-    last = np.flatnonzero(np.diff(probabilities[order], append=-1))  # of each run of equals
-    letters, hits = (
-        np.pad(counted[:, order].cumsum(axis=1)[:, last], ((0, 0), (1, 0)))
-        for counted in (weights, weights * success)
-    )
     # One interpolation for all samples: each has a stretch of the number line to itself.
     stretch = np.arange(len(weights))[:, np.newaxis] * (len(probabilities) + 1)
-    counts: Floats = np.interp(mailed + stretch, (letters + stretch).ravel(), hits.ravel())
-    return counts
+    counts = []
+    for repeat in probabilities.T:
+        order = np.argsort(-repeat)
+        last = np.flatnonzero(np.diff(repeat[order], append=-1))  # of each run of equals
+        contacts, hits = (
+            np.pad(counted[:, order].cumsum(axis=1)[:, last], ((0, 0), (1, 0)))
+            for counted in (weights, weights * success)
+        )
+        counts.append(np.interp(mailed + stretch, (contacts + stretch).ravel(), hits.ravel()))
+    mean: Floats = np.mean(counts, axis=0)
+    return mean
 
 
 def list_targets(
@@ -278,8 +232,7 @@ def list_targets(
 
 def _name_sets(means: pd.DataFrame, segments: list[str], error_rate: float) -> list[str]:
     probabilities = means[[probability_column(each) for each in segments]].to_numpy()
-    conformity = means[[conformity_column(each) for each in segments]].to_numpy()
-    sets = form_sets(conformity > error_rate, probabilities)
+    sets = include_segments(means, segments, error_rate)
     orders = np.argsort(-probabilities, axis=1, kind="stable")
     return [
         ", ".join(segments[each] for each in order if inside[each])

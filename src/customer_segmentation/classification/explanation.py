@@ -17,10 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.encoding import encoded_fields
-from customer_segmentation.classification.estimators import LR, XGBOOST
-from customer_segmentation.classification.tuning import TunedClassifier
+from customer_segmentation.classification.models import LR, SMALLEST, XGBOOST, TunedClassifier
 from customer_segmentation.segments.partition import Partition
 from customer_segmentation.segments.segmenter import Segmenter
 
@@ -66,17 +64,9 @@ class Explanation:
 def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
     """Attribute the calibrated probabilities of households to the fields (SHAP values).
 
-    Args:
-        tuned: A tuned classifier.
-        values: One row per household, one float64 column per field, missing values allowed.
-
-    Returns:
-        The contributions, households in the order given. Where a probability before calibration
-        lies below `calibration.SMALLEST`, they explain the model without that floor; except the
-        forest, whose floor is explained too.
-
-    References:
-        Lundberg & Lee (2017), A unified approach to interpreting model predictions.
+    Where a probability before calibration lies below `models.SMALLEST`, they explain the model
+    without that floor; except the forest, whose floor is explained too. Lundberg & Lee (2017), A
+    unified approach to interpreting model predictions.
     """
     attribution = _attribute(tuned, tuned.encoder.transform(values))
     columns = encoded_fields(tuned.encoder.entries_)
@@ -95,14 +85,7 @@ def calibrate_attribution(
     """Turn what encoded columns add to margins into what fields add to centred log-odds.
 
     A temperature divides all evidence, so it divides each contribution, and the base moves towards
-    the shares.
-
-    Args:
-        attribution: Of the model before calibration.
-        columns: The field behind each encoded column; those of a field stand together.
-        segments: The segments, in order.
-        shares: Share of each segment in training.
-        temperature: Above 0; see `calibration.apply_temperature`.
+    the shares. `columns` are the fields behind the encoded columns, those of a field together.
     """
     fields = list(dict.fromkeys(columns))
     starts = [columns.index(field) for field in fields]
@@ -117,16 +100,7 @@ def attribute_linear(
 ) -> Attribution:
     """Attribute the margins of a logistic regression to its columns.
 
-    Args:
-        encoded: One row per household, one column per encoded column, none missing.
-        coefficients: One row per segment (a single row, of the second, if there are two), one
-            column per encoded column.
-        intercepts: One per row of `coefficients`.
-        background: The mean of each encoded column over the training households: what a household
-            is compared with.
-
-    References:
-        Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
+    Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
     """
     slopes = _mirror(coefficients.T)
     contributions = (encoded - background)[:, :, np.newaxis] * slopes
@@ -134,19 +108,11 @@ def attribute_linear(
 
 
 def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
-    """Attribute the margins of boosted trees to their columns.
+    """Attribute the margins of boosted trees (an `xgboost.Booster`) to their columns, in float32.
 
-    Args:
-        encoded: One row per household, one column per encoded column, missing values allowed.
-        booster: An `xgboost.Booster` of classes.
-
-    Returns:
-        Contributions and base in float32 precision.
-
-    References:
-        Lundberg et al. (2020), From local explanations to global understanding with explainable AI
-        for trees; XGBoost's own implementation, whose background is the training households that
-        pass each node.
+    Lundberg et al. (2020), From local explanations to global understanding with explainable AI for
+    trees; XGBoost's own implementation, whose background is the training households that pass each
+    node.
     """
     from xgboost import DMatrix
 
@@ -159,18 +125,8 @@ def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
 def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribution:
     """Attribute the log-probabilities of a random forest to its columns.
 
-    A forest averages probabilities, so its SHAP values add up to probabilities; see
-    `rescale_to_logs`.
-
-    Args:
-        encoded: One row per household, one column per encoded column, missing values allowed.
-        forest: A fitted forest.
-
-    Returns:
-        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
-
-    References:
-        Lundberg et al. (2020), as for boosted trees.
+    A forest averages probabilities, so its SHAP values (Lundberg et al. 2020, as for boosted trees)
+    add up to probabilities; see `rescale_to_logs`.
     """
     from shap import TreeExplainer
 
@@ -181,24 +137,15 @@ def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribu
 
 
 def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) -> Attribution:
-    """Turn contributions to probabilities into contributions to their logs.
+    """Turn contributions to probabilities into contributions to their logs (floor: `SMALLEST`).
 
     They are rescaled household by household and segment by segment: the contributions to a
     probability that goes from b to p are multiplied by the mean slope of the logarithm on the way,
     (log p - log b) / (p - b). That keeps their signs and proportions and makes them add up; they
     are no SHAP values of the log-probability itself.
 
-    Args:
-        contributions: Households x encoded columns x segments.
-        base: The probability of each segment before any column is known; above 0.
-        probabilities: One row per household, one column per segment: base plus contributions.
-
-    Returns:
-        Contributions to logs of probabilities, none below `calibration.SMALLEST`.
-
-    References:
-        Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
-        activation differences (the rescale rule).
+    Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
+    activation differences (the rescale rule).
     """
     change = probabilities - base
     still = np.abs(change) < _NO_CHANGE * base
@@ -251,15 +198,11 @@ class Compared(NamedTuple):
 
 
 def compare_distances(partition: Partition, scores: Floats) -> Compared:
-    """Compare how far households are from the two segments they belong to most.
-
-    Args:
-        partition: The segments.
-        scores: One row per household, one column per score.
-    """
+    """Compare how far households are from the two segments they belong to most."""
     order = np.argsort(-partition.affinities(scores), axis=1, kind="stable")
     own, second = order[:, 0], order[:, 1]
-    distances = _measure_distances(partition, scores)
+    squares = (scores[:, np.newaxis] - partition.centres) ** 2
+    distances = squares / partition.variances + np.log(partition.variances)
     row = np.arange(len(scores))
     return Compared(own, second, distances[row, second] - distances[row, own])
 
@@ -283,8 +226,3 @@ def _mirror(margins: Floats) -> Floats:
 def _centre(logs: Floats) -> Floats:
     centred: Floats = logs - logs.mean(axis=-1, keepdims=True)
     return centred
-
-
-def _measure_distances(partition: Partition, scores: Floats) -> Floats:
-    squares = (scores[:, np.newaxis] - partition.centres) ** 2
-    return squares / partition.variances + np.log(partition.variances)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
@@ -15,49 +15,31 @@ from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.segments.parameters import SegmentationParameters
-from customer_segmentation.segments.partition import Counts, align, cross_tabulate
+from customer_segmentation.segments.partition import align, cross_tabulate
 from customer_segmentation.segments.segmenter import form_segments
 from customer_segmentation.segments.specification import Specification
 
 HOLD_OUT, NESTED_CV, FINAL = "holdout", "nested_cv", "final"
 FOLD = ["protocol", "repeat", "fold"]
+TESTED = ["household_id", "thin_record", "segment", "reference"]
 
 
 class ValidationError(ReadableError):
     """Households that cannot be divided as the parameters ask."""
 
 
-def assign_folds(labelled_households: pd.DataFrame, modelling: ModellingParameters) -> pd.DataFrame:
-    """Decide once for all models which households are tested when.
+class Fold(NamedTuple):
+    """One division of the households.
 
-    Households with thin records never train a model, but each is tested as often as the others.
-
-    Args:
-        labelled_households: One row per household with household_id, thin_record and segment.
-        modelling: Hold-out share, folds, repeats and seed.
-
-    Returns:
-        One row per protocol x repeat x tested household: protocol, repeat, fold (both from 1),
-        household_id. A fold is predicted from all eligible households that are not in it; the
-        hold-out is a single fold, of its share of the eligible and of all thin households.
+    Attributes:
+        place: Its protocol, repeat and fold.
+        labels: The segment of each training household, under its index in `labelled_households`.
+        tested: One row per tested household, likewise: `TESTED`.
     """
-    thin = labelled_households["thin_record"]
-    eligible, others = labelled_households[~thin], labelled_households[thin]
-    validation, seed = modelling.validation, modelling.random_state
-    share = validation.hold_out_share
-    _, held_out = train_test_split(
-        eligible, test_size=share, stratify=eligible["segment"], random_state=seed
-    )
-    tables = [_name_fold(HOLD_OUT, 1, 1, pd.concat([held_out, others]))]
-    splitter = RepeatedStratifiedKFold(
-        n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
-    )
-    for turn, (_, tested) in enumerate(splitter.split(eligible, eligible["segment"])):
-        repeat, fold = turn // validation.folds, turn % validation.folds
-        dealt = others.iloc[(fold - repeat) % validation.folds :: validation.folds]
-        rows = pd.concat([eligible.iloc[tested], dealt])
-        tables.append(_name_fold(NESTED_CV, repeat + 1, fold + 1, rows))
-    return pd.concat(tables, ignore_index=True)
+
+    place: Mapping[Any, Any]
+    labels: pd.Series
+    tested: pd.DataFrame
 
 
 def refuse_too_few(segments: pd.Series, modelling: ModellingParameters) -> None:
@@ -92,6 +74,46 @@ def refuse_too_few(segments: pd.Series, modelling: ModellingParameters) -> None:
             f"Segment {sizes.idxmin()} has only {sizes.min()} of {len(segments)} households, but "
             f"modelling.{key} needs {needs[key]}. Change it, or form other segments."
         )
+
+
+def assign_folds(labelled_households: pd.DataFrame, modelling: ModellingParameters) -> pd.DataFrame:
+    """Decide once for all models which households are tested when.
+
+    Households with thin records never train a model, but each is tested as often as the others.
+
+    Args:
+        labelled_households: One row per household with household_id, thin_record and segment.
+        modelling: Hold-out share, folds, repeats and seed.
+
+    Returns:
+        One row per protocol x repeat x tested household: protocol, repeat, fold (both from 1),
+        household_id. A fold is predicted from all eligible households that are not in it; the
+        hold-out is a single fold, of its share of the eligible and of all thin households.
+    """
+    thin = labelled_households["thin_record"]
+    eligible, others = labelled_households[~thin], labelled_households[thin]
+    validation, seed = modelling.validation, modelling.random_state
+    _, held_out = train_test_split(
+        eligible,
+        test_size=validation.hold_out_share,
+        stratify=eligible["segment"],
+        random_state=seed,
+    )
+    tables = [_name_fold(HOLD_OUT, 1, 1, pd.concat([held_out, others]))]
+    splitter = RepeatedStratifiedKFold(
+        n_splits=validation.folds, n_repeats=validation.repeats, random_state=seed
+    )
+    for turn, (_, tested) in enumerate(splitter.split(eligible, eligible["segment"])):
+        repeat, fold = divmod(turn, validation.folds)
+        dealt = others.iloc[(fold - repeat) % validation.folds :: validation.folds]
+        rows = pd.concat([eligible.iloc[tested], dealt])
+        tables.append(_name_fold(NESTED_CV, repeat + 1, fold + 1, rows))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _name_fold(protocol: str, repeat: int, fold: int, tested: pd.DataFrame) -> pd.DataFrame:
+    ids = tested["household_id"].sort_values(ignore_index=True)
+    return pd.DataFrame({"protocol": protocol, "repeat": repeat, "fold": fold, "household_id": ids})
 
 
 def segment_folds(
@@ -134,8 +156,9 @@ def segment_folds(
     ids = labelled_households["household_id"]
     values = derive_features(labelled_households, codebook, specification.variables)
     tables, matches = [], []
-    for fold, tested_ids in _list_folds(validation_folds):
-        tested = ids.isin(tested_ids).to_numpy()
+    for _, rows in validation_folds.groupby(FOLD, sort=False):
+        place = rows[FOLD].iloc[0].to_dict()
+        tested = ids.isin(rows["household_id"]).to_numpy()
         training = eligible & ~tested
         learnt, partition = form_segments(
             values[training], specification, len(names), segmentation.random_state
@@ -143,28 +166,30 @@ def segment_folds(
         labels = partition.assign(learnt.compute(values))
         counts = cross_tabulate(reference[training], labels[training], len(names), len(names))
         matched = align(counts)
-        place = dict(zip(FOLD, fold, strict=True))
         labelled = place | {"household_id": ids, "segment": names[matched[labels]]}
         tables.append(pd.DataFrame(labelled | {"tested": tested}))
-        jaccards = _compare_matched(counts[:, np.argsort(matched)])
-        matches.append(pd.DataFrame(place | {"segment": names, "jaccard": jaccards}))
+        counts = counts[:, np.argsort(matched)]
+        both = counts.diagonal()
+        either = np.maximum(counts.sum(axis=0) + counts.sum(axis=1) - both, 1)
+        matches.append(pd.DataFrame(place | {"segment": names, "jaccard": both / either}))
     alignments = pd.concat(matches, ignore_index=True)
     alignments["misfit"] = alignments["jaccard"] < validation.matched_jaccard
     return pd.concat(tables, ignore_index=True), alignments
 
 
-def _compare_matched(counts: Counts) -> npt.NDArray[np.float64]:
-    both = counts.diagonal()
-    either = counts.sum(axis=0) + counts.sum(axis=1) - both
-    jaccards: npt.NDArray[np.float64] = both / np.maximum(either, 1)
-    return jaccards
-
-
-def _list_folds(validation_folds: pd.DataFrame) -> Iterator[tuple[tuple[str, int, int], pd.Series]]:
-    for (protocol, repeat, fold), rows in validation_folds.groupby(FOLD, sort=False):
-        yield (str(protocol), int(str(repeat)), int(str(fold))), rows["household_id"]
-
-
-def _name_fold(protocol: str, repeat: int, fold: int, tested: pd.DataFrame) -> pd.DataFrame:
-    ids = tested["household_id"].sort_values(ignore_index=True)
-    return pd.DataFrame({"protocol": protocol, "repeat": repeat, "fold": fold, "household_id": ids})
+def list_folds(labelled_households: pd.DataFrame, fold_segments: pd.DataFrame) -> list[Fold]:
+    """List the folds, and at the end, as `final`, all eligible households with nobody to test."""
+    households = labelled_households[["household_id", "thin_record"]].assign(
+        reference=labelled_households["segment"]
+    )
+    folds = []
+    for _, rows in fold_segments.groupby(FOLD, sort=False):
+        by_household = rows.set_index("household_id")[["segment", "tested"]]
+        known = households.join(by_household, on="household_id")
+        tested = known["tested"].astype(bool)
+        labels = known.loc[~tested & ~known["thin_record"], "segment"]
+        folds.append(Fold(rows[FOLD].iloc[0].to_dict(), labels, known.loc[tested, TESTED]))
+    labels = labelled_households.loc[~labelled_households["thin_record"], "segment"]
+    place = {"protocol": FINAL, "repeat": 1, "fold": 1}
+    nobody = households.iloc[:0].assign(segment=labels.iloc[:0])[TESTED]
+    return [*folds, Fold(place, labels, nobody)]

@@ -10,15 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
-from customer_segmentation.classification.answers import empty_table
 from customer_segmentation.classification.audit import list_answered
-from customer_segmentation.classification.calibration import log_losses
 from customer_segmentation.classification.explanation import Explanation, explain
-from customer_segmentation.classification.folds import FINAL, NESTED_CV
+from customer_segmentation.classification.folds import FINAL, NESTED_CV, Fold, list_folds
+from customer_segmentation.classification.metrics import empty_table
+from customer_segmentation.classification.models import TunedClassifier, log_losses
 from customer_segmentation.classification.parameters import ModellingParameters
-from customer_segmentation.classification.resampling import draw_weights, find_interval
-from customer_segmentation.classification.tuning import TunedClassifier
-from customer_segmentation.classification.validation import Fold, list_folds, take_values, tune_fold
+from customer_segmentation.classification.reliability import draw_weights, find_interval
+from customer_segmentation.classification.validation import take_values, tune_fold
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.partition import Purpose, seed_for
 
@@ -127,19 +126,10 @@ def permute_fields(
     labels: Sequence[str] | pd.Series,
     seed: np.random.SeedSequence,
 ) -> pd.DataFrame:
-    """Measure how much worse each household is predicted when a field is permuted.
+    """Measure by how much the log loss of each household rises when a field is permuted.
 
-    All fields meet the same permutations of the households.
-
-    Args:
-        tuned: A classifier that has not seen the households.
-        values: One row per household, one float64 column per field, missing values allowed.
-        labels: The segment of each.
-        seed: Seed of the permutations.
-
-    Returns:
-        One row per household, under its index, one column per field: the increase of its log loss,
-        mean over the permutations; 0 for a field that the classifier does not use.
+    All fields meet the same permutations of the households; the increase is a mean over them, 0 for
+    a field that the classifier, which has not seen the households, does not use.
     """
     count = len(values)
     numbers = np.tile(pd.Index(tuned.segments).get_indexer(pd.Index(labels)), PERMUTATIONS)

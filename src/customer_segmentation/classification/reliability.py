@@ -1,7 +1,8 @@
-"""Can probabilities be believed, and do they put the right households first?
+"""How far figures and probabilities may be believed: intervals, order, calibration.
 
-Every function takes the answers of one model as two tables of numbers, one row per answer and one
-column per segment: `probabilities`, and `truth`, 1 for the household's own segment and else 0.
+Functions on probabilities take the answers of one model as two tables of numbers, one row per
+answer and one column per segment: `probabilities`, and `truth`, 1 for the household's own segment
+and else 0.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import expit, logit, softmax
+from scipy.special import expit, logit, ndtri, softmax
 from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
@@ -21,19 +22,39 @@ STEPS, STEP_SIZE = 50, 1e-8  # Newton's method takes about ten steps, or never s
 FARTHEST = 100.0  # in log-odds; probabilities from 1e-15 on lie within 35
 
 
+def draw_weights(households: int, resamples: int, seed: np.random.SeedSequence) -> Floats:
+    """Draw bootstrap samples: one row each, with how often every household was drawn."""
+    even = np.full(households, 1 / households)
+    return np.random.default_rng(seed).multinomial(households, even, resamples).astype(float)
+
+
+def find_interval(draws: Floats, level: float) -> tuple[Floats, Floats]:
+    """The percentile interval of each column of the draws; missing where all of them are."""
+    tail = (1 - level) / 2
+    missing = np.isnan(draws).all(axis=0)
+    low, high = np.nanquantile(np.where(missing, 0.0, draws), [tail, 1 - tail], axis=0)
+    return np.where(missing, np.nan, low), np.where(missing, np.nan, high)
+
+
+def bound_shares(
+    shares: npt.ArrayLike, households: npt.ArrayLike, level: float
+) -> tuple[Floats, Floats]:
+    """Wilson's interval of shares of households that were each looked at once.
+
+    Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    """
+    share, n = np.asarray(shares, dtype=np.float64), np.asarray(households, dtype=np.float64)
+    spread = ndtri((1 + level) / 2) ** 2 / n
+    centre = share + spread / 2
+    reach = np.sqrt(spread * (share * (1 - share) + spread / 4))
+    low, high = (centre - reach) / (1 + spread), (centre + reach) / (1 + spread)
+    return low.clip(0, 1), high.clip(0, 1)  # rounding may lead a hair outside
+
+
 def find_aucs(probabilities: Floats, truth: Floats) -> Floats:
-    """Find how well the probability of each segment puts its households before the others.
+    """How well the probability of each segment puts its households first: one AUC each.
 
-    Args:
-        probabilities: One row per household, one column per segment.
-        truth: The same shape.
-
-    Returns:
-        One area under the ROC curve per segment, in [0, 1], ties counted half; missing where no
-        household or every household is of the segment.
-
-    References:
-        Hanley & McNeil (1982), The meaning and use of the area under a ROC curve.
+    Ties count half; missing where no or every household is of the segment. Hanley & McNeil (1982).
     """
     inside = truth.sum(axis=0)
     pairs = inside * (len(truth) - inside)
@@ -47,21 +68,12 @@ def estimate_slope(probabilities: Floats, truth: Floats, folds: Labels) -> float
     """Estimate how far the differences between probabilities may be believed.
 
     It is the b of the recalibration logit_k = a_k + b log p_k, with a free intercept per segment:
-    1 for calibrated probabilities, below 1 for those that are too sure.
+    1 for calibrated probabilities, below 1 for those that are too sure. Missing where there is none
+    to estimate: the probabilities are certain, or the same for all households of a fold, or
+    separate the segments without error, or no household is of a segment.
 
-    Args:
-        probabilities: One row per answer, one column per segment, above 0.
-        truth: The same shape.
-        folds: The fold of each answer, as any whole numbers.
-
-    Returns:
-        The slope; missing where there is none to estimate: the probabilities are certain, or the
-        same for all households of a fold, or separate the segments without error, or no household
-        is of a segment.
-
-    References:
-        Cox (1958), Two further applications of a model for binary regression. Van Hoorde et al.
-        (2014), Assessing calibration of multinomial risk prediction models.
+    Cox (1958), Two further applications of a model for binary regression. Van Hoorde et al. (2014),
+    Assessing calibration of multinomial risk prediction models.
     """
     if _are_certain(probabilities) or not _differ_within(probabilities, folds):
         return np.nan
@@ -73,18 +85,9 @@ def estimate_slope(probabilities: Floats, truth: Floats, folds: Labels) -> float
 def estimate_intercepts(probabilities: Floats, truth: Floats) -> Floats:
     """Estimate how far the probability of each segment is too low over all households.
 
-    Args:
-        probabilities: One row per answer, one column per segment, above 0.
-        truth: The same shape.
-
-    Returns:
-        One number per segment: what must be added to the log-odds of all households (the segment
-        against the others) for their mean probability to be the observed share; above 0 where the
-        probabilities are too low. Missing where the probabilities are certain, or no household or
-        every household is of the segment.
-
-    References:
-        Steyerberg (2019), Clinical prediction models, 15.3: calibration-in-the-large.
+    It is what must be added to the log-odds of all households (the segment against the others) for
+    their mean probability to be the observed share. Missing where the probabilities are certain, or
+    no or every household is of the segment. Steyerberg (2019), Clinical prediction models, 15.3.
     """
     shares = truth.mean(axis=0)
     if _are_certain(probabilities):
@@ -94,38 +97,20 @@ def estimate_intercepts(probabilities: Floats, truth: Floats) -> Floats:
 
 
 def find_calibration_error(probabilities: Floats, truth: Floats) -> float:
-    """Find how far probabilities lie from observed shares.
+    """Find how far probabilities lie from observed shares, averaged over the segments.
 
     For each segment the households are put into `BINS` bins of equal size by its probability,
     equal ones into the same bin; the error is the mean distance between mean probability and
-    observed share of a household's bin.
-
-    Args:
-        probabilities: One row per household, one column per segment.
-        truth: The same shape.
-
-    Returns:
-        The classwise expected calibration error, averaged over the segments, in [0, 1].
-
-    References:
-        Kull et al. (2019), Beyond temperature scaling.
+    observed share of a household's bin. Kull et al. (2019), Beyond temperature scaling.
     """
     return float(_find_errors(probabilities, truth.T[:, None, :])[0])
 
 
 def expect_calibration_error(probabilities: Floats, seed: np.random.SeedSequence) -> float:
-    """Find the calibration error that chance alone gives to perfectly calibrated probabilities.
+    """The calibration error that chance alone gives to perfectly calibrated probabilities.
 
-    Args:
-        probabilities: One row per household, one column per segment.
-        seed: Seed of the simulated segments.
-
-    Returns:
-        The mean of `find_calibration_error` over `SIMULATIONS` simulations, in each of which the
-        segment of every household is drawn by its probabilities.
-
-    References:
-        Bröcker & Smith (2007), Increasing the reliability of reliability diagrams.
+    It is the mean of `find_calibration_error` over `SIMULATIONS` simulations, in each of which the
+    segment of every household is drawn by its probabilities. Bröcker & Smith (2007).
     """
     chances = np.random.default_rng(seed).random((SIMULATIONS, len(probabilities), 1))
     drawn = (chances >= probabilities.cumsum(axis=1)[:, :-1]).sum(axis=2)

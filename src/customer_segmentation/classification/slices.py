@@ -1,4 +1,4 @@
-"""Slices of the households: how they are named, and whether the typing tool serves them alike."""
+"""Whether the typing tool serves all alike: sets of segments and accuracy, group by group."""
 
 from __future__ import annotations
 
@@ -9,18 +9,121 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from customer_segmentation.classification.answers import keep_eligible
-from customer_segmentation.classification.audit import add_claims
-from customer_segmentation.classification.estimators import MAJORITY, PROCEDURE
+from customer_segmentation.classification.audit import Claim, add_claims
 from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.metrics import keep_eligible, list_segments
+from customer_segmentation.classification.models import (
+    MAJORITY,
+    PROCEDURE,
+    conformity_column,
+    form_sets,
+    probability_column,
+)
 from customer_segmentation.classification.parameters import Fairness, ModellingParameters
-from customer_segmentation.classification.resampling import Weights, draw_weights, find_interval
+from customer_segmentation.classification.reliability import (
+    bound_shares,
+    draw_weights,
+    find_interval,
+)
 from customer_segmentation.panel.codebook import Codebook, Field, Role, Scale, Variable
 from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 
 NOT_STATED = "not stated"
+SUMMARY = {
+    **dict.fromkeys(("information_set", "claim", "group_by", "group"), "str"),
+    "n": "int64",
+    **dict.fromkeys(("coverage", "coverage_low", "coverage_high"), "float64"),
+    **dict.fromkeys(("mean_set_size", "singletons"), "float64"),
+    "small": "bool",
+}
+
+
+def summarise_coverage(
+    classifier_predictions: pd.DataFrame,
+    labelled_households: pd.DataFrame,
+    circularity_audit: pd.DataFrame,
+    codebook: Codebook,
+    modelling: ModellingParameters,
+) -> pd.DataFrame:
+    """Summarise how often the sets of the procedure hold the true segment, and how large they are.
+
+    Every figure is out of sample: nested cross-validation, truth is the segment of the fold. For an
+    assignment set there is nothing uncertain, so only overlap and prediction sets stand here.
+
+    Args:
+        classifier_predictions: One row per information set x model x protocol x repeat x household.
+        labelled_households: One row per household with the fields and flags of the codebook.
+        circularity_audit: The claim of each information set.
+        codebook: Sampling stratum, its labels, and the flag of a blank demographic record.
+        modelling: Error rate, fewest households of a group, and level of the intervals.
+
+    Returns:
+        One row per information set x group: information_set, claim, group_by (all, segment, stratum
+        or blank_record), group, n (households; folds differ in whom they give to a segment, so of
+        segments the mean over repeats, rounded), coverage (a household counts with the mean over
+        its repeats), coverage_low and coverage_high (Wilson's binomial interval for n households:
+        repeats are no further households), mean_set_size, singletons (share of sets with one
+        segment), small (fewer households than a group should have). Eligible households, but for
+        the second row of blank records. Groups that are too small are joined as "other (...)".
+
+    References:
+        Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    """
+    headline = add_claims(select_headline(classifier_predictions), circularity_audit)
+    uncertain = headline[headline["claim"] != Claim.ASSIGNMENT]
+    segments = list_segments(classifier_predictions)
+    included = include_segments(uncertain, segments, modelling.conformal.error_rate)
+    truth = pd.Index(segments).get_indexer(pd.Index(uncertain["segment"]))
+    covered = included[np.arange(len(uncertain)), truth]
+    sets = uncertain.assign(covered=covered, set_size=included.sum(axis=1))
+    facts = [codebook.column(Role.STRATUM), codebook.column(Role.BLANK_RECORD)]
+    sets = sets.join(labelled_households.set_index("household_id")[facts], on="household_id")
+    repeats, level = sets["repeat"].nunique(), modelling.intervals.level
+    fewest = modelling.conformal.smallest_group * repeats
+    rows = [
+        (*keys, *names, *_measure_coverage(part, repeats, level), len(part) < fewest)
+        for keys, each in sets.groupby(["information_set", "claim"], sort=False)
+        for *names, part in _form_groups(each, codebook, fewest)
+    ]
+    return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)
+
+
+def include_segments(
+    rows: pd.DataFrame, segments: list[str], error_rate: float
+) -> npt.NDArray[np.bool_]:
+    """The conformal sets of predictions: whether each segment (column) cannot be ruled out."""
+    probabilities = rows[[probability_column(each) for each in segments]].to_numpy()
+    conformity = rows[[conformity_column(each) for each in segments]].to_numpy()
+    return form_sets(conformity > error_rate, probabilities)
+
+
+def _form_groups(
+    rows: pd.DataFrame, codebook: Codebook, fewest: int
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    stratum, flag = (codebook[codebook.column(r)] for r in (Role.STRATUM, Role.BLANK_RECORD))
+    eligible = keep_eligible(rows)
+    pooled = {
+        "segment": pool_small(eligible["segment"].astype("category"), fewest),
+        "stratum": name_slices(eligible[stratum.name], stratum, fewest),
+    }
+    yield "all", "all", eligible
+    for group_by, names in pooled.items():
+        for group, part in eligible.groupby(names, observed=True):
+            yield group_by, str(group), part
+    blank = {flag.label: eligible, f"{flag.label}, with thin records": rows}
+    for group, part in blank.items():
+        if part[flag.name].any():
+            yield "blank_record", group, part[part[flag.name]]
+
+
+def _measure_coverage(rows: pd.DataFrame, repeats: int, level: float) -> tuple[float, ...]:
+    households = max(round(len(rows) / repeats), 1)
+    coverage = rows["covered"].mean()
+    low, high = map(float, bound_shares(coverage, households, level))
+    sizes = rows["set_size"]
+    return households, coverage, low, high, sizes.mean(), (sizes == 1).mean()
 
 
 def compare_slices(
@@ -101,7 +204,7 @@ def _count_correct(nested: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _compare(
-    correct: Floats, majority: Floats, slices: Sequence[_Slice], weights: Weights, level: float
+    correct: Floats, majority: Floats, slices: Sequence[_Slice], weights: Floats, level: float
 ) -> pd.DataFrame:
     members = np.column_stack([each.members for each in slices]).astype(float)
     gain = correct - majority
@@ -124,7 +227,7 @@ def _compare(
     return pd.DataFrame(columns)
 
 
-def _subtract(correct: Floats, members: Floats, weights: Weights) -> Floats:
+def _subtract(correct: Floats, members: Floats, weights: Floats) -> Floats:
     right = correct[:, np.newaxis]
     with np.errstate(invalid="ignore"):  # nobody in the slice, or nobody outside
         inside = (weights @ (right * members)) / (weights @ members)
@@ -134,7 +237,7 @@ def _subtract(correct: Floats, members: Floats, weights: Weights) -> Floats:
 
 
 def select_headline(classifier_predictions: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows of the headline: the whole procedure in nested cross-validation."""
+    """The rows of the headline: the whole procedure in nested cross-validation."""
     is_procedure = classifier_predictions["model"] == PROCEDURE
     return classifier_predictions[is_procedure & (classifier_predictions["protocol"] == NESTED_CV)]
 
@@ -142,13 +245,7 @@ def select_headline(classifier_predictions: pd.DataFrame) -> pd.DataFrame:
 def name_slices(values: pd.Series, variable: Variable, smallest: int) -> pd.Series:
     """Name the slice of each household by the label of its code.
 
-    Args:
-        values: One code or flag per household, missing if not stated.
-        variable: What the codebook says about it.
-        smallest: Fewest households of a slice; smaller ones are joined as `pool_small` does.
-
-    Returns:
-        Same index; categories in the order of the codes, "not stated" and joined ones last.
+    Categories stand in the order of the codes, "not stated" and joined ones (`pool_small`) last.
     """
     codes = values.astype("float64")
     names = codes.map(lambda value: describe_value(variable, value))
@@ -157,15 +254,9 @@ def name_slices(values: pd.Series, variable: Variable, smallest: int) -> pd.Seri
 
 
 def pool_small(names: pd.Series, smallest: int) -> pd.Series:
-    """Join the groups that are too small to be told apart.
+    """Join groups of fewer rows than the smallest as the last category, "other (their names)".
 
-    Args:
-        names: The group of each row, categories in the order in which they are shown.
-        smallest: Fewest rows of a group that stands on its own.
-
-    Returns:
-        Same index; small groups have become the last category "other (their names)", together with
-        the next larger ones as long as it is small itself and another group remains beside it.
+    The next larger ones join them as long as they are too few together and another group remains.
     """
     sizes = names.value_counts(sort=False)
     ascending = sizes.sort_values(kind="stable")
@@ -181,22 +272,12 @@ def pool_small(names: pd.Series, smallest: int) -> pd.Series:
 
 
 def describe_value(variable: Variable, value: float) -> str:
-    """Say a value in words: the label of a code, yes or no of a flag, or a number with its unit.
-
-    Args:
-        variable: What the codebook says about it.
-        value: A valid value of the variable, missing if not stated.
-    """
+    """A value in words: the label of a code, yes or no of a flag, or a number with its unit."""
     if pd.isna(value):
         return NOT_STATED
     if variable.scale == Scale.FLAG:
         return "yes" if value else "no"
     if isinstance(variable, Field) and variable.codes:
         return variable.codes[int(value)]
-    return _describe_number(value, variable)
-
-
-def _describe_number(value: float, variable: Variable) -> str:
-    if variable.scale == Scale.SHARE:
-        return f"{value:.0%}"
-    return f"{value:.2f}".rstrip("0").rstrip(".") + f" {variable.unit}".rstrip()
+    number = f"{value:.2f}".rstrip("0").rstrip(".") + f" {variable.unit}".rstrip()
+    return f"{value:.0%}" if variable.scale == Scale.SHARE else number

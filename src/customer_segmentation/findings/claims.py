@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import MAJORITY, NEAREST_CENTROID, PROCEDURE
+from customer_segmentation.classification.models import MAJORITY, NEAREST_CENTROID, PROCEDURE
 from customer_segmentation.findings.wording import (
     Row,
     counted,

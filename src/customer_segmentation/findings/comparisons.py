@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.classification.estimators import CLASSIFIERS
+from customer_segmentation.classification.models import CLASSIFIERS
 from customer_segmentation.findings.claims import BETTER, OPEN, WORSE, judge_gain
 from customer_segmentation.findings.wording import (
     Row,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from customer_segmentation.classification.estimators import PROCEDURE
+from customer_segmentation.classification.models import PROCEDURE
 from customer_segmentation.findings.claims import BETTER, judge_gain
 from customer_segmentation.findings.wording import (
     highest,

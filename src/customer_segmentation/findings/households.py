@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.classification.slices import describe_value
 from customer_segmentation.findings.wording import (
     highest,

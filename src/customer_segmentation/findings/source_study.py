@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.study_protocol import REPEATED_CV, SINGLE_SPLIT
+from customer_segmentation.classification.source_study import REPEATED_CV, SINGLE_SPLIT
 from customer_segmentation.findings.claims import CLAIMS, MEANINGS
 from customer_segmentation.findings.wording import (
     Row,

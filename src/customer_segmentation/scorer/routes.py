@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.conformal import form_sets
 from customer_segmentation.classification.explanation import compare_distances
+from customer_segmentation.classification.models import form_sets
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import list_computations
 from customer_segmentation.scorer.champions import Champion

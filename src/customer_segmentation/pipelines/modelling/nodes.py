@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
-from customer_segmentation.classification import comparisons, folds, metrics, procedure, validation
-from customer_segmentation.classification.answers import empty_table
+from customer_segmentation.classification import folds, metrics
 from customer_segmentation.classification.audit import (
     Claim,
     add_claims,
     audit_information_sets,
     list_answered,
 )
-from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.classification.folds import FINAL, ValidationError
+from customer_segmentation.classification.models import TunedClassifier, probability_column
 from customer_segmentation.classification.parameters import ModellingParameters
-from customer_segmentation.classification.tuning import TunedClassifier
+from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.scorer.bundle import build_bundle
@@ -126,78 +125,6 @@ def segment_folds(
     )
 
 
-def validate_by(model: str) -> Callable[..., dict[str, pd.DataFrame]]:
-    """Make the node that validates one model.
-
-    Args:
-        model: One of `classification.estimators.CLASSIFIERS`.
-    """
-
-    def validate_classifier(
-        labelled_households: pd.DataFrame,
-        fold_segments: pd.DataFrame,
-        codebook: Codebook,
-        modelling: ModellingParameters,
-    ) -> dict[str, pd.DataFrame]:
-        """Tune, calibrate and test a model in all folds, from each information set."""
-        validated = validation.validate_classifier(
-            model, labelled_households, fold_segments, codebook, modelling
-        )
-        return validated._asdict()
-
-    return validate_classifier
-
-
-def choose_models(**inner_losses: pd.DataFrame) -> pd.DataFrame:
-    """Choose one model per information set and fold, as `classification.procedure.choose_models`.
-
-    Args:
-        **inner_losses: The log losses of the training households, by model.
-    """
-    return procedure.choose_models(inner_losses)
-
-
-def follow_procedure(model_choices: pd.DataFrame, **predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predict by the chosen models, as `classification.procedure.follow_procedure`.
-
-    Args:
-        model_choices: As `choose_models`.
-        **predictions: The predictions, by model.
-    """
-    return procedure.follow_procedure(predictions, model_choices)
-
-
-def join_predictions(
-    baseline_predictions: pd.DataFrame, **predictions: pd.DataFrame
-) -> pd.DataFrame:
-    """Put the predictions of all models into one table.
-
-    Args:
-        baseline_predictions: As `classification.validation.validate_baselines`.
-        **predictions: The predictions of the classifiers and of the procedure, by model.
-
-    Returns:
-        One row per information_set x model x protocol x repeat x household_id: fold, thin_record,
-        segment, reference, predicted, a probability and a conformal p-value per segment, the latter
-        missing for the baselines.
-    """
-    joined = pd.concat([_stack_models(predictions), baseline_predictions], ignore_index=True)
-    first = [*KEYS, "repeat", "fold", *validation.TESTED, "predicted"]
-    return joined[[*first, *joined.columns.drop(first)]]
-
-
-def join_tuning(**tuning: pd.DataFrame) -> pd.DataFrame:
-    """Put the tuning of all models into one table.
-
-    Args:
-        **tuning: One row per information set x fold x setting, by model.
-
-    Returns:
-        All rows, with the column model.
-    """
-    return _stack_models(tuning)
-
-
 def measure_models(
     classifier_predictions: pd.DataFrame,
     circularity_audit: pd.DataFrame,
@@ -207,9 +134,9 @@ def measure_models(
     """Measure each model on each information set by each protocol.
 
     Args:
-        classifier_predictions: As `join_predictions`.
+        classifier_predictions: As `classification.validation.join_predictions`.
         circularity_audit: As `audit_claims`.
-        model_choices: As `choose_models`.
+        model_choices: As `classification.validation.choose_models`.
         modelling: Intervals and seed.
 
     Returns:
@@ -235,7 +162,7 @@ def measure_segments(
     """Measure the same segment by segment.
 
     Args:
-        classifier_predictions: As `join_predictions`.
+        classifier_predictions: As `classification.validation.join_predictions`.
         circularity_audit: As `audit_claims`.
         modelling: Intervals and seed.
 
@@ -257,15 +184,15 @@ def compare_models(
     """Compare the models of each information set two by two.
 
     Args:
-        classifier_predictions: As `join_predictions`.
+        classifier_predictions: As `classification.validation.join_predictions`.
         circularity_audit: As `audit_claims`.
         modelling: Level of the intervals.
 
     Returns:
         One row per information_set x pair of models: claim, and the figures of
-        `classification.comparisons.compare_models`.
+        `classification.metrics.compare_models`.
     """
-    pairs = comparisons.compare_models(
+    pairs = metrics.compare_models(
         classifier_predictions, ["information_set", "protocol"], modelling.intervals.level
     )
     return add_claims(pairs, circularity_audit)
@@ -281,7 +208,7 @@ def predict_champions(
     """Give every household the probabilities by which it would be scored.
 
     Args:
-        champions: As `classification.procedure.fit_champions`.
+        champions: As `classification.validation.fit_champions`.
         labelled_households: As `label_households`.
         circularity_audit: As `audit_claims`.
         codebook: The panel's codebook.
@@ -295,11 +222,9 @@ def predict_champions(
     segments = sorted(labelled_households["segment"].unique())
     types = dict.fromkeys(map(probability_column, segments), "float64")
     text = {"information_set": "str", "household_id": "int64", "predicted": "str"}
-    tables = [empty_table(text | types)]
+    tables = [metrics.empty_table(text | types)]
     for name in list_answered(circularity_audit):
-        values = validation.take_values(
-            labelled_households, modelling.information_set(name), codebook
-        )
+        values = take_values(labelled_households, modelling.information_set(name), codebook)
         table = labelled_households[["household_id"]].join(champions[name].tabulate(values))
         table.insert(0, "information_set", name)
         tables.append(table)
@@ -316,10 +241,10 @@ def extract_champions(
     """Take from the champions all that is needed to score with them.
 
     Args:
-        champions: As `classification.procedure.fit_champions`.
+        champions: As `classification.validation.fit_champions`.
         circularity_audit: As `audit_claims`.
         classifier_metrics: As `measure_models`.
-        conformal_summary: As `classification.coverage.summarise_coverage`.
+        conformal_summary: As `classification.slices.summarise_coverage`.
         modelling: The error rate of the conformal sets.
 
     Returns:
@@ -360,8 +285,3 @@ def bundle_champions(
     coded = restore_codes(eligible[[field.name for field in codebook.fields]], codebook)
     values = coded.to_numpy(dtype="float64").T
     return pack_bundle(add_examples(bundle, values, eligible["segment"].tolist()))
-
-
-def _stack_models(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    joined = pd.concat(tables, names=["model"]).reset_index(level="model")
-    return joined.reset_index(drop=True)

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import signature
+from functools import partial, update_wrapper
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from customer_segmentation.classification import (
-    campaign,
-    coverage,
-    explanation,
-    folds,
-    golden_questions,
-    importance,
-    permutation,
-    procedure,
-    slices,
-    source_study,
-    study_protocol,
-    validation,
+from customer_segmentation.classification.campaign import list_targets, measure_gains
+from customer_segmentation.classification.explanation import explain_distances
+from customer_segmentation.classification.folds import assign_folds
+from customer_segmentation.classification.importance import (
+    explain_champions,
+    rank_fields,
+    sum_groups,
 )
-from customer_segmentation.classification.estimators import CLASSIFIERS, PROCEDURE
-from customer_segmentation.pipelines.modelling import nodes
+from customer_segmentation.classification.models import CLASSIFIERS, PROCEDURE
+from customer_segmentation.classification.selection import find_golden_questions, test_predictions
+from customer_segmentation.classification.slices import compare_slices, summarise_coverage
+from customer_segmentation.classification.source_study import (
+    compare_study_models,
+    explain_study,
+    predict_study_clusters,
+    reproduce_source_study,
+)
+from customer_segmentation.classification.validation import (
+    choose_models,
+    fit_champions,
+    follow_procedure,
+    join_predictions,
+    join_tuning,
+    validate_baselines,
+    validate_classifier,
+)
+from customer_segmentation.pipelines.modelling.nodes import (
+    audit_claims,
+    bundle_champions,
+    compare_models,
+    extract_champions,
+    label_households,
+    measure_models,
+    measure_segments,
+    predict_champions,
+    segment_folds,
+)
 
-PARAMETERS = {name: f"params:{name}" for name in ("codebook", "segmentation", "modelling")}
+CODEBOOK = {"codebook": "params:codebook"}
+MODELLING = {"modelling": "params:modelling"}
+LABELLED = {"labelled_households": "labelled_households"}
+FOLDS = {**LABELLED, "fold_segments": "fold_segments"}
+CHOICES = {"model_choices": "model_choices"}
+AUDIT = {"circularity_audit": "circularity_audit"}
+PREDICTIONS = {"classifier_predictions": "classifier_predictions", **AUDIT}
+SHAP = {"shap_values": "shap_values"}
+STUDY = {"source_study_predictions": "source_study_predictions"}
 
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
@@ -54,17 +82,23 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         The pipeline, its nodes in the namespace and under the tag `modelling`, those of a model or
         a purpose in a namespace of its own within.
     """
+    purposes = {
+        "preparation": _preparing(),
+        "comparison": _comparing(),
+        "explanation": _explaining(),
+        "use": _using(),
+        "storage": _storing(),
+        "source_study": _reproducing(),
+    }
     parts = [
-        _prepare(),
-        *map(create_model_pipeline, CLASSIFIERS),
-        _compare(),
-        _explain(),
-        _use(),
-        _store(),
-        _reproduce(),
+        Pipeline(steps, namespace=purpose, prefix_datasets_with_namespace=False)
+        for purpose, steps in purposes.items()
     ]
     return Pipeline(
-        parts, namespace="modelling", prefix_datasets_with_namespace=False, tags=["modelling"]
+        [*parts, *map(create_model_pipeline, CLASSIFIERS)],
+        namespace="modelling",
+        prefix_datasets_with_namespace=False,
+        tags=["modelling"],
     )
 
 
@@ -81,109 +115,110 @@ def create_model_pipeline(model: str) -> Pipeline:
     Returns:
         One node, whose outputs are `<model>_predictions`, `<model>_tuning` and `<model>_losses`.
     """
-    outputs = {part: f"{model}_{part}" for part in validation.Validated._fields}
-    return _name(model, [_step(nodes.validate_by(model), outputs)])
+    validate = update_wrapper(partial(validate_classifier, model), validate_classifier)
+    outputs = {part: f"{model}_{part}" for part in ("predictions", "tuning", "losses")}
+    step = _node(validate, {**FOLDS, **CODEBOOK, **MODELLING}, outputs)
+    return Pipeline([step], namespace=model, prefix_datasets_with_namespace=False)
 
 
-def _prepare() -> Pipeline:
-    steps = [
-        _step(nodes.label_households, "labelled_households"),
-        _step(nodes.audit_claims, "circularity_audit"),
-        _step(folds.assign_folds, "validation_folds"),
-        _step(nodes.segment_folds, ["fold_segments", "fold_alignments"]),
-    ]
-    return _name("preparation", steps)
-
-
-def _compare() -> Pipeline:
-    predictions = {model: f"{model}_predictions" for model in CLASSIFIERS}
-    steps = [
-        _step(validation.validate_baselines, "baseline_predictions"),
-        _step(
-            nodes.choose_models,
-            "model_choices",
-            {model: f"{model}_losses" for model in CLASSIFIERS},
+def _preparing() -> list[Node]:
+    panel = ("households", "household_features", "household_segments")
+    scores = {"segment_scores": "segment_scores", "segmenter": "segmenter"}
+    segmentation = {
+        "segmentation_candidates": "segmentation_candidates",
+        "segmentation": "params:segmentation",
+    }
+    folds = {"validation_folds": "validation_folds"}
+    return [
+        _node(label_households, {**{n: n for n in panel}, **MODELLING}, "labelled_households"),
+        _node(audit_claims, {**LABELLED, **scores, **CODEBOOK, **MODELLING}, "circularity_audit"),
+        _node(assign_folds, {**LABELLED, **MODELLING}, "validation_folds"),
+        _node(
+            segment_folds,
+            {**LABELLED, **folds, **segmentation, **CODEBOOK, **MODELLING},
+            ["fold_segments", "fold_alignments"],
         ),
-        _step(nodes.follow_procedure, "procedure_predictions", predictions),
-        _step(
-            nodes.join_predictions,
-            "classifier_predictions",
-            {**predictions, PROCEDURE: "procedure_predictions"},
+    ]
+
+
+def _comparing() -> list[Node]:
+    losses, predictions, tuning = (
+        {model: f"{model}_{part}" for model in CLASSIFIERS}
+        for part in ("losses", "predictions", "tuning")
+    )
+    everything = {
+        "baseline_predictions": "baseline_predictions",
+        **predictions,
+        PROCEDURE: "procedure_predictions",
+    }
+    return [
+        _node(validate_baselines, {**FOLDS, **AUDIT}, "baseline_predictions"),
+        _node(choose_models, losses, "model_choices"),
+        _node(follow_procedure, {**CHOICES, **predictions}, "procedure_predictions"),
+        _node(join_predictions, everything, "classifier_predictions"),
+        _node(join_tuning, tuning, "classifier_tuning"),
+        _node(measure_models, {**PREDICTIONS, **CHOICES, **MODELLING}, "classifier_metrics"),
+        _node(measure_segments, {**PREDICTIONS, **MODELLING}, "segment_metrics"),
+        _node(compare_models, {**PREDICTIONS, **MODELLING}, "model_comparisons"),
+        _node(test_predictions, {**FOLDS, **AUDIT, **MODELLING, **CODEBOOK}, "permutation_tests"),
+    ]
+
+
+def _explaining() -> list[Node]:
+    everything = {**FOLDS, **CHOICES, **AUDIT, **CODEBOOK, **MODELLING}
+    distances = {"segmenter": "segmenter", "segment_scores": "segment_scores"}
+    asked = {**FOLDS, **AUDIT, **MODELLING, **CODEBOOK}
+    return [
+        _node(explain_champions, everything, ["shap_values", "permutation_importance"]),
+        _node(rank_fields, {**SHAP, **FOLDS}, "shap_importance"),
+        _node(sum_groups, {**SHAP, **LABELLED, **CODEBOOK, **MODELLING}, "shap_groups"),
+        _node(explain_distances, distances, "distance_contributions"),
+        _node(find_golden_questions, asked, "golden_questions"),
+    ]
+
+
+def _using() -> list[Node]:
+    grouped = {**PREDICTIONS, **LABELLED, **CODEBOOK, **MODELLING}
+    return [
+        _node(summarise_coverage, grouped, "conformal_summary"),
+        _node(measure_gains, {**PREDICTIONS, **MODELLING}, "campaign_gains"),
+        _node(list_targets, {**PREDICTIONS, **SHAP, **CODEBOOK, **MODELLING}, "targeting_list"),
+        _node(compare_slices, grouped, "fairness_slices"),
+    ]
+
+
+def _storing() -> list[Node]:
+    fitted = {"champions": "champions", **AUDIT}
+    measured = {
+        "classifier_metrics": "classifier_metrics",
+        "conformal_summary": "conformal_summary",
+    }
+    stored = {"stored_champions": "stored_champions", "segmenter": "segmenter"}
+    return [
+        _node(fit_champions, {**LABELLED, **CHOICES, **CODEBOOK, **MODELLING}, "champions"),
+        _node(
+            predict_champions,
+            {**fitted, **LABELLED, **CODEBOOK, **MODELLING},
+            "champion_probabilities",
         ),
-        _step(
-            nodes.join_tuning,
-            "classifier_tuning",
-            {model: f"{model}_tuning" for model in CLASSIFIERS},
-        ),
-        _step(nodes.measure_models, "classifier_metrics"),
-        _step(nodes.measure_segments, "segment_metrics"),
-        _step(nodes.compare_models, "model_comparisons"),
-        _step(permutation.test_predictions, "permutation_tests"),
+        _node(extract_champions, {**fitted, **measured, **MODELLING}, "stored_champions"),
+        _node(bundle_champions, {**stored, **LABELLED, **CODEBOOK}, "scoring_bundle"),
     ]
-    return _name("comparison", steps)
 
 
-def _explain() -> Pipeline:
-    steps = [
-        _step(importance.explain_champions, ["shap_values", "permutation_importance"]),
-        _step(importance.rank_fields, "shap_importance"),
-        _step(importance.sum_groups, "shap_groups"),
-        _step(explanation.explain_distances, "distance_contributions"),
-        _step(golden_questions.find_golden_questions, "golden_questions"),
-    ]
-    return _name("explanation", steps)
-
-
-def _use() -> Pipeline:
-    steps = [
-        _step(coverage.summarise_coverage, "conformal_summary"),
-        _step(campaign.measure_gains, "campaign_gains"),
-        _step(campaign.list_targets, "targeting_list"),
-        _step(slices.compare_slices, "fairness_slices"),
-    ]
-    return _name("use", steps)
-
-
-def _store() -> Pipeline:
-    steps = [
-        _step(procedure.fit_champions, "champions"),
-        _step(nodes.predict_champions, "champion_probabilities"),
-        _step(nodes.extract_champions, "stored_champions"),
-        _step(nodes.bundle_champions, "scoring_bundle"),
-    ]
-    return _name("storage", steps)
-
-
-def _reproduce() -> Pipeline:
-    steps = [
-        _step(
-            study_protocol.predict_study_clusters,
-            ["source_study_predictions", "source_study_contributions"],
+def _reproducing() -> list[Node]:
+    return [
+        _node(
+            predict_study_clusters,
             # Not `households`, so that bad input is refused before these classifiers are fitted.
-            {"households": "labelled_households"},
+            {"households": "labelled_households", **CODEBOOK, **MODELLING},
+            ["source_study_predictions", "source_study_contributions"],
         ),
-        _step(source_study.reproduce_source_study, "source_study_reproduction"),
-        _step(source_study.compare_study_models, "source_study_comparisons"),
-        _step(source_study.explain_study, "source_study_importance"),
+        _node(reproduce_source_study, {**STUDY, **MODELLING}, "source_study_reproduction"),
+        _node(compare_study_models, {**STUDY, **MODELLING}, "source_study_comparisons"),
+        _node(explain_study, "source_study_contributions", "source_study_importance"),
     ]
-    return _name("source_study", steps)
 
 
-def _name(namespace: str, steps: list[Node]) -> Pipeline:
-    return Pipeline(steps, namespace=namespace, prefix_datasets_with_namespace=False)
-
-
-def _step(
-    function: Callable[..., Any],
-    outputs: str | list[str] | dict[str, str],
-    more: dict[str, str] | None = None,
-) -> Node:
-    # An argument has the name of the dataset or of the parameters that fill it; `more` says what
-    # fills the arguments that have no name of their own.
-    named = [
-        name
-        for name, argument in signature(function).parameters.items()
-        if argument.kind is not argument.VAR_KEYWORD
-    ]
-    inputs = {name: PARAMETERS.get(name, name) for name in named} | (more or {})
+def _node(function: Any, inputs: str | dict[str, str], outputs: Any) -> Node:
     return Node(function, inputs=inputs, outputs=outputs, name=function.__name__)

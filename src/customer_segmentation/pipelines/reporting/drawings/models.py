@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from customer_segmentation.classification.estimators import MAJORITY, PRIOR
+from customer_segmentation.classification.models import MAJORITY, PRIOR
 from customer_segmentation.figures.intervals import plot_intervals
 from customer_segmentation.figures.models import (
     plot_accuracy_ladder,

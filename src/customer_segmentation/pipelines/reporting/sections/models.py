@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import PROCEDURE
 from customer_segmentation.classification.folds import FINAL
+from customer_segmentation.classification.models import PROCEDURE
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import claims, comparisons, validation

@@ -6,7 +6,7 @@ import pandas as pd
 
 from customer_segmentation.classification.audit import Claim, claim_between
 from customer_segmentation.classification.parameters import ModellingParameters
-from customer_segmentation.classification.study_protocol import REPEATED_CV, SINGLE_SPLIT
+from customer_segmentation.classification.source_study import REPEATED_CV, SINGLE_SPLIT
 from customer_segmentation.figures.style import PublishedClaim, ReportingParameters
 from customer_segmentation.findings import claims, comparisons, source_study
 from customer_segmentation.findings.exhibits import Chart, Section, merge_intervals, print_table
