@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from customer_segmentation.classification.folds import assign_folds, segment_folds
+from customer_segmentation.classification.folds import assign_folds, list_folds, segment_folds
 from customer_segmentation.classification.parameters import ModellingParameters
-from customer_segmentation.classification.study_protocol import predict_study_clusters
+from customer_segmentation.classification.source_study import predict_study_clusters
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
@@ -110,3 +110,8 @@ def quick(modelling: ModellingParameters) -> ModellingParameters:
 @pytest.fixture(scope="session")
 def _answered(_households: pd.DataFrame, codebook: Codebook, quick: ModellingParameters):
     return predict_study_clusters(_households, codebook, quick)
+
+
+def training_rows(labelled, fold_segments):
+    """The segment of each training household of a single fold, under its index."""
+    return list_folds(labelled, fold_segments)[0].labels

@@ -5,12 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from customer_segmentation.classification.answers import (
-    indicate,
+from customer_segmentation.classification.metrics import (
     keep_eligible,
     list_segments,
     score_answers,
-    take_probabilities,
 )
 
 
@@ -39,15 +37,6 @@ def test_only_thin_records_are_left_out_and_only_where_they_are_told(answers):
     marked = answers.assign(thin_record=[False, True, False, True])
     assert keep_eligible(marked).index.tolist() == [7, 5]
     pd.testing.assert_frame_equal(keep_eligible(answers), answers)
-
-
-def test_indicators_and_probabilities_stand_in_the_order_of_the_segments(answers):
-    np.testing.assert_array_equal(
-        indicate(answers["segment"], ["b", "a"]), [[1, 0], [0, 1], [1, 0], [0, 1]]
-    )
-    probabilities = take_probabilities(answers, ["c d", "a"])
-    np.testing.assert_array_equal(probabilities[0], [0.25, 0.25])
-    assert probabilities.min() == 1e-15
 
 
 def test_scores_are_those_of_scikit_learn(answers):

@@ -23,7 +23,7 @@ from customer_segmentation.classification.audit import (
     sets_claiming,
 )
 from customer_segmentation.classification.parameters import InformationSet
-from customer_segmentation.classification.resampling import draw_weights
+from customer_segmentation.classification.reliability import draw_weights
 from customer_segmentation.panel.codebook import Codebook, Field, Scale
 from customer_segmentation.segments.partition import Purpose, child_of, seed_for
 

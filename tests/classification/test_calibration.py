@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_segmentation.classification.calibration import (
+from customer_segmentation.classification.models import (
     COLDEST,
     HOTTEST,
     apply_temperature,

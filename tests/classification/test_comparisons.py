@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from customer_segmentation.classification.comparisons import compare_models
+from customer_segmentation.classification.metrics import compare_models
 
 MODELS = ("prior", "rf", "lr", "majority")
+SET = ["information_set"]
 
 
 def made_up_answers(models=MODELS, folds=3, repeats=2, households=20):
@@ -48,7 +49,7 @@ def differences_by_hand(answers, a, b):
 
 def test_the_interval_is_that_of_nadeau_and_bengio():
     answers = made_up_answers()
-    (row,) = compare_models(answers[answers["model"].isin(["lr", "rf"])], [], 0.9).to_dict(
+    (row,) = compare_models(answers[answers["model"].isin(["lr", "rf"])], SET, 0.9).to_dict(
         "records"
     )
     losses, hits, ratio = differences_by_hand(answers, "lr", "rf")
@@ -62,7 +63,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
 
 
 def test_the_pairs_stand_in_the_declared_order_without_other_baselines():
-    table = compare_models(made_up_answers((*MODELS, "procedure", "xgboost")), [], 0.95)
+    table = compare_models(made_up_answers((*MODELS, "procedure", "xgboost")), SET, 0.95)
     pairs = list(zip(table["model_a"], table["model_b"], strict=True))
     assert pairs == [
         *[("lr", "xgboost"), ("lr", "rf"), ("lr", "procedure"), ("lr", "prior")],
@@ -77,7 +78,7 @@ def test_the_better_model_has_less_log_loss_and_more_accuracy():
     answers.loc[knows, "p_a"] = np.where(answers.loc[knows, "segment"] == "a", 0.9, 0.1)
     answers.loc[knows, "p_b"] = 1 - answers.loc[knows, "p_a"]
     answers.loc[knows, "predicted"] = answers.loc[knows, "segment"]
-    (row,) = compare_models(answers, [], 0.95).to_dict("records")
+    (row,) = compare_models(answers, SET, 0.95).to_dict("records")
     assert row["log_loss_difference"] > row["log_loss_low"] > 0
     assert row["accuracy_difference"] < row["accuracy_high"] < 0
 
@@ -85,7 +86,7 @@ def test_the_better_model_has_less_log_loss_and_more_accuracy():
 def test_folds_that_agree_leave_an_interval_without_width():
     answers = made_up_answers(("lr",))
     twin = answers.assign(model="procedure")
-    (row,) = compare_models(pd.concat([answers, twin]), [], 0.95).to_dict("records")
+    (row,) = compare_models(pd.concat([answers, twin]), SET, 0.95).to_dict("records")
     figures = {name: value for name, value in row.items() if name[:3] in ("log", "acc")}
     assert len(figures) == 6
     assert set(figures.values()) == {0.0}
@@ -93,9 +94,9 @@ def test_folds_that_agree_leave_an_interval_without_width():
 
 def test_thin_records_count_only_if_nobody_tells_them():
     answers = made_up_answers()
-    kept = compare_models(answers, [], 0.95)
-    pd.testing.assert_frame_equal(compare_models(answers[~answers["thin_record"]], [], 0.95), kept)
-    everyone = compare_models(answers.drop(columns="thin_record"), [], 0.95)
+    kept = compare_models(answers, SET, 0.95)
+    pd.testing.assert_frame_equal(compare_models(answers[~answers["thin_record"]], SET, 0.95), kept)
+    everyone = compare_models(answers.drop(columns="thin_record"), SET, 0.95)
     assert (everyone["log_loss_difference"] != kept["log_loss_difference"]).all()
 
 
@@ -108,7 +109,7 @@ def test_circumstances_are_compared_on_their_own_and_in_order():
     assert table.columns.tolist()[:3] == ["information_set", "protocol", "model_a"]
     assert table["information_set"].tolist() == ["z"] * 3 + ["s"] * 3
     assert table["folds"].tolist() == [9] * 3 + [6] * 3
-    alone = compare_models(first, [], 0.95)
+    alone = compare_models(first, SET, 0.95)
     found = table[table["information_set"] == "s"][alone.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, alone)
 
@@ -118,12 +119,12 @@ def test_a_single_fold_has_no_spread_and_no_row():
     holdout = nested[(nested["repeat"] == 1) & (nested["fold"] == 1)].assign(protocol="holdout")
     both = compare_models(pd.concat([holdout, nested]), ["protocol"], 0.95)
     pd.testing.assert_frame_equal(both, compare_models(nested, ["protocol"], 0.95))
-    assert compare_models(holdout, [], 0.95).empty
+    assert compare_models(holdout, SET, 0.95).empty
 
 
 def test_one_model_alone_has_no_pair_but_the_columns():
-    none = compare_models(made_up_answers(("lr", "majority")), ["information_set"], 0.95)
-    some = compare_models(made_up_answers(), ["information_set"], 0.95)
+    none = compare_models(made_up_answers(("lr", "majority")), SET, 0.95)
+    some = compare_models(made_up_answers(), SET, 0.95)
     assert none.empty
     assert none.columns.tolist() == some.columns.tolist()
 
@@ -131,7 +132,7 @@ def test_one_model_alone_has_no_pair_but_the_columns():
 def test_a_second_run_agrees_and_changes_no_input():
     answers = made_up_answers()
     before = answers.copy()
-    first = compare_models(answers, ["information_set"], 0.95)
+    first = compare_models(answers, SET, 0.95)
     shuffled = answers.sample(frac=1, random_state=2)
-    pd.testing.assert_frame_equal(compare_models(shuffled, ["information_set"], 0.95), first)
+    pd.testing.assert_frame_equal(compare_models(shuffled, SET, 0.95), first)
     pd.testing.assert_frame_equal(answers, before)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from customer_segmentation.classification.conformal import (
+from customer_segmentation.classification.models import (
     find_thresholds,
     form_sets,
     measure_conformity,

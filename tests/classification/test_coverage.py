@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from customer_segmentation.classification.coverage import SUMMARY, summarise_coverage
-from customer_segmentation.classification.estimators import conformity_column, probability_column
+from customer_segmentation.classification.models import conformity_column, probability_column
 from customer_segmentation.classification.parameters import Conformal, Intervals
+from customer_segmentation.classification.slices import SUMMARY, summarise_coverage
 from customer_segmentation.panel.codebook import Field, Role
 
 PERSONAS = ("Loyalists", "Promo Shoppers", "Variety Seekers")

@@ -3,21 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from xgboost import XGBClassifier
 
-from customer_segmentation.classification.estimators import (
+from customer_segmentation.classification.models import (
     CLASSIFIERS,
     MODELS,
     LabelledClassifier,
     build_estimator,
     conformity_column,
-    name_setting,
-    predict_segments,
     probability_column,
     tabulate_probabilities,
 )
+from customer_segmentation.classification.validation import _name_setting
 
 
 def test_every_model_can_be_built(modelling):
@@ -47,15 +44,15 @@ def test_any_labels_serve_where_numbers_from_zero_are_needed():
 
 
 def test_a_setting_is_named_by_what_tells_it_from_the_others(modelling):
-    assert [name_setting(each, modelling.models.lr) for each in modelling.models.lr] == [
+    assert [_name_setting(each, modelling.models.lr) for each in modelling.models.lr] == [
         "C=0.01",
         "C=0.1",
         "C=1",
     ]
     for model in CLASSIFIERS:
         grid = getattr(modelling.models, model)
-        assert len({name_setting(each, grid) for each in grid}) == len(grid)
-    assert name_setting(modelling.models.lr[0], modelling.models.lr[:1]) == "as declared"
+        assert len({_name_setting(each, grid) for each in grid}) == len(grid)
+    assert _name_setting(modelling.models.lr[0], modelling.models.lr[:1]) == "as declared"
 
 
 def test_columns_are_called_after_the_segment_in_snake_case():
@@ -70,11 +67,3 @@ def test_the_likeliest_segment_is_named_and_of_equals_the_first():
     )
     assert answers["predicted"].to_dict() == {7: "Two", 3: "One"}
     assert answers["p_two"].tolist() == [0.8, 0.5]
-
-
-def test_predictions_follow_the_classifier(eligible):
-    fields = ["total_volume", "transactions"]
-    fitted = make_pipeline(LogisticRegression()).fit(eligible[fields] / 1e4, eligible["segment"])
-    answers = predict_segments(fitted, eligible[fields] / 1e4)
-    assert (answers["predicted"] == fitted.predict(eligible[fields] / 1e4)).all()
-    assert list(answers)[1:] == [probability_column(name) for name in fitted.classes_]

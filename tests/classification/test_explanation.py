@@ -10,15 +10,19 @@ from scipy.stats import norm
 from shap import LinearExplainer, TreeExplainer
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.encoding import encoded_fields
-from customer_segmentation.classification.estimators import CLASSIFIERS, FOREST, XGBOOST
 from customer_segmentation.classification.explanation import (
     attribute_forest,
     explain,
     explain_distances,
 )
-from customer_segmentation.classification.tuning import tune_classifier
+from customer_segmentation.classification.models import (
+    CLASSIFIERS,
+    FOREST,
+    SMALLEST,
+    XGBOOST,
+    tune_classifier,
+)
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.segments.partition import Partition
 from customer_segmentation.segments.segmenter import Segmenter

@@ -9,12 +9,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation import tables
-from customer_segmentation.classification.golden_questions import (
+from customer_segmentation.classification.parameters import InformationSet
+from customer_segmentation.classification.selection import (
     INNER_FOLDS,
     find_golden_questions,
     select_forward,
 )
-from customer_segmentation.classification.parameters import InformationSet
 
 COLUMNS = [
     "information_set",

@@ -5,21 +5,21 @@ import pandas as pd
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from customer_segmentation.classification.estimators import probability_column
 from customer_segmentation.classification.metrics import (
     MODEL_FIGURES,
     measure_models,
     measure_segments,
 )
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.classification.parameters import Intervals
 from customer_segmentation.classification.reliability import (
+    draw_weights,
     estimate_intercepts,
     estimate_slope,
     expect_calibration_error,
     find_calibration_error,
 )
-from customer_segmentation.classification.resampling import draw_weights
-from customer_segmentation.segments.partition import Purpose, seed_for
+from customer_segmentation.segments.seeds import Purpose, seed_for
 
 KEYS = ["information_set", "model", "protocol"]
 INTERVALS = Intervals(level=0.9, resamples=60)

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation import tables
-from customer_segmentation.classification import permutation
+from customer_segmentation.classification import selection
 from customer_segmentation.classification.parameters import InformationSet
 from customer_segmentation.segments.partition import Purpose, seed_for
 
@@ -41,7 +41,7 @@ def declare(modelling, number, processes=1, **sets):
 def permute(fold_segments, small_modelling, codebook):
     def permute(households, number=19, folds=fold_segments, processes=1, **sets):
         audit, modelling = declare(small_modelling, number, processes, **sets)
-        return permutation.test_predictions(households, folds, audit, modelling, codebook)
+        return selection.test_predictions(households, folds, audit, modelling, codebook)
 
     return permute
 
@@ -133,11 +133,11 @@ def test_holm_corrects_for_the_number_of_sets(permute, labelled):
 def test_only_prediction_sets_are_tested(labelled, fold_segments, small_modelling, codebook):
     audit, modelling = declare(small_modelling, 3, a=("household_size",), b=("total_volume",))
     audit["claim"] = ["prediction", "overlap"]
-    table = permutation.test_predictions(labelled, fold_segments, audit, modelling, codebook)
+    table = selection.test_predictions(labelled, fold_segments, audit, modelling, codebook)
     assert table["information_set"].tolist() == ["a"]
     assert list(table.columns) == COLUMNS
     tables.PermutationTests.validate(table)
-    none = permutation.test_predictions(
+    none = selection.test_predictions(
         labelled, fold_segments, audit.assign(claim="assignment"), modelling, codebook
     )
     assert none.empty

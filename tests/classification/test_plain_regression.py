@@ -6,8 +6,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 
-from customer_segmentation.classification.calibration import SMALLEST
-from customer_segmentation.classification.plain_regression import Split, encode_split, split_folds
+from customer_segmentation.classification.models import SMALLEST
+from customer_segmentation.classification.selection import Split, encode_split, split_folds
 from customer_segmentation.classification.validation import take_values
 
 FIELDS = ["mother_tongue", "children", "household_size", "affluence_index"]

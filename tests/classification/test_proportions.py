@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from customer_segmentation.classification.proportions import bound_shares
+from customer_segmentation.classification.reliability import bound_shares
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])

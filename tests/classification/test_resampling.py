@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_segmentation.classification.resampling import draw_weights, find_interval
+from customer_segmentation.classification.reliability import draw_weights, find_interval
 
 
 def seed(number=1):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.classification.parameters import Fairness, Intervals
-from customer_segmentation.classification.resampling import draw_weights
+from customer_segmentation.classification.reliability import draw_weights
 from customer_segmentation.classification.slices import (
     compare_slices,
     describe_value,

@@ -5,17 +5,18 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from customer_segmentation.classification.comparisons import compare_models
-from customer_segmentation.classification.metrics import measure_models, measure_segments
-from customer_segmentation.classification.source_study import (
-    compare_study_models,
-    explain_study,
-    reproduce_source_study,
+from customer_segmentation.classification.metrics import (
+    compare_models,
+    measure_models,
+    measure_segments,
 )
-from customer_segmentation.classification.study_protocol import (
+from customer_segmentation.classification.source_study import (
     REPEATED_CV,
     SINGLE_SPLIT,
+    compare_study_models,
+    explain_study,
     predict_study_clusters,
+    reproduce_source_study,
 )
 
 ONE_HOUSEHOLD = 1 / 120
@@ -102,7 +103,8 @@ def test_a_cluster_that_is_never_named_has_a_precision_without_interval(predicti
 def test_models_are_compared_on_the_repeated_folds_alone(predictions, quick):
     table = compare_study_models(predictions, quick)
     often = predictions[predictions["protocol"] == REPEATED_CV]
-    pd.testing.assert_frame_equal(table, compare_models(often, [], 0.95))
+    expected = compare_models(often, ["protocol"], 0.95).drop(columns="protocol")
+    pd.testing.assert_frame_equal(table, expected)
     pairs = list(zip(table["model_a"], table["model_b"], strict=True))
     assert pairs == [("lr", "xgboost"), ("lr", "rf"), ("xgboost", "rf")]
     assert table["folds"].tolist() == [4, 4, 4]

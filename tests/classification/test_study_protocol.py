@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import scale
 
-from customer_segmentation.classification.study_protocol import (
+from customer_segmentation.classification.source_study import (
     EXPLAINED,
     REPEATED_CV,
     SINGLE_SPLIT,

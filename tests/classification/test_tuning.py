@@ -6,10 +6,15 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
-from customer_segmentation.classification.calibration import apply_temperature, find_temperature
 from customer_segmentation.classification.encoding import FieldEncoder
-from customer_segmentation.classification.estimators import CLASSIFIERS, build_estimator
-from customer_segmentation.classification.tuning import choose_simplest, tune_classifier
+from customer_segmentation.classification.models import (
+    CLASSIFIERS,
+    apply_temperature,
+    build_estimator,
+    choose_simplest,
+    find_temperature,
+    tune_classifier,
+)
 from customer_segmentation.classification.validation import take_values
 
 SEED = 7

@@ -4,23 +4,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_segmentation.classification.conformal import measure_conformity
-from customer_segmentation.classification.estimators import CLASSIFIERS, probability_column
-from customer_segmentation.classification.folds import FINAL, HOLD_OUT, NESTED_CV
-from customer_segmentation.classification.procedure import (
-    choose_models,
-    fit_champions,
-    follow_procedure,
+from customer_segmentation.classification.folds import FINAL, HOLD_OUT, NESTED_CV, list_folds
+from customer_segmentation.classification.models import (
+    CLASSIFIERS,
+    measure_conformity,
+    probability_column,
 )
 from customer_segmentation.classification.validation import (
     CASE,
-    list_folds,
+    choose_models,
+    fit_champions,
+    follow_procedure,
     take_values,
-    training_rows,
     tune_fold,
     validate_baselines,
     validate_classifier,
 )
+from tests.classification.conftest import training_rows
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_every_tested_household_is_predicted_by_a_model_tuned_without_it(
     for model, table in validated.items():
         values = take_values(labelled, few.information_set("source_study"), codebook)
         tuned = tune_fold(model, values, labels, few, codebook)
-        found = one(table.predictions)
+        found = one(table["predictions"])
         found = found[found["information_set"] == "source_study"].set_index("household_id")
         tested = rows.loc[rows["tested"], "household_id"]
         at = labelled["household_id"].isin(tested)
@@ -88,8 +88,7 @@ def test_every_tested_household_is_predicted_by_a_model_tuned_without_it(
         expected = tuned.predict_proba(values[at])
         columns = [probability_column(name) for name in tuned.segments]
         np.testing.assert_array_equal(found[columns].to_numpy(), expected)
-        own = tuned.out_of_fold[np.arange(len(labels)), tuned.numbers]
-        conformity = measure_conformity(own, tuned.numbers, expected)
+        conformity = measure_conformity(tuned.own, tuned.numbers, expected)
         np.testing.assert_array_equal(found.filter(like="c_").to_numpy(), conformity)
         assert found["reference"].tolist() == labelled.loc[at, "segment"].tolist()
         of_fold = rows.set_index("household_id")["segment"]
@@ -125,8 +124,8 @@ def test_processes_and_a_second_run_change_nothing(
     before = labelled.copy()
     together = few.model_copy(update={"processes": 2})
     again = validate_classifier("xgboost", labelled, fold_segments, codebook, together)
-    for first, second in zip(validated["xgboost"], again, strict=True):
-        pd.testing.assert_frame_equal(first, second, check_exact=True)
+    for name, table in validated["xgboost"].items():
+        pd.testing.assert_frame_equal(table, again[name], check_exact=True)
     pd.testing.assert_frame_equal(labelled, before)
 
 
@@ -135,7 +134,7 @@ def test_permuted_labels_are_not_predicted(labelled, fold_segments, codebook, fe
     rng = np.random.default_rng(5)
     permuted = fold_segments.assign(segment=rng.permutation(fold_segments["segment"].to_numpy()))
     for model in CLASSIFIERS:
-        table = validate_classifier(model, labelled, permuted, codebook, few).predictions
+        table = validate_classifier(model, labelled, permuted, codebook, few)["predictions"]
         table = table[~table["thin_record"]]
         accuracy = (table["predicted"] == table["segment"]).mean()
         majority = permuted["segment"].value_counts(normalize=True).max()
@@ -149,21 +148,21 @@ def test_tuning_tells_every_setting_and_losses_every_training_household(
     final = labelled.loc[~labelled["thin_record"], "segment"]
     for model, table in validated.items():
         tuned = tune_fold(model, values, final, few, codebook)
-        rows = table.tuning[table.tuning["protocol"] == FINAL]
+        rows = table["tuning"][table["tuning"]["protocol"] == FINAL]
         rows = rows[rows["information_set"] == "demographics"]
         np.testing.assert_allclose(rows["log_loss"], tuned.losses.mean(axis=1))
         assert rows["chosen"].tolist().index(True) == tuned.chosen
         assert rows["temperature"].tolist() == tuned.temperatures
-        losses = table.losses[table.losses["protocol"] == FINAL]
+        losses = table["losses"][table["losses"]["protocol"] == FINAL]
         losses = losses[losses["information_set"] == "demographics"]
         assert losses["household_id"].tolist() == labelled.loc[final.index, "household_id"].tolist()
         np.testing.assert_array_equal(losses["log_loss"], tuned.losses[tuned.chosen])
-        assert not (table.predictions["protocol"] == FINAL).any()
+        assert not (table["predictions"]["protocol"] == FINAL).any()
 
 
 def test_the_procedure_takes_the_simplest_model_that_training_cannot_tell_from_the_best(validated):
-    losses = {model: table.losses for model, table in validated.items()}
-    choices = choose_models(losses)
+    losses = {model: table["losses"] for model, table in validated.items()}
+    choices = choose_models(**losses)
     assert not choices.duplicated(CASE).any()
     assert len(choices) == 3 * 8
     for row in choices.to_dict("records"):
@@ -182,9 +181,9 @@ def test_the_procedure_takes_the_simplest_model_that_training_cannot_tell_from_t
 
 
 def test_the_procedure_s_predictions_are_those_of_the_chosen_models(validated):
-    predictions = {model: table.predictions for model, table in validated.items()}
-    choices = choose_models({model: table.losses for model, table in validated.items()})
-    followed = follow_procedure(predictions, choices)
+    predictions = {model: table["predictions"] for model, table in validated.items()}
+    choices = choose_models(**{model: table["losses"] for model, table in validated.items()})
+    followed = follow_procedure(choices, **predictions)
     assert len(followed) == len(predictions["lr"])
     assert len(set(choices["model"])) > 1
     for case, rows in followed.groupby(CASE):
@@ -217,12 +216,12 @@ def test_the_baselines_are_the_largest_segment_the_shares_and_the_segmenter(
 
 
 def test_champions_are_fitted_on_all_eligible_households(labelled, codebook, few, validated):
-    choices = choose_models({model: table.losses for model, table in validated.items()})
+    choices = choose_models(**{model: table["losses"] for model, table in validated.items()})
     champions = fit_champions(labelled, choices, codebook, few)
     final = choices[choices["protocol"] == FINAL].set_index("information_set")["model"]
     assert {name: tuned.model for name, tuned in champions.items()} == final.to_dict()
     for name, tuned in champions.items():
         assert len(tuned.numbers) == (~labelled["thin_record"]).sum()
-        losses = validated[tuned.model].losses
+        losses = validated[tuned.model]["losses"]
         losses = losses[(losses["protocol"] == FINAL) & (losses["information_set"] == name)]
         np.testing.assert_array_equal(losses["log_loss"], tuned.losses[tuned.chosen])

@@ -20,7 +20,7 @@ from scipy.spatial import Delaunay
 from scipy.spatial.distance import cdist
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import (
+from customer_segmentation.classification.models import (
     CLASSIFIERS,
     MAJORITY,
     PROCEDURE,

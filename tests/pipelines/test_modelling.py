@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.classification.audit import audit_information_sets, list_answered
-from customer_segmentation.classification.estimators import (
+from customer_segmentation.classification.folds import ValidationError
+from customer_segmentation.classification.models import (
     BASELINES,
     CLASSIFIERS,
     PROCEDURE,
     conformity_column,
     probability_column,
 )
-from customer_segmentation.classification.folds import ValidationError
+from customer_segmentation.classification.validation import join_predictions
 from customer_segmentation.panel.records import Households
 from customer_segmentation.pipelines.modelling.nodes import (
-    join_predictions,
     label_households,
 )
 from customer_segmentation.pipelines.modelling.pipeline import (

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.tuning import TunedClassifier, tune_classifier
+from customer_segmentation.classification.models import TunedClassifier, tune_classifier
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.panel.features import derive_features

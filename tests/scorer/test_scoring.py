@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.calibration import SMALLEST
-from customer_segmentation.classification.conformal import measure_conformity
-from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.models import (
+    SMALLEST,
+    measure_conformity,
+    probability_column,
+)
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.records import Households

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.panel.codebook import Origin, Role
 from customer_segmentation.scorer.routes import SEGMENTER_INPUTS
 from customer_segmentation.scorer.scoring import score_households

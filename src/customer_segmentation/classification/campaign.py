@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +106,7 @@ def _tabulate_gains(
         _mail(each, campaign, np.ones((1, len(each.success)))) for each in (eligible, everyone)
     )
     draws = _mail(eligible, campaign, weights)
-    columns = {"segment": campaign.segment, "depth": campaign.depths}
+    columns: dict[str, Any] = {"segment": campaign.segment, "depth": campaign.depths}
     columns |= {name: once[name][0] for name in ("mailed", "hits")}
     for name, bound in BOUNDED.items():
         low, high = find_interval(draws[name], level)

@@ -235,7 +235,8 @@ def _measure_overall(
         scores = scores.join(against[list(names.values())])
     circumstances = [key for key in keys if key != "model"]
     tables = {}
-    for names, rows in tested[[*keys, "household_id"]].join(scores).groupby(circumstances):
+    scored = tested[[*keys, "household_id"]].join(scores)
+    for circumstance, rows in scored.groupby(circumstances):
         households = rows["household_id"].nunique()
         weights = _weigh_households(households, intervals, random_state)
         draws = {}
@@ -243,7 +244,7 @@ def _measure_overall(
             means = rows.pivot_table(str(score), "household_id", "model")
             drawn = weights @ means.to_numpy() / households
             draws[str(score)] = pd.DataFrame(drawn, columns=means.columns)
-        tables[names] = _summarise(draws, intervals.level).assign(n=households)
+        tables[circumstance] = _summarise(draws, intervals.level).assign(n=households)
     return pd.concat(tables, names=circumstances).reorder_levels(list(keys))
 
 
