@@ -16,8 +16,8 @@ from shap import TreeExplainer
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import DMatrix, XGBClassifier
 
-from customer_segmentation.classification.calibration import SMALLEST
 from customer_segmentation.classification.explanation import attribute_boosting, attribute_forest
+from customer_segmentation.classification.models import SMALLEST
 from customer_segmentation.classification.trees import Trees, list_boosted_trees, list_forest
 
 KINDS = [(model, segments) for model in ("xgboost", "rf") for segments in (2, 3)]

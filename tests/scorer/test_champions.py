@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import CLASSIFIERS, XGBOOST
 from customer_segmentation.classification.explanation import explain
+from customer_segmentation.classification.models import CLASSIFIERS, XGBOOST
 from customer_segmentation.scorer.champions import (
     Champion,
     Evidence,

@@ -270,10 +270,14 @@ def _grow(forest: Any, encoded: Floats, numbers: Labels) -> Any:
 def apply_temperature(probabilities: Floats, shares: Floats, temperature: float) -> Floats:
     """Divide a model's evidence by a temperature; probabilities come out above 0."""
     prior = np.log(shares)
-    scores = prior + (np.log(probabilities.clip(SMALLEST)) - prior) / temperature
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    calibrated: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return calibrated
+    return softmax(prior + (np.log(np.maximum(probabilities, SMALLEST)) - prior) / temperature)
+
+
+def softmax(margins: Floats) -> Floats:
+    """Turn margins into probabilities, row by row."""
+    odds = np.exp(margins - margins.max(axis=1, keepdims=True))
+    probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def find_temperature(probabilities: Floats, labels: Labels, shares: Floats) -> float:

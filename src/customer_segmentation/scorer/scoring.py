@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.panel.codebook import Codebook, Field, Role
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import prepare_formula
