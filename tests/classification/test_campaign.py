@@ -16,7 +16,7 @@ from customer_segmentation.classification.campaign import (
 from customer_segmentation.classification.models import conformity_column, probability_column
 from customer_segmentation.classification.parameters import Conformal, Intervals
 from customer_segmentation.classification.reliability import draw_weights
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 from tests.classification.test_coverage import (
     AUDIT,
     CLAIMS,

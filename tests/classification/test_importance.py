@@ -15,7 +15,7 @@ from customer_segmentation.classification.importance import (
 from customer_segmentation.classification.parameters import FieldGroup
 from customer_segmentation.classification.reliability import draw_weights
 from customer_segmentation.classification.validation import take_values, tune_fold
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 from tests.classification.conftest import training_rows
 
 CHAMPIONS = {"demographics": "lr", "source_study": "xgboost"}

@@ -19,7 +19,7 @@ from customer_segmentation.classification.reliability import (
     expect_calibration_error,
     find_calibration_error,
 )
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 KEYS = ["information_set", "model", "protocol"]
 INTERVALS = Intervals(level=0.9, resamples=60)

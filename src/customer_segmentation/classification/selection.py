@@ -32,7 +32,7 @@ from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.descriptors import adjust_by_holm
-from customer_segmentation.segments.seeds import Purpose, seed_for
+from customer_segmentation.segments.partition import Purpose, seed_for
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
