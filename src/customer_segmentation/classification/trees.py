@@ -33,9 +33,8 @@ import numpy.typing as npt
 from pydantic import Field, StrictBool, model_validator
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.classification.calibration import softmax
-from customer_segmentation.classification.estimators import FOREST
 from customer_segmentation.classification.explanation import Attribution, rescale_to_logs
+from customer_segmentation.classification.models import FOREST, softmax
 from customer_segmentation.panel.values import (
     Configured,
     Finite,

@@ -12,20 +12,12 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.calibration import (
-    COLDEST,
-    HOTTEST,
-    apply_temperature,
-    softmax,
-)
-from customer_segmentation.classification.conformal import find_thresholds
 from customer_segmentation.classification.encoding import (
     Encoding,
     Levels,
     Number,
     encoded_fields,
 )
-from customer_segmentation.classification.estimators import FOREST, MAJORITY, PROCEDURE, XGBOOST
 from customer_segmentation.classification.explanation import (
     Attribution,
     Explanation,
@@ -33,8 +25,19 @@ from customer_segmentation.classification.explanation import (
     calibrate_attribution,
 )
 from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.models import (
+    COLDEST,
+    FOREST,
+    HOTTEST,
+    MAJORITY,
+    PROCEDURE,
+    XGBOOST,
+    TunedClassifier,
+    apply_temperature,
+    find_thresholds,
+    softmax,
+)
 from customer_segmentation.classification.trees import Trees, list_boosted_trees, list_forest
-from customer_segmentation.classification.tuning import TunedClassifier
 from customer_segmentation.panel.values import (
     Configured,
     Finite,
@@ -113,7 +116,7 @@ class Champion(Configured):
         encoding: How each field of the set is encoded, in order.
         estimator: From encoded columns to probabilities before calibration.
         shares: Share of each segment in training.
-        temperature: What the evidence is divided by; see `calibration`.
+        temperature: What the evidence is divided by; see `models.apply_temperature`.
         thresholds: For each segment the calibrated probability from which it belongs to the
             conformal set.
         evidence: How good its answers are; None where that was not measured.
