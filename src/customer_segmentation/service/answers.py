@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import compress, product, repeat
 from typing import Any, NamedTuple
 
-from customer_segmentation.classification.estimators import probability_column
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.panel.codebook import Role
 from customer_segmentation.panel.contract import CHARACTERS_SHOWN, PROBLEMS_SHOWN, Problem
 from customer_segmentation.scorer.bundle import ScoringBundle
