@@ -119,16 +119,6 @@ def bundle(
     return add_examples(bare, coded, named)
 
 
-@pytest.fixture(scope="session")
-def bundle_of_two(fit: Fit, segmenter: Segmenter, codebook: Codebook) -> ScoringBundle:
-    """The same for two segments; where its segmenter draws the line does not matter."""
-    values = segmenter.model_dump()
-    parts = {each: values[each][:2] for each in ("centres", "variances")}
-    names = tuple(fit("lr", 2).segments)
-    halved = Segmenter.model_validate({**values, **parts, "shares": (0.5, 0.5), "names": names})
-    return build_bundle(codebook, halved, extract_champions(fit, 2))
-
-
 def extract_champions(fit: Fit, segments: int) -> list[Champion]:
     """A champion of each kind."""
     return [

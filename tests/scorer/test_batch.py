@@ -61,8 +61,7 @@ def blank(table: pd.DataFrame, rows: range, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("part", [7, 599, 600, 10_000])
+@pytest.mark.parametrize(("part", "workers"), [(7, 2), (41, 5), (599, 1), (10_000, 2)])
 def test_neither_parts_nor_threads_change_a_byte(score, table, codebook, tmp_path, part, workers):
     blank(table, range(300, 450), codebook.columns_of("brand_shares"))
     files = [tmp_path / "one.parquet", tmp_path / "other.parquet"]
@@ -75,7 +74,7 @@ def test_neither_parts_nor_threads_change_a_byte(score, table, codebook, tmp_pat
 def test_every_kind_of_champion_answers_alike_alone_and_among_others(bundle, table, codebook, kind):
     """To the last bit: parts of one household, parts of many, and records of a program."""
     asked = bundle.replace(champions=bundle.champions[kind : kind + 1], examples=())
-    table = table.drop(columns=codebook.columns_of("brand_shares"))
+    table = table.drop(columns=codebook.columns_of("brand_shares")).iloc[::4]
     together, apart = (score_tables(asked, divide(table, part), 2) for part in (600, 1))
     pd.testing.assert_frame_equal(together, apart, check_exact=True)
     assert set(together["information_set"]) == {asked.champions[0].information_set}
@@ -179,7 +178,7 @@ def test_a_household_of_which_too_little_is_known_is_told_with_what_is_missing(
 def test_what_stands_first_in_the_file_is_told_first(refuse, table, codebook):
     stratum = codebook.column(Role.STRATUM)
     table.loc[[205, 590], stratum] = 77.0
-    told = {refuse(table, part, workers) for part in (3, 3, 3) for workers in (1, 2, 5)}
+    told = {refuse(table, part=3, workers=workers) for workers in (1, 5, 5)}
     assert len(told) == 1
     assert "row 207, " in told.pop()
 

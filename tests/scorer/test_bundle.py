@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -120,29 +118,20 @@ def test_a_segment_has_one_example(bundle):
 # What is sent to another process
 
 
-def test_a_copy_holds_together_as_the_original_does(bundle):
-    for sent in (pickle.loads(pickle.dumps(bundle)), pickle.loads(pickle.dumps(fresh(bundle)))):
-        assert sent.segments == bundle.segments
-        assert [route.champion for route in sent.routes[1:]] == list(sent.champions)
-        assert all(route.rules is sent.rules for route in sent.routes)
-        assert sent.reader.rules is sent.rules
-        assert sent.examples == bundle.examples
-
-
-def fresh(bundle: ScoringBundle) -> ScoringBundle:
-    """The bundle before anything of it has been used."""
-    return bundle.replace()
-
-
-def test_a_worker_process_answers_the_same(bundle, records):
+def test_a_copy_holds_together_and_answers_as_the_original_does(bundle, records):
     volume = {"total_volume", "volume_per_transaction", "average_price"}
     brands = {"share_lux"}
     mixed = [drop(each, *(set(), volume, brands)[at % 3]) for at, each in enumerate(records)]
     households = bundle.reader.read_records(mixed).households
     expected = score_households(bundle, households)
     assert set(expected.routes) == {-1, 0, 1}
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:
-        answers = workers.submit(score_households, bundle, households).result()
-    np.testing.assert_array_equal(answers.routes, expected.routes)
-    np.testing.assert_array_equal(answers.probabilities, expected.probabilities)
-    np.testing.assert_array_equal(answers.form_sets(), expected.form_sets())
+    unused = bundle.replace()  # of which nothing has been worked out yet
+    for sent in (pickle.loads(pickle.dumps(bundle)), pickle.loads(pickle.dumps(unused))):
+        assert [route.champion for route in sent.routes[1:]] == list(sent.champions)
+        assert all(route.rules is sent.rules for route in sent.routes)
+        assert sent.reader.rules is sent.rules
+        assert sent.examples == bundle.examples
+        answers = score_households(sent, households)
+        np.testing.assert_array_equal(answers.routes, expected.routes)
+        np.testing.assert_array_equal(answers.probabilities, expected.probabilities)
+        np.testing.assert_array_equal(answers.form_sets(), expected.form_sets())

@@ -222,23 +222,13 @@ def test_what_a_set_asks_for_is_enough_to_answer_as_in_training(
     np.testing.assert_allclose(scores.probabilities, expected, rtol=0, atol=1e-9)
 
 
-def test_of_two_segments_too(bundle_of_two, fit, values, households):
-    read = bundle_of_two.reader.read_table(households, "a table").values
-    for route in bundle_of_two.routes[1:]:
-        model, _ = route.information_set.split()
-        original = fit(model, 2)
-        expected = original.predict_proba(values)
-        assert tuple(original.segments) == bundle_of_two.segments
-        np.testing.assert_allclose(route.score(read), expected, rtol=0, atol=TOLERANCES[model])
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_a_household_alone_gets_the_answer_that_the_table_gives(sets, told, everybody, form):
     table = pd.DataFrame(told[form])
     of_table = score_households(sets, sets.reader.read_table(table, "a table"))
     assert_equal(of_table, everybody[form])
-    for number, record in enumerate(told[form]):
-        alone = score(sets, [record])
+    for number in range(0, 600, 5):
+        alone = score(sets, [told[form][number]])
         np.testing.assert_allclose(
             alone.probabilities[0], of_table.probabilities[number], rtol=0, atol=1e-12
         )
