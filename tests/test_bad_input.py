@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from customer_segmentation.cli import run
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.reader import read_panel_file
@@ -103,28 +102,16 @@ def test_a_damaged_file_is_refused_whole(
     assert expected in str(caught.value)
 
 
-@pytest.fixture
-def kedro_run(project: Path, tmp_path: Path, monkeypatch) -> Callable[..., Result]:
-    """`kedro run` in this process on a panel file, into the folder `data`."""
-    monkeypatch.chdir(project)
-
-    def run_on(file: Path, *arguments: str) -> Result:
-        parameters = f"data_root={tmp_path / 'data'},panel_file={file}"
-        return CliRunner().invoke(run, [*arguments, "--params", parameters])
-
-    return run_on
-
-
 def contents(folder: Path) -> dict[Path, bytes]:
     """Every file below a folder with its bytes."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_whole_project_stops_before_it_writes(
-    kedro_run: Callable[..., Result], table: Rows, tmp_path: Path
+    kedro: Callable[..., Result], table: Rows, tmp_path: Path
 ) -> None:
     table[17][1] = "7"
-    result = kedro_run(write(table, tmp_path / "mine.csv"))
+    result = kedro(panel_file=str(write(table, tmp_path / "mine.csv")))
     assert result.exit_code == 1
     assert "mine.csv" in result.stderr
     assert "row 18, column 'SEC', value '7': expected one of the codes" in result.stderr
@@ -133,13 +120,16 @@ def test_the_whole_project_stops_before_it_writes(
 
 
 def test_a_refused_file_leaves_earlier_results_as_they_are(
-    kedro_run: Callable[..., Result], table: Rows, tmp_path: Path
+    kedro: Callable[..., Result], table: Rows, tmp_path: Path
 ) -> None:
     only = ("--pipelines", "data_processing", "--to-outputs", "data_quality")
-    assert kedro_run(write(table, tmp_path / "good.csv"), *only).exit_code == 0
+    good, bad = (str(tmp_path / name) for name in ("good.csv", "bad.csv"))
+    write(table, Path(good))
+    write(table[:40] + table[39:], Path(bad))
+    assert kedro(*only, panel_file=good).exit_code == 0
     before = contents(tmp_path / "data")
     assert len(before) == 3
-    assert kedro_run(write(table[:40] + table[39:], tmp_path / "bad.csv"), *only).exit_code == 1
+    assert kedro(*only, panel_file=bad).exit_code == 1
     assert contents(tmp_path / "data") == before
 
 

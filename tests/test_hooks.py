@@ -24,23 +24,6 @@ def test_the_parameters_of_the_project_are_accepted(project, env):
     assert open_session(env).load_context().env == env
 
 
-@pytest.mark.parametrize(
-    ("parameters", "key", "value"),
-    [
-        ({"segmentatoin": {"processes": 1}}, "segmentatoin", "no such key"),
-        ({"data_rot": "elsewhere"}, "data_rot", "elsewhere"),
-        ({"segmentation": {"counts": {"largest": "three"}}}, "counts.largest", "three"),
-        ({"segmentation": {"evidence": {"pair": 3}}}, "evidence.pair", "3"),
-        ({"data_processing": {"minimum_transactions": -1}}, "minimum_transactions", "-1"),
-    ],
-)
-def test_a_bad_parameter_is_refused_by_key_and_value(project, parameters, key, value):
-    with pytest.raises(ParameterError) as caught:
-        open_session(**parameters).load_context()
-    assert key in str(caught.value)
-    assert value in str(caught.value)
-
-
 @pytest.mark.parametrize("env", ["base", "mine"])
 def test_a_global_that_nothing_uses_is_refused(project, conf, env):
     (conf / "mine").mkdir()
