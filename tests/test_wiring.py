@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +77,10 @@ def test_a_node_is_named_after_its_function(nodes):
 def test_a_node_with_several_inputs_takes_them_by_keyword(nodes):
     wrong = [n.name for n in nodes if len(n.inputs) > 1 and not isinstance(n._inputs, dict)]
     assert wrong == []
+
+
+def test_a_node_can_be_sent_to_another_process(nodes):
+    assert [n.name for n in nodes if pickle.loads(pickle.dumps(n)).name != n.name] == []
 
 
 def test_a_node_returns_something(nodes):
@@ -216,6 +224,21 @@ def test_stages_run_one_by_one_write_the_same_bytes(project_run: ProjectRun, tmp
     for stage in STAGES:
         open_session("test", data_root=tmp_path.as_posix()).run(pipeline_names=[stage])
     assert differing_files(tmp_path, project_run.data_root) == []
+
+
+@pytest.mark.slow
+def test_nodes_in_processes_of_their_own_write_the_same_bytes(project_run, tmp_path):
+    """Processes are started from the command line: none has computed anything before."""
+    parallel, plain = tmp_path / "parallel", tmp_path / "plain"
+    command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--runner", "ParallelRunner"]
+    to_parallel = ["--params", f"data_root={parallel}"]
+    subprocess.run([*command, *to_parallel], cwd=PROJECT, check=True)
+    assert differing_files(parallel, project_run.data_root) == []
+    shutil.copytree(parallel, plain)
+    subprocess.run([*command, *to_parallel, "--pipelines", "scoring"], cwd=PROJECT, check=True)
+    open_session("test", data_root=plain.as_posix()).run(pipeline_names=["scoring"])
+    assert (parallel / "07_model_output" / "household_scores.parquet").is_file()
+    assert differing_files(parallel, plain) == []
 
 
 def test_every_table_figure_and_page_can_be_looked_at_in_the_lineage(registered, catalog):
