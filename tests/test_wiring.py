@@ -18,6 +18,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from customer_segmentation.classification.models import CLASSIFIERS, PROCEDURE
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.pipeline_registry import ON_REQUEST
@@ -132,12 +133,19 @@ def test_every_dataset_has_a_layer_and_lies_in_its_folder(whole, catalog):
             assert (PROJECT / "data" / folder / ".gitkeep").exists()
 
 
-def test_a_pattern_of_the_catalog_is_for_the_figures_alone(whole, catalog):
-    (pattern,) = catalog.config_resolver.list_patterns()[:-1]  # the last one is Kedro's
+def test_the_patterns_of_the_catalog_take_figures_and_what_the_models_answer(whole, catalog):
+    *patterns, _ = catalog.config_resolver.list_patterns()  # the last one is Kedro's
     match = catalog.config_resolver.match_dataset_pattern
-    matched = {name for name in data_of(whole.datasets()) if match(name) == pattern}
-    assert matched == {name for name in data_of(whole.datasets()) if name.endswith("_figure")}
-    assert "segment_map_figure" in matched
+    names = data_of(whole.datasets()) - set(load_config()["catalog"])
+    matched = {pattern: {n for n in names if match(n) == pattern} for pattern in patterns}
+    models = {*CLASSIFIERS, "baseline", PROCEDURE, "source_study"}
+    assert matched == {
+        "{name}_figure": {name for name in names if name.endswith("_figure")},
+        "{model}_predictions": {f"{model}_predictions" for model in models},
+        "{model}_tuning": {f"{model}_tuning" for model in CLASSIFIERS},
+        "{model}_losses": {f"{model}_losses" for model in CLASSIFIERS},
+    }
+    assert "segment_map_figure" in matched["{name}_figure"]
 
 
 def test_data_never_flow_back_to_an_earlier_layer(whole, catalog):
