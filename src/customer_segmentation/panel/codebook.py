@@ -321,7 +321,7 @@ class Codebook(Configured):
         """Whether any source of the variable stands in the purchase record."""
         return not self.sources_of(name).isdisjoint(self.columns_from(Origin.PURCHASE))
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         """Clean name of the household identifier."""
         return self.column(Role.IDENTIFIER)

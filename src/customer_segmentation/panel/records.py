@@ -196,8 +196,9 @@ class RecordReader:
 
     def _find(self, name: str) -> int | None:
         """The position of a field that is called by one of its names, in upper or lower case."""
-        spelled = self._spelled.get(same_name(name).casefold(), "")
-        return self._positions.get(name, self._positions.get(spelled))
+        if (at := self._positions.get(name)) is not None:
+            return at
+        return self._positions.get(self._spelled.get(same_name(name).casefold(), ""))
 
     def _advise_on_name(self, name: str, guesses: Iterator[int]) -> str:
         may_guess = next(guesses, None) is not None and len(name) <= CHARACTERS_SHOWN

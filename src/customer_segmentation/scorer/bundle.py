@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from customer_segmentation.panel.codebook import Codebook
+from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import check_formulas
 from customer_segmentation.panel.records import RecordReader
@@ -101,6 +101,11 @@ class ScoringBundle(Configured):
     def segments(self) -> tuple[str, ...]:
         """The segments, in the order of all answers."""
         return tuple(sorted(self.segmenter.names))
+
+    @cached_property
+    def transactions(self) -> int:
+        """The position of the field by which purchases are counted."""
+        return self.rules.position[self.codebook.column(Role.TRANSACTIONS)]
 
     @cached_property
     def rules(self) -> Rules:

@@ -60,8 +60,7 @@ class Scores:
     @cached_property
     def thin_records(self) -> Floats:
         """1 where a household has too few transactions, 0 where enough, NaN if it is not known."""
-        at = self.bundle.rules.position[self.bundle.codebook.column(Role.TRANSACTIONS)]
-        transactions = self.households.values[at]
+        transactions = self.households.values[self.bundle.transactions]
         few = transactions < self.bundle.segmenter.minimum_transactions
         flags: Floats = np.where(np.isnan(transactions), np.nan, few)
         return flags
