@@ -48,14 +48,7 @@ class Inputs:
         self._computations = list_computations(variables, rules.codebook)
 
     def derive(self, values: Floats) -> dict[str, Floats]:
-        """Take the fields and compute the variables.
-
-        Args:
-            values: All fields x households, what is not stated as NaN.
-
-        Returns:
-            One value per household for each field behind the variables and each variable.
-        """
+        """Take the fields and compute the variables; what is not stated is NaN."""
         columns = dict(zip(self.fields, values[self.positions], strict=True))
         for computation in self._computations:
             columns[computation.result] = computation.compute(columns)
@@ -117,28 +110,13 @@ class Assignment:
         return certain
 
     def find_able(self, values: Floats, known: Flags) -> Flags:  # noqa: ARG002 - the form of a route
-        """Find the households of which every field behind the segmenter's variables is stated.
-
-        Args:
-            values: Fields x households, NaN for what is not stated or not known.
-            known: The same: whether anything is known, be it "not stated".
-
-        Returns:
-            One flag per household.
-        """
+        """Find the households of which every field behind the segmenter's variables is stated."""
         sums = values[self.inputs.positions].sum(axis=0)  # NaN where any of them is
         able: Flags = np.logical_not(np.isnan(sums))
         return able
 
     def score(self, values: Floats) -> Floats:
-        """Give probability 1 to the segment that each household belongs to most.
-
-        Args:
-            values: Fields x households that the route can answer, what is not stated as NaN.
-
-        Returns:
-            Households x segments in the bundle's order.
-        """
+        """Give probability 1 to the segment that each household belongs to most."""
         return self._certain[self.segmenter.partition.assign(self._place(values))]
 
     def form_sets(self, probabilities: Floats) -> Flags:
@@ -146,12 +124,7 @@ class Assignment:
         return probabilities > 0
 
     def explain(self, values: Floats, answers: Numbers) -> list[Reasons]:  # noqa: ARG002 - a route's
-        """Compare the distances to the nearest and the second nearest centre.
-
-        Args:
-            values: As for `score`.
-            answers: Number of the segment of each household.
-        """
+        """Compare the distances to the nearest and the second nearest centre."""
         scores = self._place(values)
         partition = self.segmenter.partition
         compared = compare_distances(partition, scores)
@@ -229,14 +202,7 @@ class Guess:
         return able
 
     def score(self, values: Floats) -> Floats:
-        """Give each segment the champion's calibrated probability.
-
-        Args:
-            values: Fields x households that the route can answer, what is not stated as NaN.
-
-        Returns:
-            Households x segments in the bundle's order; rows sum to 1.
-        """
+        """Give each segment the champion's calibrated probability."""
         return self.champion.predict_proba(self.inputs.derive(values))[:, self._order]
 
     def form_sets(self, probabilities: Floats) -> Flags:
@@ -244,12 +210,7 @@ class Guess:
         return form_sets(probabilities >= self._thresholds, probabilities)
 
     def explain(self, values: Floats, answers: Numbers) -> list[Reasons]:
-        """Take the SHAP values of the calibrated probabilities.
-
-        Args:
-            values: As for `score`.
-            answers: Number of the segment of each household.
-        """
+        """Take the SHAP values of the calibrated probabilities."""
         explanation = self.champion.explain(self.inputs.derive(values))
         own = np.array(self._order)[answers]
         rows = explanation.values[np.arange(len(own)), :, own]

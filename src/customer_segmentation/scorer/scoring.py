@@ -91,11 +91,7 @@ class Scores:
         return [(self.bundle.routes[each], np.flatnonzero(self.routes == each)) for each in numbers]
 
     def describe_lack(self, household: int) -> str:
-        """Say which fields are missing to an answer by the route that lacks the fewest.
-
-        Args:
-            household: Number of a household that nobody answered.
-        """
+        """Say which fields are missing to an answer by the route that lacks the fewest."""
         known = self.households.known[:, household]
         stated = ~np.isnan(self.households.values[:, household])
         fields = self.bundle.codebook.fields
