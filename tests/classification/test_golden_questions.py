@@ -39,9 +39,9 @@ NUMBERS = [
 ]
 
 
-@pytest.fixture
-def find(fold_segments, small_modelling, codebook):
-    def find(households, *, folds=fold_segments, most=3, repeats=1, claim="prediction", **sets):
+@pytest.fixture(scope="module")
+def find(_fold_segments, small_modelling, codebook):
+    def find(households, *, folds=_fold_segments, most=3, repeats=1, claim="prediction", **sets):
         information_sets = tuple(InformationSet(name=n, fields=f) for n, f in sets.items())
         golden = small_modelling.golden_questions.model_copy(
             update={"most": most, "repeats": repeats}
@@ -55,28 +55,38 @@ def find(fold_segments, small_modelling, codebook):
     return find
 
 
-@pytest.fixture
-def planted(labelled):
+@pytest.fixture(scope="module")
+def _planted(_labelled):
     """Numbers without meaning, but for the last: the segment's number, blurred a little."""
     rng = np.random.default_rng(11)
-    table = labelled.assign(**{name: rng.normal(size=len(labelled)) for name in NUMBERS})
+    table = _labelled.assign(**{name: rng.normal(size=len(_labelled)) for name in NUMBERS})
     numbers = pd.factorize(table["segment"], sort=True)[0]
     return table.assign(affluence_index=numbers + rng.normal(scale=0.3, size=len(table)))
 
 
-def test_the_one_field_that_tells_is_found_first(find, planted):
-    table = find(planted, asked=NUMBERS)
-    assert table["n_fields"].tolist() == [1, 2, 3, 5]
-    assert table["field"][0] == "affluence_index"
-    assert table["inclusion"][0] == 1
-    assert table["recommended"].tolist() == [True, False, False, False]
-    assert table["fields"].tolist()[:2] == [
+@pytest.fixture
+def planted(_planted):
+    return _planted.copy()
+
+
+@pytest.fixture(scope="module")
+def found(find, _planted):
+    """What is found in the planted numbers."""
+    return find(_planted, asked=NUMBERS)
+
+
+def test_the_one_field_that_tells_is_found_first(found):
+    assert found["n_fields"].tolist() == [1, 2, 3, 5]
+    assert found["field"][0] == "affluence_index"
+    assert found["inclusion"][0] == 1
+    assert found["recommended"].tolist() == [True, False, False, False]
+    assert found["fields"].tolist()[:2] == [
         "affluence_index",
-        f"affluence_index, {table['field'][1]}",
+        f"affluence_index, {found['field'][1]}",
     ]
-    assert table["fields"].tolist()[3] == ", ".join(NUMBERS)
-    assert table["field"].tolist()[3] == ""
-    assert np.isnan(table["inclusion"].tolist()[3])
+    assert found["fields"].tolist()[3] == ", ".join(NUMBERS)
+    assert found["field"].tolist()[3] == ""
+    assert np.isnan(found["inclusion"].tolist()[3])
 
 
 def test_a_field_that_adds_goes_before_one_that_repeats(find, planted):
@@ -188,15 +198,14 @@ def test_households_tested_have_no_say_in_what_is_asked(find, planted, fold_segm
 
 
 def test_the_list_comes_from_the_reference_of_all_eligible_households(
-    find, planted, small_modelling, codebook
+    found, planted, small_modelling, codebook
 ):
-    table = find(planted, asked=NUMBERS)
     eligible = planted[~planted["thin_record"]]
     numbers = pd.factorize(eligible["segment"], sort=True)[0]
     values = eligible[NUMBERS].astype("float64")
     ranked = select_forward(values, numbers, small_modelling, codebook)
-    assert table["field"].tolist() == [*ranked, ""]
-    assert table["fields"][2] == ", ".join(ranked)
+    assert found["field"].tolist() == [*ranked, ""]
+    assert found["fields"][2] == ", ".join(ranked)
 
 
 def test_inclusion_counts_the_folds_that_agree(find, planted, fold_segments):
@@ -281,18 +290,16 @@ def test_every_set_gets_its_claim_and_assignments_are_left_out(find, planted):
     tables.GoldenQuestions.validate(none)
 
 
-def test_only_the_repeats_that_are_asked_for_count(find, planted, fold_segments):
+def test_only_the_repeats_that_are_asked_for_count(find, found, planted, fold_segments):
     first = fold_segments[fold_segments["repeat"] == 1]
-    table = find(planted, asked=NUMBERS)
-    pd.testing.assert_frame_equal(table, find(planted, folds=first, asked=NUMBERS))
-    assert find(planted, repeats=2, asked=NUMBERS)["log_loss"][0] != table["log_loss"][0]
+    pd.testing.assert_frame_equal(found, find(planted, folds=first, asked=NUMBERS))
+    assert find(planted, repeats=2, asked=NUMBERS)["log_loss"][0] != found["log_loss"][0]
 
 
-def test_thin_records_play_no_part_and_no_input_is_changed(find, planted, fold_segments):
+def test_thin_records_play_no_part_and_no_input_is_changed(find, found, planted, fold_segments):
     before = planted.copy(), fold_segments.copy()
-    table = find(planted, asked=NUMBERS)
     pd.testing.assert_frame_equal(planted, before[0])
     pd.testing.assert_frame_equal(fold_segments, before[1])
     spoilt = planted.copy()
     spoilt.loc[spoilt["thin_record"], NUMBERS] = -99.0
-    pd.testing.assert_frame_equal(table, find(spoilt, asked=NUMBERS), check_exact=True)
+    pd.testing.assert_frame_equal(found, find(spoilt, asked=NUMBERS), check_exact=True)

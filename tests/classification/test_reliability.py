@@ -5,15 +5,19 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from customer_segmentation.classification.reliability import (
+    bound_shares,
+    draw_weights,
     estimate_intercepts,
     estimate_slope,
     expect_calibration_error,
     find_aucs,
     find_calibration_error,
+    find_interval,
 )
 
 
@@ -189,3 +193,56 @@ def test_certain_probabilities_leave_nothing_to_chance_and_seeds_repeat():
         expect_calibration_error(probabilities, np.random.SeedSequence(n)) for n in (1, 1, 2)
     )
     assert first == again != other
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize(("hits", "households"), [(0, 5), (5, 5), (109, 120), (1, 1), (40, 80)])
+def test_the_interval_is_wilsons(hits, households, level):
+    expected = binomtest(hits, households).proportion_ci(level, method="wilson")
+    low, high = bound_shares(hits / households, households, level)
+    assert (low, high) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high))
+    assert 0 <= low < high <= 1
+
+
+def test_shares_without_households_have_no_interval():
+    low, high = bound_shares([0.5, 0.0], [10, np.nan], 0.95)
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [False, True]
+
+
+def seed(number=1):
+    return np.random.SeedSequence(number)
+
+
+def test_every_resample_holds_as_many_households_as_the_sample():
+    weights = draw_weights(30, 200, seed())
+    assert weights.shape == (200, 30)
+    assert (weights.sum(axis=1) == 30).all()
+    np.testing.assert_array_equal(weights, weights.round())
+    assert weights.min() == 0
+    # each is drawn once on average, and left out in (1 - 1/30)^30 of the resamples
+    assert weights.mean(axis=0) == pytest.approx(np.ones(30), abs=0.3)
+    assert (weights == 0).mean() == pytest.approx((29 / 30) ** 30, abs=0.02)
+
+
+def test_a_single_household_is_always_drawn():
+    np.testing.assert_array_equal(draw_weights(1, 3, seed()), np.ones((3, 1)))
+
+
+def test_the_seed_decides_the_draws():
+    first = draw_weights(10, 5, seed())
+    np.testing.assert_array_equal(first, draw_weights(10, 5, seed()))
+    assert (first != draw_weights(10, 5, seed(2))).any()
+
+
+def test_an_interval_leaves_equal_tails():
+    draws = np.arange(101, dtype=float)[:, None] * [1, -2]
+    low, high = find_interval(draws, 0.9)
+    assert low == pytest.approx([5, -190])
+    assert high == pytest.approx([95, -10])
+
+
+def test_resamples_without_a_figure_do_not_count():
+    draws = np.array([[np.nan, np.nan], [1.0, np.nan], [3.0, np.nan]])
+    low, high = find_interval(draws, 0.5)
+    assert low == pytest.approx([1.5, np.nan], nan_ok=True)
+    assert high == pytest.approx([2.5, np.nan], nan_ok=True)
