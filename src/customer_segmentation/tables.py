@@ -25,13 +25,10 @@ def _index(**options: Any) -> Any:
 
 
 class Table(pa.DataFrameModel):
-    """What all public tables have in common: at least one row, types as promised."""
+    """What all public tables have in common: at least one row, types that are checked.
 
-    class Config:
-        """Other columns are welcome; types are checked, never changed."""
-
-        strict = False
-        coerce = False
+    As ever with pandera, other columns are welcome and no type is changed.
+    """
 
     @pa.dataframe_check
     @classmethod
