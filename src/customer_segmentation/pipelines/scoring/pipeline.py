@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from customer_segmentation.pipelines.scoring.nodes import score_households_file
 
@@ -15,16 +15,10 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     ```
     households_to_score, scoring_bundle ──> household_scores
     ```
-
-    Args:
-        **kwargs: Not used; Kedro may pass some.
-
-    Returns:
-        The pipeline, its node in the namespace and under the tag `scoring`.
     """
     return Pipeline(
         [
-            node(
+            Node(
                 score_households_file,
                 inputs={
                     "households_to_score": "households_to_score",
@@ -32,7 +26,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
                     "scoring": "params:scoring",
                 },
                 outputs="household_scores",
-                name="score_households_file",
+                name=score_households_file.__name__,
             )
         ],
         namespace="scoring",
