@@ -71,7 +71,7 @@ def limits(parameters: Parameters) -> ServiceParameters:
 Open = Callable[..., Flask]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_app(limits: ServiceParameters, parameters: Parameters) -> Open:
     """Make the service of some models, for whom one likes."""
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -63,15 +64,15 @@ def read_texts(page: Element) -> Texts:
     return texts
 
 
+def fill(client: FlaskClient, known: str, segment: str = "Loyalists", **changed: str) -> Texts:
+    """The form of a typical household, as a browser would send it."""
+    query = {"known": known, "example": segment}
+    return read_texts(see(client.get("/", query_string=query))) | changed
+
+
 @pytest.fixture
 def typical(client: FlaskClient) -> Callable[..., Texts]:
-    """The form of a typical household, as a browser would send it."""
-
-    def fill(known: str, segment: str = "Loyalists", **changed: str) -> Texts:
-        query = {"known": known, "example": segment}
-        return read_texts(see(client.get("/", query_string=query))) | changed
-
-    return fill
+    return partial(fill, client)
 
 
 def score(texts: Texts, bundle: ScoringBundle) -> Scores:
@@ -800,7 +801,11 @@ def test_a_file_is_kept_in_memory(client, monkeypatch):
 # What no page does
 
 
-def all_pages(client: FlaskClient, typical: Callable[..., Texts]) -> list[Element]:
+@pytest.fixture(scope="module")
+def every_page(_models: Models, open_app: Callable[..., Flask]) -> list[Element]:
+    """A page of every kind; not to be changed."""
+    client = open_app(_models).test_client()
+    typical = partial(fill, client)
     return [
         *(see(client.get(path)) for path in PAGES),
         *(see(client.post("/", data=typical(known))) for known in SETS),
@@ -812,8 +817,8 @@ def all_pages(client: FlaskClient, typical: Callable[..., Texts]) -> list[Elemen
     ]
 
 
-def test_nothing_on_a_page_needs_a_looser_policy(client, typical):
-    for page in all_pages(client, typical):
+def test_nothing_on_a_page_needs_a_looser_policy(every_page):
+    for page in every_page:
         assert page.find("style") == []
         for element in page:
             assert not [name for name in element.attributes if name.startswith("on")]
@@ -826,8 +831,8 @@ def test_nothing_on_a_page_needs_a_looser_policy(client, typical):
             assert place.startswith(("/", "#"))
 
 
-def test_every_reference_leads_somewhere_and_every_id_is_the_only_one(client, typical):
-    for page in all_pages(client, typical):
+def test_every_reference_leads_somewhere_and_every_id_is_the_only_one(every_page):
+    for page in every_page:
         ids = [each["id"] for each in page if "id" in each.attributes]
         assert len(ids) == len(set(ids))
         references = [
@@ -844,8 +849,8 @@ def test_every_reference_leads_somewhere_and_every_id_is_the_only_one(client, ty
             )
 
 
-def test_headings_are_in_order_and_tables_name_their_columns(client, typical):
-    for page in all_pages(client, typical):
+def test_headings_are_in_order_and_tables_name_their_columns(every_page):
+    for page in every_page:
         levels = [int(each.tag[1]) for each in page if re.fullmatch("h[1-6]", each.tag)]
         assert levels.count(1) == 1
         assert all(after - before <= 1 for before, after in pairwise(levels))
