@@ -133,11 +133,11 @@ def start(tmp_path: Path, service_bundle: Path) -> Iterator[Start]:
         each.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service(
     service_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningService]:
-    """A service that all tests of a module share."""
+    """A service that all tests share which leave it as it is."""
     log = tmp_path_factory.mktemp("service") / "lines.log"
     running = RunningService(service_bundle.parents[1], log)
     yield running.wait_ready()
