@@ -22,10 +22,7 @@ from customer_segmentation.panel.features import (
     take_columns,
 )
 
-BRANDS = [
-    "Br. Cd. 57, 144",
-    *(f"Br. Cd. {code}" for code in (55, 272, 286, 24, 481, 352, 5)),
-]
+BRANDS = [f"Br. Cd. {code}" for code in ("57, 144", 55, 272, 286, 24, 481, 352, 5)]
 
 
 @pytest.fixture
@@ -73,16 +70,12 @@ def test_promotion_share_is_the_sum_of_both_promotions(file, features):
 
 
 def test_logarithms_and_counts(file, features):
-    assert features["log_volume"].tolist() == pytest.approx(
-        [math.log(volume) for volume in file["Total Volume"]]
-    )
-    assert features["log_transactions"].tolist() == pytest.approx(
-        [math.log(count) for count in file["No. of Trans"]]
-    )
+    volumes, counts = file["Total Volume"].map(math.log), file["No. of Trans"].map(math.log)
+    np.testing.assert_allclose(features["log_volume"], volumes)
+    np.testing.assert_allclose(features["log_transactions"], counts)
     assert features["repeat_opportunities"].tolist() == [n - 1 for n in file["No. of Trans"]]
-    np.testing.assert_allclose(
-        features["runs_per_brand"], file["Brand Runs"] / file["No. of Brands"]
-    )
+    runs = file["Brand Runs"] / file["No. of Brands"]
+    np.testing.assert_allclose(features["runs_per_brand"], runs)
 
 
 def test_the_number_of_parts_in_use_counts_others_once(file, households, codebook):
@@ -246,14 +239,6 @@ def test_a_solvable_argument_changes_the_result_whenever_it_changes(formula, arg
         of = {name: np.full_like(values, other) for name in signature(FORMULAS[formula]).parameters}
         results = FORMULAS[formula](**of | {argument: values})
         assert len(np.unique(results)) == len(values)
-
-
-def test_identities_give_the_columns_of_the_real_panel_back(households):
-    """The rules hold on the real numbers, to the rounding of the file."""
-    volume = 100 * households["total_value"] / households["average_price"]
-    assert (volume / households["total_volume"] - 1).abs().max() < 0.002
-    count = households["transactions_per_run"] * households["brand_runs"]
-    assert (count.round() == households["transactions"]).all()
 
 
 def test_relatives_are_bounds_sources_compositions_and_what_follows(codebook):

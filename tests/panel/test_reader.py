@@ -56,11 +56,8 @@ def test_the_real_panel_is_read_as_it_comes(panel_file, panel_rows):
 )
 def test_habits_of_files_that_change_nothing(read, content):
     table = read(content)
-    assert table.to_dict("list") == {
-        "id": ["1", "2"],
-        "age": ["34", "51"],
-        "share": ["0.5", "0.25"],
-    }
+    assert list(table.columns) == ["id", "age", "share"]
+    assert table.to_numpy().tolist() == [["1", "34", "0.5"], ["2", "51", "0.25"]]
     assert table.index.tolist() == [2, 3]
 
 
@@ -135,23 +132,14 @@ def test_unreadable_files_are_refused(read, content, expected):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(HouseholdDataError, match=r"absent\.csv.*No such file"):
         read_panel_file(tmp_path / "absent.csv")
-    with pytest.raises(HouseholdDataError, match="cannot be read"):
-        read_panel_file(tmp_path)
+    with pytest.raises(HouseholdDataError, match="cannot be read: Is a directory"):
+        next(iterate_households(tmp_path))
 
 
 def test_content_is_read_as_the_file_that_holds_it(read):
     table = read_panel_bytes(SMALL.encode(), "sent.csv")
     pd.testing.assert_frame_equal(table, read(SMALL))
     assert table.attrs["source"] == "sent.csv"
-
-
-def test_content_is_refused_in_the_words_for_a_file(read):
-    ragged = SMALL.replace("1,34,0.5", "1,34").encode()
-    with pytest.raises(HouseholdDataError) as of_file:
-        read(ragged)
-    with pytest.raises(HouseholdDataError) as of_content:
-        read_panel_bytes(ragged, "small.csv")
-    assert str(of_content.value) == str(of_file.value)
 
 
 def test_content_is_not_unpacked():
@@ -280,10 +268,3 @@ def test_a_text_file_is_refused_where_it_is_wrong_and_read_up_to_there(tmp_path)
     assert [next(parts)["id"].tolist() for _ in range(2)] == [["1"], ["2"]]
     with pytest.raises(HouseholdDataError, match=r"households\.csv: row 4 has 1 cells"):
         next(parts)
-
-
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    with pytest.raises(HouseholdDataError, match=r"absent\.parquet.*No such file"):
-        next(iterate_households(tmp_path / "absent.parquet"))
-    with pytest.raises(HouseholdDataError, match="cannot be read: Is a directory"):
-        next(iterate_households(tmp_path))

@@ -428,10 +428,8 @@ def test_a_record_is_blank_if_nothing_that_is_known_of_it_is_stated(rules, left_
 
 def test_a_record_of_which_nothing_is_known_that_could_be_unstated_is_not_blank(rules):
     assert erase(rules, affluence_index=0) == {"affluence_index": 0}
-    assert erase(rules, homemaker_age=2, affluence_index=0) == {
-        "homemaker_age": 2,
-        "affluence_index": 0,
-    }
+    aged = {"homemaker_age": 2, "affluence_index": 0}
+    assert erase(rules, **aged) == aged
 
 
 def test_without_codes_for_it_nothing_is_unstated(codebook):
@@ -449,13 +447,8 @@ def test_values_are_not_changed(panel, rules):
     values[rules.position["transactions"], 0] = -1
     values[rules.position["share_lux"], 1] = NAN
     before = values.copy()
-    for method in (
-        rules.accept,
-        rules.refuse_values,
-        rules.add_up,
-        rules.follow_identities,
-        rules.erase_unstated,
-    ):
+    methods = (rules.accept, rules.refuse_values, rules.add_up, rules.follow_identities)
+    for method in (*methods, rules.erase_unstated):
         method(values)
         np.testing.assert_array_equal(values, before)
     assert not np.shares_memory(rules.erase_unstated(values), values)
