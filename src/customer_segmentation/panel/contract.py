@@ -214,15 +214,13 @@ class Sheet:
         accepted = np.where(refused, np.nan, self.values)
         ids = self.rules.position[self.rules.codebook.identifier]
         return [
-            *self.describe_cells(refused, lambda field, _: _expect(field)),
+            *self.describe(refused, lambda field, _: _expect(field)),
             *find_repeated_ids(accepted[ids].tolist(), self.rows, self.names[ids]),
             *self._describe_sums(accepted),
             *self._describe_identities(accepted),
         ]
 
-    def describe_cells(
-        self, wrong: Flags, advise: Callable[[Field, str], str]
-    ) -> Iterator[Problem]:
+    def describe(self, wrong: Flags, advise: Callable[[Field, str], str]) -> Iterator[Problem]:
         """Describe wrong cells, household by household, with advice for a field and its text."""
         for household, at in np.argwhere(wrong.T):
             text = self._quote(at, household)
@@ -297,7 +295,7 @@ def validate_households(raw: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         [field.raw_name for field in codebook.fields],
         {at: column.to_numpy(dtype=object) for at, column in enumerate(cells)},
     )
-    unreadable = sheet.describe_cells(np.isnan(sheet.values), _advise_on_text)
+    unreadable = sheet.describe(np.isnan(sheet.values), _advise_on_text)
     refuse(source, [*unreadable, *sheet.find_problems()])
     erased = sheet.rules.erase_unstated(sheet.values)
     return pd.DataFrame(

@@ -105,8 +105,8 @@ def check_data_quality(
         *_check_unlisted_brands(panel, codebook),
         *_check_sums(panel, codebook),
         *_count_zeros(panel, codebook),
-        *_find_redundant_pairs(panel, codebook, data_processing.redundant_correlation),
-        *_find_skewed_columns(panel, codebook, data_processing.strong_skewness),
+        *_find_redundant(panel, codebook, data_processing.redundant_correlation),
+        *_find_skewed(panel, codebook, data_processing.strong_skewness),
         *_count_ignored_columns(raw, codebook),
     ]
     table = pd.DataFrame(facts, columns=Fact._fields).astype({"rows": "int64"})
@@ -210,25 +210,21 @@ def _count_zeros(panel: pd.DataFrame, codebook: Codebook) -> Iterator[Fact]:
         yield Fact("exact zero", name, (panel[name] == 0).sum())
 
 
-def _find_redundant_pairs(
-    panel: pd.DataFrame, codebook: Codebook, threshold: float
-) -> Iterator[Fact]:
+def _find_redundant(panel: pd.DataFrame, codebook: Codebook, least: float) -> Iterator[Fact]:
     names = [*codebook.columns_from(Origin.PURCHASE), codebook.column(Role.LOYALTY_LOW)]
     correlations = panel[names].astype("float64").corr()
     for first, second in combinations(names, 2):
         r = correlations[first][second]
-        if abs(r) >= threshold:
+        if abs(r) >= least:
             yield Fact("redundant pair", f"{first} / {second}", len(panel), r)
 
 
-def _find_skewed_columns(
-    panel: pd.DataFrame, codebook: Codebook, threshold: float
-) -> Iterator[Fact]:
+def _find_skewed(panel: pd.DataFrame, codebook: Codebook, least: float) -> Iterator[Fact]:
     purchases = codebook.columns_from(Origin.PURCHASE)
     names = [name for name in purchases if codebook[name].scale != Scale.SHARE]
     skewnesses = panel[names].astype("float64").skew()
     for name, skewness in zip(names, skewnesses, strict=True):
-        if abs(skewness) >= threshold:
+        if abs(skewness) >= least:
             yield Fact("skewed", name, (panel[name] > panel[name].mean()).sum(), skewness)
 
 

@@ -79,7 +79,7 @@ def read_panel_bytes(content: bytes, source: str) -> pd.DataFrame:
 
     It is not unpacked: a few compressed bytes could become gigabytes.
     """
-    return next(_iterate_tables(io.BytesIO(content), source, households=None))
+    return next(_tabulate(io.BytesIO(content), source, most=None))
 
 
 def iterate_households(path: str | Path, part: int = PART) -> Iterator[pd.DataFrame]:
@@ -140,7 +140,7 @@ def _iterate_text(path: Path, part: int | None) -> Iterator[pd.DataFrame]:
         with path.open("rb") as file:
             packed = file.peek(len(GZIP_START)).startswith(GZIP_START)
             lines = gzip.GzipFile(fileobj=file) if packed else file
-            yield from _iterate_tables(lines, path.name, part)
+            yield from _tabulate(lines, path.name, part)
     except OSError as error:
         reason = error.strerror or "it is a damaged gzip file"
         message = f"{path.name}: the file {path} cannot be read: {reason}."
@@ -149,14 +149,12 @@ def _iterate_text(path: Path, part: int | None) -> Iterator[pd.DataFrame]:
         raise HouseholdDataError(f"{path.name}: the file {path} is a damaged gzip file.") from error
 
 
-def _iterate_tables(
-    lines: Iterable[bytes], source: str, households: int | None
-) -> Iterator[pd.DataFrame]:
+def _tabulate(lines: Iterable[bytes], source: str, most: int | None) -> Iterator[pd.DataFrame]:
     """Tables of so many households, or one of all."""
     try:
         header, following = _split_header(_leave_out_blank_end(_read_lines(_decode(lines))))
         names = _read_names(header)
-        while part := list(islice(following, households)):
+        while part := list(islice(following, most)):
             rows = [_fit(line, header.row, names) for line in part]
             index = pd.Index([line.row for line in part], name="row")
             table = pd.DataFrame(rows, columns=names, index=index, dtype="str")

@@ -83,15 +83,11 @@ class RecordReader:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._fields = rules.codebook.fields
-        self._names = [field.name for field in self._fields]
-        self._positions = {
-            name: at for at, f in enumerate(self._fields) for name in (f.name, f.raw_name)
-        }
+        self._fields = fields = rules.codebook.fields
+        self._names = [field.name for field in fields]
+        self._positions = {name: at for at, f in enumerate(fields) for name in (f.name, f.raw_name)}
         self._spelled = {name.casefold(): name for name in self._positions}
-        self._labels = [
-            {label.casefold(): code for code, label in f.codes.items()} for f in self._fields
-        ]
+        self._labels = [{label.casefold(): code for code, label in f.codes.items()} for f in fields]
 
     def read_records(self, records: Sequence[Record]) -> Reading:
         """Read records of a program, each by itself.
@@ -155,7 +151,7 @@ class RecordReader:
         if unread.any() or not self.rules.accept(values).all() or not ids.dropna().is_unique:
             names = [columns.get(at, name) for at, name in enumerate(self._names)]
             sheet = Sheet(self.rules, values, table.index.tolist(), names, texts)
-            unreadable = sheet.describe_cells(unread, lambda field, _: _expect(field))
+            unreadable = sheet.describe(unread, lambda field, _: _expect(field))
             refuse(source, [*unreadable, *sheet.find_problems()])
         known = ~np.isnan(values)
         known[[at for at in columns if self._fields[at].blank_code is not None]] = True
