@@ -692,7 +692,7 @@ BAD_FILES = {
     "latin-1": "household_id,SEC,note\n1010010,1,\xe9\n".encode("latin-1"),
     "utf-16": "household_id,SEC\n1010010,1\n".encode("utf-16"),
     "a NUL byte": b"household_id,SEC\n1010010,\0\n",
-    "gzip": gzip.compress(b"household_id,SEC\n1010010,1\n"),
+    "gzip": gzip.compress(b"household_id,SEC\n1010010,1\n", mtime=0),
     "a workbook": b"PK\x03\x04\x14\x00\x06\x00\x08\x00",
     "ragged": b"household_id,SEC,AGE\n1010010,1\n",
     "an open quote": b'household_id,SEC\n1010010,"1\n',
