@@ -11,6 +11,8 @@ from customer_segmentation.panel.contract import validate_households
 from customer_segmentation.panel.features import derive_household_features
 from customer_segmentation.panel.quality import check_data_quality
 
+HOUSEHOLDS = {"households": "households", "codebook": "params:codebook"}
+
 
 def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
     """Validate the panel file, derive the features of its households and check its quality.
@@ -31,11 +33,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
             ),
             Node(
                 derive_household_features,
-                inputs={
-                    "households": "households",
-                    "codebook": "params:codebook",
-                    "data_processing": "params:data_processing",
-                },
+                inputs={**HOUSEHOLDS, "data_processing": "params:data_processing"},
                 outputs="household_features",
                 name=derive_household_features.__name__,
             ),
@@ -43,9 +41,8 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
                 check_data_quality,
                 inputs={
                     "raw": "raw_households",
-                    "households": "households",
                     "features": "household_features",
-                    "codebook": "params:codebook",
+                    **HOUSEHOLDS,
                     "data_processing": "params:data_processing",
                 },
                 outputs="data_quality",
@@ -53,7 +50,7 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
             ),
             Node(
                 explore_households,
-                inputs={"households": "households", "codebook": "params:codebook"},
+                inputs=HOUSEHOLDS,
                 outputs="households_exploration",
                 name=explore_households.__name__,
             ),
