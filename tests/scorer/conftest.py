@@ -16,8 +16,8 @@ from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.parameters import Parameters
-from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
-from customer_segmentation.scorer.champions import Champion, extract_champion
+from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle, extract_champion
+from customer_segmentation.scorer.routes import Champion
 from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 

@@ -14,7 +14,7 @@ import pytest
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.champions import Champion
+from customer_segmentation.scorer.routes import Champion
 from customer_segmentation.scorer.scoring import (
     DECIMALS,
     TOLERANCE,

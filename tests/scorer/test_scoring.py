@@ -20,9 +20,8 @@ from customer_segmentation.classification.models import (
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.records import Households
-from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle
-from customer_segmentation.scorer.champions import Champion, extract_champion
-from customer_segmentation.scorer.routes import Assignment
+from customer_segmentation.scorer.bundle import ScoringBundle, build_bundle, extract_champion
+from customer_segmentation.scorer.routes import Assignment, Champion
 from customer_segmentation.scorer.scoring import (
     NOBODY,
     Scores,

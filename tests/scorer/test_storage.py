@@ -18,7 +18,7 @@ import pytest
 
 from customer_segmentation.datasets import ScoringBundleDataset
 from customer_segmentation.panel.values import ReadableError
-from customer_segmentation.scorer.champions import Evidence
+from customer_segmentation.scorer.routes import Evidence
 from customer_segmentation.scorer.scoring import check_examples
 from customer_segmentation.scorer.storage import (
     MANIFEST,

@@ -22,8 +22,7 @@ from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
 from customer_segmentation.parameters import Parameters
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.champions import Evidence
-from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Guess
+from customer_segmentation.scorer.routes import SEGMENTER_INPUTS, Evidence, Guess
 from customer_segmentation.scorer.scoring import Scores, score_households
 from customer_segmentation.service.answers import Model
 from customer_segmentation.service.forms import read_form

@@ -1,4 +1,4 @@
-"""From household columns to the numbers that a classifier takes.
+"""From household columns to the numbers that a classifier takes, and from what they add back.
 
 What is learnt is a handful of plain numbers per field, so that the same encoder serves validation,
 the batch and the service, and can be stored without its code.
@@ -7,7 +7,8 @@ the batch and the service, and can be stored without its code.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -144,3 +145,82 @@ def _list_columns(at: int, entry: Levels | Number) -> list[tuple[int, int, float
     if isinstance(entry, Levels):
         return [*((at, LEVEL, code, 0.0, 1.0) for code in entry.codes), *blank]
     return [(at, NUMBER, entry.fill, entry.mean, entry.scale), *blank]
+
+
+class Attribution(NamedTuple):
+    """What the encoded columns of households add to a model's margins, before calibration.
+
+    Margins are logs of probabilities, up to a constant that the segments of a household share.
+
+    Attributes:
+        contributions: Households x encoded columns x segments.
+        base: The margin of each segment before any column is known. Base plus the contributions of
+            a household are its margins.
+    """
+
+    contributions: Floats
+    base: Floats
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How the fields of each household add up to the calibrated probabilities of the segments.
+
+    Attributes:
+        segments: The segments, last axis of `values`.
+        fields: The fields, second axis of `values`.
+        values: What each field contributes, in centred log-odds: households x fields x segments;
+            the segments of a household and field sum to 0.
+        base: The centred log-odds of each segment before any field is known. Base plus the
+            contributions of a household are its centred log-odds.
+    """
+
+    segments: list[str]
+    fields: list[str]
+    values: Floats
+    base: Floats
+
+
+def calibrate_attribution(
+    attribution: Attribution,
+    columns: Sequence[str],
+    segments: Sequence[str],
+    shares: Floats,
+    temperature: float,
+) -> Explanation:
+    """Turn what encoded columns add to margins into what fields add to centred log-odds.
+
+    A temperature divides all evidence, so it divides each contribution, and the base moves towards
+    the shares. `columns` are the fields behind the encoded columns, those of a field together.
+    """
+    fields = list(dict.fromkeys(columns))
+    starts = [columns.index(field) for field in fields]
+    by_field = np.add.reduceat(attribution.contributions, starts, axis=1)
+    prior = np.log(shares)
+    base = prior + (attribution.base - prior) / temperature
+    return Explanation(list(segments), fields, _centre(by_field) / temperature, _centre(base))
+
+
+def attribute_linear(
+    encoded: Floats, coefficients: Floats, intercepts: Floats, background: Floats
+) -> Attribution:
+    """Attribute the margins of a logistic regression to its columns.
+
+    Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
+    """
+    slopes = mirror(coefficients.T)
+    contributions = (encoded - background)[:, :, np.newaxis] * slopes
+    return Attribution(contributions, mirror(intercepts) + background @ slopes)
+
+
+def mirror(margins: Floats) -> Floats:
+    """Give each segment its margin; the last axis has the one of the second if there are two."""
+    # Of two segments a model has one margin, the log-odds of the second: half of it lies on each.
+    if margins.shape[-1] > 1:
+        return margins
+    return np.concatenate([-margins, margins], axis=-1) / 2
+
+
+def _centre(logs: Floats) -> Floats:
+    centred: Floats = logs - logs.mean(axis=-1, keepdims=True)
+    return centred

@@ -8,8 +8,6 @@ adds up. It is the calibrated probabilities that are explained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,48 +15,20 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.classification.encoding import encoded_fields
-from customer_segmentation.classification.models import LR, SMALLEST, XGBOOST, TunedClassifier
+from customer_segmentation.classification.encoding import (
+    Attribution,
+    Explanation,
+    attribute_linear,
+    calibrate_attribution,
+    encoded_fields,
+    mirror,
+)
+from customer_segmentation.classification.models import LR, XGBOOST, TunedClassifier
+from customer_segmentation.classification.trees import rescale_to_logs
 from customer_segmentation.segments.partition import Partition
 from customer_segmentation.segments.segmenter import Segmenter
 
 Floats = npt.NDArray[np.float64]
-
-_NO_CHANGE = 1e-6  # a probability that moves less, relative to itself, has the slope of the log
-
-
-class Attribution(NamedTuple):
-    """What the encoded columns of households add to a model's margins, before calibration.
-
-    Margins are logs of probabilities, up to a constant that the segments of a household share.
-
-    Attributes:
-        contributions: Households x encoded columns x segments.
-        base: The margin of each segment before any column is known. Base plus the contributions of
-            a household are its margins.
-    """
-
-    contributions: Floats
-    base: Floats
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """How the fields of each household add up to the calibrated probabilities of the segments.
-
-    Attributes:
-        segments: The segments, last axis of `values`.
-        fields: The fields, second axis of `values`.
-        values: What each field contributes, in centred log-odds: households x fields x segments;
-            the segments of a household and field sum to 0.
-        base: The centred log-odds of each segment before any field is known. Base plus the
-            contributions of a household are its centred log-odds.
-    """
-
-    segments: list[str]
-    fields: list[str]
-    values: Floats
-    base: Floats
 
 
 def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
@@ -75,38 +45,6 @@ def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
     )
 
 
-def calibrate_attribution(
-    attribution: Attribution,
-    columns: Sequence[str],
-    segments: Sequence[str],
-    shares: Floats,
-    temperature: float,
-) -> Explanation:
-    """Turn what encoded columns add to margins into what fields add to centred log-odds.
-
-    A temperature divides all evidence, so it divides each contribution, and the base moves towards
-    the shares. `columns` are the fields behind the encoded columns, those of a field together.
-    """
-    fields = list(dict.fromkeys(columns))
-    starts = [columns.index(field) for field in fields]
-    by_field = np.add.reduceat(attribution.contributions, starts, axis=1)
-    prior = np.log(shares)
-    base = prior + (attribution.base - prior) / temperature
-    return Explanation(list(segments), fields, _centre(by_field) / temperature, _centre(base))
-
-
-def attribute_linear(
-    encoded: Floats, coefficients: Floats, intercepts: Floats, background: Floats
-) -> Attribution:
-    """Attribute the margins of a logistic regression to its columns.
-
-    Lundberg & Lee (2017), corollary 1 (linear SHAP): columns are taken as independent.
-    """
-    slopes = _mirror(coefficients.T)
-    contributions = (encoded - background)[:, :, np.newaxis] * slopes
-    return Attribution(contributions, _mirror(intercepts) + background @ slopes)
-
-
 def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
     """Attribute the margins of boosted trees (an `xgboost.Booster`) to their columns, in float32.
 
@@ -118,7 +56,7 @@ def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
 
     parts = booster.predict(DMatrix(encoded, nthread=1), pred_contribs=True).astype(np.float64)
     by_margin = parts.reshape(len(encoded), -1, parts.shape[-1])  # of two segments there is but one
-    margins = _mirror(by_margin.transpose(0, 2, 1))
+    margins = mirror(by_margin.transpose(0, 2, 1))
     return Attribution(margins[:, :-1], margins[0, -1])
 
 
@@ -134,24 +72,6 @@ def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribu
     base = np.asarray(explainer.expected_value)
     contributions = np.asarray(explainer.shap_values(encoded))
     return rescale_to_logs(contributions, base, forest.predict_proba(encoded))
-
-
-def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) -> Attribution:
-    """Turn contributions to probabilities into contributions to their logs (floor: `SMALLEST`).
-
-    They are rescaled household by household and segment by segment: the contributions to a
-    probability that goes from b to p are multiplied by the mean slope of the logarithm on the way,
-    (log p - log b) / (p - b). That keeps their signs and proportions and makes them add up; they
-    are no SHAP values of the log-probability itself.
-
-    Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
-    activation differences (the rescale rule).
-    """
-    change = probabilities - base
-    still = np.abs(change) < _NO_CHANGE * base
-    rise = np.log(probabilities.clip(SMALLEST) / base)
-    slopes = np.where(still, 1 / base, rise / np.where(still, 1, change))
-    return Attribution(contributions * slopes[:, np.newaxis], np.log(base))
 
 
 def explain_distances(segmenter: Segmenter, segment_scores: pd.DataFrame) -> pd.DataFrame:
@@ -214,15 +134,3 @@ def _attribute(tuned: TunedClassifier, encoded: Floats) -> Attribution:
     if tuned.model == XGBOOST:
         return attribute_boosting(encoded, estimator.classifier_.get_booster())
     return attribute_forest(encoded, estimator)
-
-
-def _mirror(margins: Floats) -> Floats:
-    # Of two segments a model has one margin, the log-odds of the second: half of it lies on each.
-    if margins.shape[-1] > 1:
-        return margins
-    return np.concatenate([-margins, margins], axis=-1) / 2
-
-
-def _centre(logs: Floats) -> Floats:
-    centred: Floats = logs - logs.mean(axis=-1, keepdims=True)
-    return centred

@@ -11,7 +11,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from customer_segmentation.classification.audit import list_answered
-from customer_segmentation.classification.explanation import Explanation, explain
+from customer_segmentation.classification.encoding import Explanation
+from customer_segmentation.classification.explanation import explain
 from customer_segmentation.classification.folds import FINAL, NESTED_CV, Fold, list_folds
 from customer_segmentation.classification.metrics import empty_table
 from customer_segmentation.classification.models import TunedClassifier, log_losses

@@ -33,8 +33,8 @@ import numpy.typing as npt
 from pydantic import Field, StrictBool, model_validator
 from sklearn.ensemble import RandomForestClassifier
 
-from customer_segmentation.classification.explanation import Attribution, rescale_to_logs
-from customer_segmentation.classification.models import FOREST, softmax
+from customer_segmentation.classification.encoding import Attribution
+from customer_segmentation.classification.models import FOREST, SMALLEST, softmax
 from customer_segmentation.panel.values import (
     Configured,
     Finite,
@@ -54,6 +54,7 @@ Integers = npt.NDArray[np.int64]
 
 _LARGEST = float(np.finfo(np.float32).max)
 _OBJECTIVES = ("binary:logistic", "multi:softprob")
+_NO_CHANGE = 1e-6  # a probability that moves less, relative to itself, has the slope of the log
 _Single = Annotated[Finite, Field(ge=-_LARGEST, le=_LARGEST)]
 _Place = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 _Places = Annotated[Integers, stored_as(tuple[_Place, ...], np.int64)]
@@ -187,6 +188,24 @@ class Trees(Configured):
     @cached_property
     def _paths(self) -> Paths:
         return _pack_paths(self)
+
+
+def rescale_to_logs(contributions: Floats, base: Floats, probabilities: Floats) -> Attribution:
+    """Turn contributions to probabilities into contributions to their logs (floor: `SMALLEST`).
+
+    They are rescaled household by household and segment by segment: the contributions to a
+    probability that goes from b to p are multiplied by the mean slope of the logarithm on the way,
+    (log p - log b) / (p - b). That keeps their signs and proportions and makes them add up; they
+    are no SHAP values of the log-probability itself.
+
+    Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating
+    activation differences (the rescale rule).
+    """
+    change = probabilities - base
+    still = np.abs(change) < _NO_CHANGE * base
+    rise = np.log(probabilities.clip(SMALLEST) / base)
+    slopes = np.where(still, 1 / base, rise / np.where(still, 1, change))
+    return Attribution(contributions * slopes[:, np.newaxis], np.log(base))
 
 
 def _measure_depth(trees: Trees) -> int:

@@ -7,8 +7,20 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from pydantic import Field, model_validator
 
+from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.folds import NESTED_CV
+from customer_segmentation.classification.models import (
+    FOREST,
+    MAJORITY,
+    PROCEDURE,
+    XGBOOST,
+    TunedClassifier,
+    find_thresholds,
+)
+from customer_segmentation.classification.trees import Trees, list_boosted_trees, list_forest
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import check_formulas
@@ -19,8 +31,14 @@ from customer_segmentation.panel.values import (
     Probabilities,
     refuse_repeated,
 )
-from customer_segmentation.scorer.champions import Champion
-from customer_segmentation.scorer.routes import Assignment, Guess, Route
+from customer_segmentation.scorer.routes import (
+    Assignment,
+    Champion,
+    Evidence,
+    Guess,
+    LinearModel,
+    Route,
+)
 from customer_segmentation.segments.segmenter import Segmenter
 
 
@@ -150,4 +168,80 @@ def build_bundle(
         codebook=codebook,
         segmenter=segmenter,
         champions=tuple(champions),
+    )
+
+
+def extract_champion(
+    information_set: str,
+    claim: Claim,
+    classifier: TunedClassifier,
+    error_rate: float,
+    evidence: Evidence | None = None,
+) -> Champion:
+    """Take from a tuned classifier all that is needed to score with it.
+
+    Args:
+        information_set: Name of its information set.
+        claim: What its accuracy is evidence of.
+        classifier: The champion, fitted on all eligible households.
+        error_rate: Share of the households of a segment whose conformal set may miss it.
+        evidence: How good its answers are, if that was measured.
+    """
+    numbers = classifier.numbers
+    of_training = classifier.out_of_fold[np.arange(len(numbers)), numbers]
+    thresholds = find_thresholds(of_training, numbers, len(classifier.segments), error_rate)
+    return Champion(
+        information_set=information_set,
+        claim=claim,
+        segments=tuple(classifier.segments),
+        encoding=tuple(classifier.encoder.entries_),
+        estimator=extract_estimator(classifier),
+        shares=classifier.shares,
+        temperature=classifier.temperature,
+        thresholds=thresholds,
+        evidence=evidence,
+    )
+
+
+def extract_estimator(classifier: TunedClassifier) -> LinearModel | Trees:
+    """Take from a tuned classifier the numbers that its fitted estimator answers from."""
+    fitted: Any = classifier.estimator
+    if classifier.model == XGBOOST:
+        return list_boosted_trees(fitted.classifier_.get_booster())
+    if classifier.model == FOREST:
+        return list_forest(fitted)
+    coefficients, intercepts = fitted.coef_, fitted.intercept_
+    if len(coefficients) == 1:  # of two segments, scikit-learn keeps the odds of the second
+        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
+        intercepts = np.append(0.0, intercepts)
+    return LinearModel(
+        coefficients=coefficients, intercepts=intercepts, background=classifier.background
+    )
+
+
+def collect_evidence(
+    information_set: str, classifier_metrics: pd.DataFrame, conformal_summary: pd.DataFrame
+) -> Evidence:
+    """Take from the tables of the modelling what is said of an information set.
+
+    Args:
+        information_set: Name of the set.
+        classifier_metrics: One row per information set x model x protocol.
+        conformal_summary: One row per information set x group of households.
+    """
+    of_set = classifier_metrics["information_set"] == information_set
+    nested = classifier_metrics[of_set & (classifier_metrics["protocol"] == NESTED_CV)]
+    by_model = nested.set_index("model")
+    procedure: Any = by_model.loc[PROCEDURE]
+    majority: Any = by_model.loc[MAJORITY]
+    of_all = conformal_summary["group_by"] == "all"
+    sets = conformal_summary[of_all & (conformal_summary["information_set"] == information_set)]
+    return Evidence(
+        households=int(procedure["n"]),
+        accuracy=float(procedure["accuracy"]),
+        accuracy_low=float(procedure["accuracy_low"]),
+        accuracy_high=float(procedure["accuracy_high"]),
+        majority=float(majority["accuracy"]),
+        coverage=float(sets["coverage"].iloc[0]),
+        set_size=float(sets["mean_set_size"].iloc[0]),
     )

@@ -6,27 +6,178 @@ the answer are computed from them, and in which order its segments stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, model_validator
 
 from customer_segmentation.classification.audit import Claim
+from customer_segmentation.classification.encoding import (
+    Attribution,
+    Encoding,
+    Explanation,
+    Levels,
+    Number,
+    attribute_linear,
+    calibrate_attribution,
+    encoded_fields,
+)
 from customer_segmentation.classification.explanation import compare_distances
-from customer_segmentation.classification.models import form_sets
+from customer_segmentation.classification.models import (
+    COLDEST,
+    HOTTEST,
+    apply_temperature,
+    form_sets,
+    softmax,
+)
+from customer_segmentation.classification.trees import Trees
 from customer_segmentation.panel.contract import Rules
 from customer_segmentation.panel.features import list_computations
-from customer_segmentation.scorer.champions import Champion
+from customer_segmentation.panel.values import (
+    Configured,
+    Finite,
+    Names,
+    Numbers,
+    Probabilities,
+    Shares,
+    Table,
+    refuse_repeated,
+    stored_as,
+)
 from customer_segmentation.segments.segmenter import Segmenter
 
 Floats = npt.NDArray[np.float64]
+Share = Annotated[Finite, Field(ge=0, le=1)]
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.intp]
+Integers = npt.NDArray[np.intp]
 
 SEGMENTER_INPUTS = "segmenter_inputs"
+
+
+class LinearModel(Configured):
+    """A logistic regression as numbers.
+
+    Attributes:
+        model: Its name among the classifiers.
+        coefficients: One row per segment, one number per encoded column. Only their differences
+            count; of two segments, the first has zeros.
+        intercepts: One per segment, in the same way.
+        background: Mean of each encoded column over the training households: what a household is
+            compared with when it is explained.
+    """
+
+    model: Literal["lr"] = "lr"
+    coefficients: Annotated[Floats, stored_as(Table)]
+    intercepts: Annotated[Floats, stored_as(Numbers)]
+    background: Annotated[Floats, stored_as(Numbers)]
+
+    def fits(self, columns: int, segments: int) -> bool:
+        """Whether it takes this number of encoded columns and knows this number of segments."""
+        shape = len(self.intercepts), len(self.background)
+        return self.coefficients.shape == shape == (segments, columns)
+
+    def predict_proba(self, encoded: Floats) -> Floats:
+        """Predict probabilities before calibration: households x segments."""
+        # Not a matrix product, whose last bits differ between one household and several.
+        return softmax(np.einsum("hc,sc->hs", encoded, self.coefficients) + self.intercepts)
+
+    def attribute(self, encoded: Floats) -> Attribution:
+        """Attribute the margins of every household to the encoded columns."""
+        return attribute_linear(encoded, self.coefficients, self.intercepts, self.background)
+
+
+class Evidence(Configured):
+    """How good the answers from an information set are: the procedure, by nested validation.
+
+    Attributes:
+        households: Number of households that were tested.
+        accuracy, accuracy_low, accuracy_high: Share that was named rightly, with its interval.
+        majority: The accuracy of always naming the largest segment.
+        coverage: Share of the households whose conformal set held their segment.
+        set_size: Mean number of segments in a set.
+    """
+
+    households: Annotated[int, Field(strict=True, ge=1)]
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    majority: Share
+    coverage: Share
+    set_size: Annotated[Finite, Field(ge=1)]
+
+
+class Champion(Configured):
+    """The classifier that answers for an information set.
+
+    Attributes:
+        information_set: Name of the set.
+        claim: What its accuracy is evidence of: overlap or prediction.
+        segments: The segments, in the order of everything that follows.
+        encoding: How each field of the set is encoded, in order.
+        estimator: From encoded columns to probabilities before calibration.
+        shares: Share of each segment in training.
+        temperature: What the evidence is divided by; see `models.apply_temperature`.
+        thresholds: For each segment the calibrated probability from which it belongs to the
+            conformal set.
+        evidence: How good its answers are; None where that was not measured.
+    """
+
+    information_set: str = Field(min_length=1)
+    claim: Claim
+    segments: Annotated[Names, Field(min_length=2)]
+    encoding: tuple[Annotated[Levels | Number, Field(discriminator="kind")], ...]
+    estimator: Annotated[LinearModel | Trees, Field(discriminator="model")]
+    shares: Annotated[Floats, stored_as(Shares)]
+    temperature: Annotated[Finite, Field(ge=COLDEST, le=HOTTEST)]
+    thresholds: Annotated[Floats, stored_as(Probabilities)]
+    evidence: Evidence | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        refuse_repeated(self.fields)
+        if self.claim is Claim.ASSIGNMENT:
+            raise ValueError("a champion overlaps or predicts; the segmenter assigns")
+        if not len(self.segments) == len(self.shares) == len(self.thresholds):
+            raise ValueError("segments, shares and thresholds differ in their number")
+        if not self.estimator.fits(len(self._columns), len(self.segments)):
+            raise ValueError("the estimator does not fit the encoded columns and the segments")
+        return self
+
+    @model_validator(mode="after")
+    def _linear_models_get_no_gaps(self) -> Self:
+        numbers = [each for each in self.encoding if isinstance(each, Number)]
+        if isinstance(self.estimator, LinearModel) and np.isnan([n.fill for n in numbers]).any():
+            raise ValueError("a linear model needs a number in a missing value's place")
+        return self
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields and derived variables of the information set, in order."""
+        return [entry.field for entry in self.encoding]
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.encoding)
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        return encoded_fields(self.encoding)
+
+    def predict_proba(self, columns: Mapping[str, Floats]) -> Floats:
+        """Predict calibrated probabilities from the fields: households x segments."""
+        raw = self.estimator.predict_proba(self._encoding.encode(columns))
+        return apply_temperature(raw, self.shares, self.temperature)
+
+    def explain(self, columns: Mapping[str, Floats]) -> Explanation:
+        """Explain how the fields of every household add up to its calibrated probabilities."""
+        attribution = self.estimator.attribute(self._encoding.encode(columns))
+        return calibrate_attribution(
+            attribution, self._columns, self.segments, self.shares, self.temperature
+        )
 
 
 class Inputs:
@@ -100,7 +251,7 @@ class Assignment:
         return tuple(score.name for score in self.segmenter.scores)
 
     @cached_property
-    def _order(self) -> Numbers:
+    def _order(self) -> Integers:
         """The number of each of the segmenter's segments in the bundle's order."""
         return np.array([self.segments.index(name) for name in self.segmenter.names])
 
@@ -123,7 +274,7 @@ class Assignment:
         """Take the segment alone: households x segments."""
         return probabilities > 0
 
-    def explain(self, values: Floats, answers: Numbers) -> list[Reasons]:  # noqa: ARG002 - a route's
+    def explain(self, values: Floats, answers: Integers) -> list[Reasons]:  # noqa: ARG002 - a route's
         """Compare the distances to the nearest and the second nearest centre."""
         scores = self._place(values)
         partition = self.segmenter.partition
@@ -209,7 +360,7 @@ class Guess:
         """Take the conformal sets: households x segments, at least one for each."""
         return form_sets(probabilities >= self._thresholds, probabilities)
 
-    def explain(self, values: Floats, answers: Numbers) -> list[Reasons]:
+    def explain(self, values: Floats, answers: Integers) -> list[Reasons]:
         """Take the SHAP values of the calibrated probabilities."""
         explanation = self.champion.explain(self.inputs.derive(values))
         own = np.array(self._order)[answers]

@@ -16,8 +16,7 @@ from customer_segmentation import __version__
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.panel.codebook import Codebook, Field as CodebookField
 from customer_segmentation.scorer.bundle import ScoringBundle
-from customer_segmentation.scorer.champions import Evidence
-from customer_segmentation.scorer.routes import Guess
+from customer_segmentation.scorer.routes import Evidence, Guess
 from customer_segmentation.service.answers import Model, Object
 
 REFERENCE = "#/components/schemas/{model}"

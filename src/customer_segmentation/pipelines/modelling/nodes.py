@@ -19,12 +19,8 @@ from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.contract import restore_codes
-from customer_segmentation.scorer.bundle import build_bundle
-from customer_segmentation.scorer.champions import (
-    Champion,
-    collect_evidence,
-    extract_champion,
-)
+from customer_segmentation.scorer.bundle import build_bundle, collect_evidence, extract_champion
+from customer_segmentation.scorer.routes import Champion
 from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.scorer.storage import pack_bundle
 from customer_segmentation.segments.choice import find_chosen

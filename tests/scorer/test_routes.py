@@ -15,12 +15,8 @@ from pydantic import ValidationError
 from customer_segmentation.classification.audit import Claim
 from customer_segmentation.classification.explanation import explain
 from customer_segmentation.classification.models import CLASSIFIERS, XGBOOST
-from customer_segmentation.scorer.champions import (
-    Champion,
-    Evidence,
-    collect_evidence,
-    extract_champion,
-)
+from customer_segmentation.scorer.bundle import collect_evidence, extract_champion
+from customer_segmentation.scorer.routes import Champion, Evidence
 
 EVERY = [(model, segments) for model in CLASSIFIERS for segments in (2, 3)]
 
