@@ -16,7 +16,7 @@ from customer_segmentation.classification.audit import (
     TREES,
     Claim,
     add_claims,
-    audit_information_sets,
+    audit_claims,
     claim_between,
     judge_claim,
     rebuild_scores,
@@ -40,11 +40,6 @@ COLUMNS = [
 
 
 @pytest.fixture(scope="module")
-def variables(segmenter):
-    return segmenter.score_variables
-
-
-@pytest.fixture(scope="module")
 def segment_scores(_labelled, segmenter, codebook):
     scores = segmenter.compute_scores(_labelled, codebook)
     scores.insert(0, "household_id", _labelled["household_id"])
@@ -52,25 +47,25 @@ def segment_scores(_labelled, segmenter, codebook):
 
 
 @pytest.fixture(scope="module")
-def audit(_labelled, segment_scores, variables, small_modelling, codebook):
-    return audit_information_sets(_labelled, segment_scores, variables, small_modelling, codebook)
+def audit(_labelled, segment_scores, segmenter, small_modelling, codebook):
+    return audit_claims(_labelled, segment_scores, segmenter, small_modelling, codebook)
 
 
 @pytest.fixture
-def audit_of(labelled, segment_scores, variables, small_modelling, codebook):
+def audit_of(labelled, segment_scores, segmenter, small_modelling, codebook):
     def audit_of(*fields, households=labelled, codebook=codebook):
         asked = InformationSet(name="asked", fields=fields)
         modelling = small_modelling.model_copy(update={"information_sets": (asked,)})
-        return audit_information_sets(
-            households, segment_scores, variables, modelling, codebook
-        ).set_index("score")
+        return audit_claims(households, segment_scores, segmenter, modelling, codebook).set_index(
+            "score"
+        )
 
     return audit_of
 
 
 @pytest.fixture
-def claim_of(variables, codebook):
-    formed = [name for names in variables.values() for name in names]
+def claim_of(segmenter, codebook):
+    formed = [name for names in segmenter.score_variables.values() for name in names]
     return lambda *fields: claim_between(formed, fields, codebook)
 
 
@@ -154,8 +149,9 @@ def test_what_rebuilds_every_score_is_an_assignment_in_any_disguise(claim_of, fi
         assert claim_of(*(name for name in fields if name != left_out)) == "overlap"
 
 
-def test_the_score_variables_themselves_make_an_assignment(claim_of, variables):
-    assert claim_of(*{name for names in variables.values() for name in names}) == "assignment"
+def test_the_score_variables_themselves_make_an_assignment(claim_of, segmenter):
+    formed = {name for names in segmenter.score_variables.values() for name in names}
+    assert claim_of(*formed) == "assignment"
 
 
 @pytest.mark.parametrize(
@@ -282,12 +278,12 @@ def test_only_eligible_households_count(audit_of, labelled):
 
 
 def test_no_input_is_changed_and_the_table_is_as_promised(
-    labelled, segment_scores, variables, small_modelling, codebook, audit
+    labelled, segment_scores, segmenter, small_modelling, codebook, audit
 ):
     asked = InformationSet(name="asked", fields=("homemaker_age",))
     modelling = small_modelling.model_copy(update={"information_sets": (asked,)})
     before = labelled.copy(), segment_scores.copy()
-    audit_information_sets(labelled, segment_scores, variables, modelling, codebook)
+    audit_claims(labelled, segment_scores, segmenter, modelling, codebook)
     pd.testing.assert_frame_equal(labelled, before[0])
     pd.testing.assert_frame_equal(segment_scores, before[1])
     assert list(audit.columns) == COLUMNS

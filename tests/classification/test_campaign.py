@@ -17,7 +17,7 @@ from customer_segmentation.classification.models import conformity_column, proba
 from customer_segmentation.classification.parameters import Conformal, Intervals
 from customer_segmentation.classification.reliability import draw_weights
 from customer_segmentation.segments.partition import Purpose, seed_for
-from tests.classification.test_coverage import (
+from tests.classification.test_slices import (
     AUDIT,
     CLAIMS,
     PERSONAS,

@@ -11,10 +11,9 @@ from shap import LinearExplainer, TreeExplainer
 from sklearn.ensemble import RandomForestClassifier
 
 from customer_segmentation.classification.encoding import encoded_fields
-from customer_segmentation.classification.explanation import (
+from customer_segmentation.classification.importance import (
     attribute_forest,
     explain,
-    explain_distances,
 )
 from customer_segmentation.classification.models import (
     CLASSIFIERS,
@@ -25,7 +24,7 @@ from customer_segmentation.classification.models import (
 )
 from customer_segmentation.classification.validation import take_values
 from customer_segmentation.segments.partition import Partition
-from customer_segmentation.segments.segmenter import Segmenter
+from customer_segmentation.segments.segmenter import Segmenter, explain_distances
 
 SETS = ["demographics", "panel_record"]
 TOLERANCE = {XGBOOST: 1e-5}  # it works in float32

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from customer_segmentation.classification.explanation import explain
 from customer_segmentation.classification.importance import (
+    explain,
     explain_champions,
     permute_fields,
     rank_fields,

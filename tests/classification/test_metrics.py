@@ -3,12 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from scipy import stats
+from sklearn.metrics import (
+    brier_score_loss,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from customer_segmentation.classification.metrics import (
     MODEL_FIGURES,
+    compare_models,
+    keep_eligible,
+    list_segments,
     measure_models,
     measure_segments,
+    score_answers,
 )
 from customer_segmentation.classification.models import probability_column
 from customer_segmentation.classification.parameters import Intervals
@@ -369,3 +379,189 @@ def test_a_higher_level_gives_wider_intervals(answers):
     for name in ("accuracy", "log_loss", "log_loss_skill"):
         assert wide.loc["lr", f"{name}_low"] < narrow.loc["lr", f"{name}_low"]
         assert wide.loc["lr", f"{name}_high"] > narrow.loc["lr", f"{name}_high"]
+
+
+@pytest.fixture
+def four_answers():
+    return pd.DataFrame(
+        {
+            "segment": ["b", "a", "b", "a"],
+            "reference": ["b", "a", "c d", "a"],
+            "predicted": ["b", "b", "b", "a"],
+            "p_a": [0.25, 0.0, 0.0, 1.0],
+            "p_b": [0.5, 1.0, 0.8, 0.0],
+            "p_c_d": [0.25, 0.0, 0.2, 0.0],
+        },
+        index=[7, 3, 5, 4],
+    )
+
+
+def test_segments_come_from_all_labels_in_their_order(four_answers):
+    assert list_segments(four_answers) == ["a", "b", "c d"]
+    assert list_segments(four_answers.drop(columns="reference")) == ["a", "b"]
+    assert list_segments(pd.DataFrame({"segment": [10, 2], "predicted": [2, 1]})) == [1, 2, 10]
+
+
+def test_only_thin_records_are_left_out_and_only_where_they_are_told(four_answers):
+    marked = four_answers.assign(thin_record=[False, True, False, True])
+    assert keep_eligible(marked).index.tolist() == [7, 5]
+    pd.testing.assert_frame_equal(keep_eligible(four_answers), four_answers)
+
+
+def test_scores_are_those_of_scikit_learn(four_answers):
+    before = four_answers.copy()
+    scores = score_answers(four_answers, ["a", "b", "c d"])
+    pd.testing.assert_frame_equal(four_answers, before)
+    assert scores.index.tolist() == [7, 3, 5, 4]
+    assert scores["hit"].tolist() == [1, 0, 1, 1]
+    probabilities = four_answers[["p_a", "p_b", "p_c_d"]]
+    for place, truth in enumerate(four_answers["segment"]):
+        row, labels = probabilities.iloc[[place]], ["a", "b", "c d"]
+        brier = brier_score_loss([truth], row, labels=labels, scale_by_half=False)
+        assert scores["brier"].iloc[place] == pytest.approx(brier)
+        if row.to_numpy().max() < 1:
+            loss = log_loss([truth], row, labels=labels)
+            assert scores["log_loss"].iloc[place] == pytest.approx(loss)
+
+
+def test_a_sure_mistake_costs_a_lot_but_not_everything(four_answers):
+    scores = score_answers(four_answers, ["a", "b", "c d"])
+    assert scores["log_loss"].tolist() == pytest.approx(
+        [-np.log(0.5), -np.log(1e-15), -np.log(0.8), 0], abs=1e-12
+    )
+    assert scores["brier"].iloc[1] == pytest.approx(2)
+
+
+def test_answers_can_be_scored_against_another_truth(four_answers):
+    scores = score_answers(four_answers, ["a", "b", "c d"], "reference")
+    assert scores["hit"].tolist() == [1, 0, 0, 1]
+    assert scores["log_loss"].iloc[2] == pytest.approx(-np.log(0.2))
+
+
+MODELS = ("prior", "rf", "lr", "majority")
+SET = ["information_set"]
+
+
+def answers_in_folds(models=MODELS, folds=3, repeats=2, households=20):
+    """Folds of unequal size, two segments, one fifth of the households thin."""
+    rng = np.random.default_rng(3)
+    tables = []
+    for repeat in range(1, repeats + 1):
+        fold = rng.permutation(households) % folds + 1
+        truth = rng.choice(["a", "b"], households)
+        for model in models:
+            p = rng.random(households)
+            table = pd.DataFrame({"repeat": repeat, "fold": fold, "segment": truth, "p_a": p})
+            table["predicted"] = np.where(p >= 0.5, "a", "b")
+            table["household_id"] = np.arange(households)
+            table["thin_record"] = np.arange(households) % 5 == 0
+            tables.append(table.assign(p_b=1 - p, model=model))
+    return pd.concat(tables, ignore_index=True).assign(information_set="s")
+
+
+def differences_by_hand(folded, a, b):
+    """The mean paired differences of each fold, and the mean ratio of tested to training."""
+    kept = folded[~folded["thin_record"]]
+    households = kept["household_id"].nunique()
+    losses, hits, ratios = [], [], []
+    for _, rows in kept.groupby(["repeat", "fold"]):
+        first, second = (
+            rows[rows["model"] == model].set_index("household_id").sort_index() for model in (a, b)
+        )
+        given = [
+            np.where(each["segment"] == "a", each["p_a"], each["p_b"]) for each in (first, second)
+        ]
+        losses.append((np.log(given[1]) - np.log(given[0])).mean())
+        correct = [(each["predicted"] == each["segment"]).astype(float) for each in (first, second)]
+        hits.append((correct[0] - correct[1]).mean())
+        ratios.append(len(first) / (households - len(first)))
+    return np.array(losses), np.array(hits), np.mean(ratios)
+
+
+def test_the_interval_is_that_of_nadeau_and_bengio():
+    folded = answers_in_folds()
+    (row,) = compare_models(folded[folded["model"].isin(["lr", "rf"])], SET, 0.9).to_dict("records")
+    losses, hits, ratio = differences_by_hand(folded, "lr", "rf")
+    assert (row["model_a"], row["model_b"], row["folds"]) == ("lr", "rf", 6)
+    for name, values in (("log_loss", losses), ("accuracy", hits)):
+        error = np.sqrt((1 / 6 + ratio) * values.var(ddof=1))
+        low, high = stats.t(5, loc=values.mean(), scale=error).interval(0.9)
+        assert row[f"{name}_difference"] == pytest.approx(values.mean())
+        assert row[f"{name}_low"] == pytest.approx(low)
+        assert row[f"{name}_high"] == pytest.approx(high)
+
+
+def test_the_pairs_stand_in_the_declared_order_without_other_baselines():
+    table = compare_models(answers_in_folds((*MODELS, "procedure", "xgboost")), SET, 0.95)
+    pairs = list(zip(table["model_a"], table["model_b"], strict=True))
+    assert pairs == [
+        *[("lr", "xgboost"), ("lr", "rf"), ("lr", "procedure"), ("lr", "prior")],
+        *[("xgboost", "rf"), ("xgboost", "procedure"), ("xgboost", "prior")],
+        *[("rf", "procedure"), ("rf", "prior"), ("procedure", "prior")],
+    ]
+
+
+def test_the_better_model_has_less_log_loss_and_more_accuracy():
+    folded = answers_in_folds(("lr", "rf"), households=80)
+    knows = folded["model"] == "rf"
+    folded.loc[knows, "p_a"] = np.where(folded.loc[knows, "segment"] == "a", 0.9, 0.1)
+    folded.loc[knows, "p_b"] = 1 - folded.loc[knows, "p_a"]
+    folded.loc[knows, "predicted"] = folded.loc[knows, "segment"]
+    (row,) = compare_models(folded, SET, 0.95).to_dict("records")
+    assert row["log_loss_difference"] > row["log_loss_low"] > 0
+    assert row["accuracy_difference"] < row["accuracy_high"] < 0
+
+
+def test_folds_that_agree_leave_an_interval_without_width():
+    folded = answers_in_folds(("lr",))
+    twin = folded.assign(model="procedure")
+    (row,) = compare_models(pd.concat([folded, twin]), SET, 0.95).to_dict("records")
+    figures = {name: value for name, value in row.items() if name[:3] in ("log", "acc")}
+    assert len(figures) == 6
+    assert set(figures.values()) == {0.0}
+
+
+def test_thin_records_count_only_if_nobody_tells_them():
+    folded = answers_in_folds()
+    kept = compare_models(folded, SET, 0.95)
+    pd.testing.assert_frame_equal(compare_models(folded[~folded["thin_record"]], SET, 0.95), kept)
+    everyone = compare_models(folded.drop(columns="thin_record"), SET, 0.95)
+    assert (everyone["log_loss_difference"] != kept["log_loss_difference"]).all()
+
+
+def test_circumstances_are_compared_on_their_own_and_in_order():
+    first, second = answers_in_folds(), answers_in_folds(repeats=3)
+    stacked = pd.concat(
+        [second.assign(information_set="z", protocol="cv"), first.assign(protocol="cv")]
+    )
+    table = compare_models(stacked, ["information_set", "protocol"], 0.95)
+    assert table.columns.tolist()[:3] == ["information_set", "protocol", "model_a"]
+    assert table["information_set"].tolist() == ["z"] * 3 + ["s"] * 3
+    assert table["folds"].tolist() == [9] * 3 + [6] * 3
+    alone = compare_models(first, SET, 0.95)
+    found = table[table["information_set"] == "s"][alone.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, alone)
+
+
+def test_a_single_fold_has_no_spread_and_no_row():
+    nested = answers_in_folds().assign(protocol="nested_cv")
+    holdout = nested[(nested["repeat"] == 1) & (nested["fold"] == 1)].assign(protocol="holdout")
+    both = compare_models(pd.concat([holdout, nested]), ["protocol"], 0.95)
+    pd.testing.assert_frame_equal(both, compare_models(nested, ["protocol"], 0.95))
+    assert compare_models(holdout, SET, 0.95).empty
+
+
+def test_one_model_alone_has_no_pair_but_the_columns():
+    none = compare_models(answers_in_folds(("lr", "majority")), SET, 0.95)
+    some = compare_models(answers_in_folds(), SET, 0.95)
+    assert none.empty
+    assert none.columns.tolist() == some.columns.tolist()
+
+
+def test_a_second_comparison_agrees_and_changes_no_input():
+    folded = answers_in_folds()
+    before = folded.copy()
+    first = compare_models(folded, SET, 0.95)
+    shuffled = folded.sample(frac=1, random_state=2)
+    pd.testing.assert_frame_equal(compare_models(shuffled, SET, 0.95), first)
+    pd.testing.assert_frame_equal(folded, before)

@@ -16,7 +16,7 @@ from shap import TreeExplainer
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import DMatrix, XGBClassifier
 
-from customer_segmentation.classification.explanation import attribute_boosting, attribute_forest
+from customer_segmentation.classification.importance import attribute_boosting, attribute_forest
 from customer_segmentation.classification.models import SMALLEST
 from customer_segmentation.classification.trees import Trees, list_boosted_trees, list_forest
 

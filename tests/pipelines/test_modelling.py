@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_segmentation.classification.audit import audit_information_sets, list_answered
+from customer_segmentation.classification.audit import audit_claims, list_answered
 from customer_segmentation.classification.folds import ValidationError
 from customer_segmentation.classification.models import (
     BASELINES,
@@ -104,10 +104,10 @@ def test_the_audit_is_that_of_the_stored_segmenter(project_run, parameters):
     np.testing.assert_allclose(
         stored[names], segmenter.compute_scores(labelled, parameters.codebook)[names]
     )
-    audit = audit_information_sets(
+    audit = audit_claims(
         labelled,
         stored,
-        segmenter.score_variables,
+        segmenter,
         project_run.parameters.modelling,
         parameters.codebook,
     )

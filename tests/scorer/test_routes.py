@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.classification.explanation import explain
+from customer_segmentation.classification.importance import explain
 from customer_segmentation.classification.models import CLASSIFIERS, XGBOOST
 from customer_segmentation.scorer.bundle import collect_evidence, extract_champion
 from customer_segmentation.scorer.routes import Champion, Evidence

@@ -25,6 +25,7 @@ from customer_segmentation.classification.validation import take_values
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import find_known
 from customer_segmentation.segments.partition import Purpose, child_of, seed_for
+from customer_segmentation.segments.segmenter import Segmenter
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,23 +57,23 @@ class Rebuilt(NamedTuple):
     high: Floats
 
 
-def audit_information_sets(
+def audit_claims(
     labelled_households: pd.DataFrame,
     segment_scores: pd.DataFrame,
-    score_variables: Mapping[str, Sequence[str]],
+    segmenter: Segmenter,
     modelling: ModellingParameters,
     codebook: Codebook,
 ) -> pd.DataFrame:
     """Find what each information set tells about the segmentation scores, and what it may claim.
 
     By provenance a score is contained when each of its variables stands in the set or follows from
-    it by the formulas, identities and totals of the codebook (`panel.provenance.find_known`). By
+    it by the formulas, identities and totals of the codebook (`panel.features.find_known`). By
     computation it is told as far as `rebuild_scores` goes. Both decide, see `judge_claim`.
 
     Args:
         labelled_households: One row per household: the fields behind the sets, thin_record.
         segment_scores: One row per household: household_id, one column per score.
-        score_variables: For each segmentation score the codebook variables it is computed from.
+        segmenter: The fitted segmenter; its scores name the codebook variables they come from.
         modelling: Information sets, thresholds, folds, intervals, seed and processes.
         codebook: The provenance and the scale of every variable.
 
@@ -83,6 +84,7 @@ def audit_information_sets(
         claim (str, the same in all rows of a set).
     """
     eligible = labelled_households[~labelled_households["thin_record"]]
+    score_variables = segmenter.score_variables
     by_household = segment_scores.set_index("household_id")
     scores = by_household.loc[eligible["household_id"], list(score_variables)].to_numpy()
     tables: list[pd.DataFrame] = Parallel(n_jobs=modelling.processes)(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,24 +26,16 @@ Floats = npt.NDArray[np.float64]
 REASONS = 3  # most fields named as the reason of one household
 NO_REASON = "no field speaks for this segment"
 NOT_EXPLAINED = "not explained"
+# Who might be contacted, sorted by household: the probabilities of the success segment, one column
+# per repeat, and whether each belongs there.
+_Prospects = tuple[Floats, npt.NDArray[np.bool_]]
+
 BOUNDED = {  # figures with an interval, and how its ends are called
     "lift": "lift",
     "profit": "profit",
     "extra_profit": "extra",
     "over_everybody": "over_everybody",
 }
-
-
-class _Prospects(NamedTuple):
-    """Who might be contacted, sorted by household.
-
-    Attributes:
-        probabilities: Of the success segment: one row per household, one column per repeat.
-        success: Whether a household belongs to the success segment.
-    """
-
-    probabilities: Floats
-    success: npt.NDArray[np.bool_]
 
 
 def measure_gains(
@@ -103,7 +95,7 @@ def _tabulate_gains(
     eligible: _Prospects, everyone: _Prospects, campaign: Campaign, weights: Floats, level: float
 ) -> pd.DataFrame:
     once, again = (
-        _mail(each, campaign, np.ones((1, len(each.success)))) for each in (eligible, everyone)
+        _mail(each, campaign, np.ones((1, len(each[1])))) for each in (eligible, everyone)
     )
     draws = _mail(eligible, campaign, weights)
     columns: dict[str, Any] = {"segment": campaign.segment, "depth": campaign.depths}
@@ -122,19 +114,20 @@ def _arrange(rows: pd.DataFrame, segment: str) -> _Prospects:
     table = rows.pivot_table(
         index=["household_id", "reference"], columns="repeat", values=probability_column(segment)
     )
-    return _Prospects(table.to_numpy(), table.index.get_level_values("reference") == segment)
+    return table.to_numpy(), table.index.get_level_values("reference") == segment
 
 
 def _mail(prospects: _Prospects, campaign: Campaign, weights: Floats) -> dict[str, Floats]:
     """What each depth (column) brings in each sample of the households (row)."""
-    households = len(prospects.success)
+    probabilities, success = prospects
+    households = len(success)
     mailed = np.maximum(np.rint(np.array(campaign.depths) * households).astype(int), 1)
-    hits = count_hits(prospects.probabilities, prospects.success, weights, mailed)
-    base_rate = (weights @ prospects.success / households)[:, np.newaxis]
+    hits = count_hits(probabilities, success, weights, mailed)
+    base_rate = (weights @ success / households)[:, np.newaxis]
     with np.errstate(invalid="ignore", divide="ignore"):  # nobody of the segment was drawn
         lift = hits / mailed / base_rate
         lift_max = np.minimum(1 / base_rate, households / mailed)
-    missed = (weights @ prospects.success)[:, np.newaxis] - hits
+    missed = (weights @ success)[:, np.newaxis] - hits
     cost, value = campaign.contact_cost, campaign.success_value
     return {
         "mailed": mailed[np.newaxis],

@@ -1,23 +1,42 @@
-"""Which fields the champions rest on: SHAP values and permutations over the folds of one repeat."""
+"""Which fields the champions rest on: SHAP values and permutations over the folds of one repeat.
+
+Every classifier is explained in one unit, the *centred log-odds* of a segment: the log of its
+probability less the mean of these logs over the segments. The difference of two of them is the log
+of the odds of one segment against the other, whatever the model, and what the fields contribute
+adds up. It is the calibrated probabilities that are explained.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
+from sklearn.ensemble import RandomForestClassifier
 
 from customer_segmentation.classification.audit import list_answered
-from customer_segmentation.classification.encoding import Explanation
-from customer_segmentation.classification.explanation import explain
+from customer_segmentation.classification.encoding import (
+    Attribution,
+    Explanation,
+    attribute_linear,
+    calibrate_attribution,
+    encoded_fields,
+    mirror,
+)
 from customer_segmentation.classification.folds import FINAL, NESTED_CV, Fold, list_folds
 from customer_segmentation.classification.metrics import empty_table
-from customer_segmentation.classification.models import TunedClassifier, log_losses
+from customer_segmentation.classification.models import (
+    LR,
+    XGBOOST,
+    TunedClassifier,
+    log_losses,
+)
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.reliability import draw_weights, find_interval
+from customer_segmentation.classification.trees import rescale_to_logs
 from customer_segmentation.classification.validation import take_values, tune_fold
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.segments.partition import Purpose, seed_for
@@ -41,20 +60,6 @@ IMPORTANCES = {
 }
 
 
-class _Explained(NamedTuple):
-    """What is found in one fold.
-
-    Attributes:
-        households: Index of the tested households.
-        explanation: Of the tested households, in this order.
-        increases: One row per eligible tested household, under its index, one column per field.
-    """
-
-    households: pd.Index
-    explanation: Explanation
-    increases: pd.DataFrame
-
-
 def explain_champions(
     labelled_households: pd.DataFrame,
     fold_segments: pd.DataFrame,
@@ -66,9 +71,9 @@ def explain_champions(
     """Explain what each champion says of households that it has not seen.
 
     Where the claim is assignment the segmenter answers, so there is no champion to explain (see
-    `explanation.explain_distances`). In each fold of the first repeat the champion's kind of model
-    is tuned and fitted anew, exactly as in validation, so every household is explained once, by a
-    model trained without it.
+    `segments.segmenter.explain_distances`). In each fold of the first repeat the champion's kind of
+    model is tuned and fitted anew, exactly as in validation, so every household is explained once,
+    by a model trained without it.
 
     Args:
         labelled_households: One row per household: household_id, fields, thin_record, segment.
@@ -82,7 +87,7 @@ def explain_champions(
     Returns:
         SHAP values: one row per overlap or prediction set x segment x household_id x field, with
         model (the champion), shap_value (what the field adds to the segment's centred log-odds; see
-        `explanation`) and field_value (number or code, missing if not stated); thin records too.
+    `explain`) and field_value (number or code, missing if not stated); thin records too.
         And, on eligible households, permutation importance: one row per information_set x field,
         with model, log_loss_increase (how much the log loss against the fold's segments rises when
         the values of the field are permuted among the tested households; mean over the
@@ -101,7 +106,8 @@ def explain_champions(
         name: take_values(labelled_households, modelling.information_set(name), codebook)
         for name in list_answered(circularity_audit)
     }
-    folds = _list_first_repeat(labelled_households, fold_segments)
+    ids = labelled_households["household_id"]
+    folds = list_folds(labelled_households, _select_repeat(fold_segments))[:-1]
     explained = Parallel(n_jobs=modelling.processes)(
         delayed(_explain_fold)(models[name], table, fold, codebook, modelling)
         for name, table in values.items()
@@ -111,14 +117,65 @@ def explain_champions(
     for number, (name, table) in enumerate(values.items()):
         parts = explained[number * len(folds) : (number + 1) * len(folds)]
         place = {"information_set": name, "model": models[name]}
-        listed = _list_contributions(parts, table, labelled_households["household_id"])
+        listed = _list_contributions([explanation for explanation, _ in parts], folds, table, ids)
         shap_values.append(pd.DataFrame(place | listed))
-        increases = pd.concat([part.increases for part in parts])
+        increases = pd.concat([increases for _, increases in parts])
         importances.append(pd.DataFrame(place | _summarise(increases, modelling)))
     return (
         pd.concat(shap_values, ignore_index=True),
         pd.concat(importances, ignore_index=True),
     )
+
+
+def explain(tuned: TunedClassifier, values: pd.DataFrame) -> Explanation:
+    """Attribute the calibrated probabilities of households to the fields (SHAP values).
+
+    Where a probability before calibration lies below `models.SMALLEST`, they explain the model
+    without that floor; except the forest, whose floor is explained too. Lundberg & Lee (2017), A
+    unified approach to interpreting model predictions.
+    """
+    encoded, estimator = tuned.encoder.transform(values), cast("Any", tuned.estimator)
+    if tuned.model == LR:
+        attribution = attribute_linear(
+            encoded, estimator.coef_, estimator.intercept_, tuned.background
+        )
+    elif tuned.model == XGBOOST:
+        attribution = attribute_boosting(encoded, estimator.classifier_.get_booster())
+    else:
+        attribution = attribute_forest(encoded, estimator)
+    columns = encoded_fields(tuned.encoder.entries_)
+    return calibrate_attribution(
+        attribution, columns, tuned.segments, tuned.shares, tuned.temperature
+    )
+
+
+def attribute_boosting(encoded: Floats, booster: Any) -> Attribution:
+    """Attribute the margins of boosted trees (an `xgboost.Booster`) to their columns, in float32.
+
+    Lundberg et al. (2020), From local explanations to global understanding with explainable AI for
+    trees; XGBoost's own implementation, whose background is the training households that pass each
+    node.
+    """
+    from xgboost import DMatrix
+
+    parts = booster.predict(DMatrix(encoded, nthread=1), pred_contribs=True).astype(np.float64)
+    by_margin = parts.reshape(len(encoded), -1, parts.shape[-1])  # of two segments there is but one
+    margins = mirror(by_margin.transpose(0, 2, 1))
+    return Attribution(margins[:, :-1], margins[0, -1])
+
+
+def attribute_forest(encoded: Floats, forest: RandomForestClassifier) -> Attribution:
+    """Attribute the log-probabilities of a random forest to its columns.
+
+    A forest averages probabilities, so its SHAP values (Lundberg et al. 2020, as for boosted trees)
+    add up to probabilities; see `rescale_to_logs`.
+    """
+    from shap import TreeExplainer
+
+    explainer = TreeExplainer(forest)
+    base = np.asarray(explainer.expected_value)
+    contributions = np.asarray(explainer.shap_values(encoded))
+    return rescale_to_logs(contributions, base, forest.predict_proba(encoded))
 
 
 def permute_fields(
@@ -163,9 +220,10 @@ def rank_fields(
         of the fold is at most one place away).
     """
     eligible = _select_eligible(shap_values, labelled_households)
+    tested = _select_repeat(fold_segments).query("tested")
     sizes = eligible.assign(
         mean_abs_shap=eligible["shap_value"].abs(),
-        fold=eligible["household_id"].map(_find_tested(fold_segments)),
+        fold=eligible["household_id"].map(tested.set_index("household_id")["fold"]),
     )
     keys = [*EXPLAINED, "field"]
     overall = _rank(sizes.groupby(keys, sort=False)["mean_abs_shap"].mean(), EXPLAINED)
@@ -215,46 +273,34 @@ def sum_groups(
     return table.reset_index()
 
 
-def _list_first_repeat(
-    labelled_households: pd.DataFrame, fold_segments: pd.DataFrame
-) -> list[Fold]:
-    return [
-        fold
-        for fold in list_folds(labelled_households, fold_segments)
-        if (fold.place["protocol"], fold.place["repeat"]) == (NESTED_CV, REPEAT)
-    ]
-
-
 def _explain_fold(
     model: str,
     values: pd.DataFrame,
     fold: Fold,
     codebook: Codebook,
     modelling: ModellingParameters,
-) -> _Explained:
+) -> tuple[Explanation, pd.DataFrame]:
     tuned = tune_fold(model, values, fold.labels, modelling, codebook)
     seed = seed_for(modelling.random_state, Purpose.IMPORTANCE, fold.place["fold"])
     eligible = fold.tested[~fold.tested["thin_record"]]
-    households = fold.tested.index
-    return _Explained(
-        households,
-        explain(tuned, values.loc[households]),
+    return (
+        explain(tuned, values.loc[fold.tested.index]),
         permute_fields(tuned, values.loc[eligible.index], eligible["segment"], seed),
     )
 
 
 def _list_contributions(
-    parts: Sequence[_Explained], values: pd.DataFrame, ids: pd.Series
+    parts: Sequence[Explanation], folds: Sequence[Fold], values: pd.DataFrame, ids: pd.Series
 ) -> dict[str, npt.NDArray[np.generic]]:
-    households = parts[0].households.append([part.households for part in parts[1:]])
-    order = values.index.get_indexer(households).argsort()  # as in the panel, not fold by fold
-    contributions = np.concatenate([part.explanation.values for part in parts])[order]
+    rows = np.concatenate([values.index.get_indexer(fold.tested.index) for fold in folds])
+    order = rows.argsort()  # as in the panel, not fold by fold
+    contributions = np.concatenate([part.values for part in parts])[order]
     count, fields, segments = contributions.shape
-    known = values.loc[households[order]].to_numpy()
+    known = values.iloc[rows[order]].to_numpy()
     return {
-        "segment": np.repeat(parts[0].explanation.segments, count * fields),
-        "household_id": np.tile(np.repeat(ids.loc[households[order]], fields), segments),
-        "field": np.tile(parts[0].explanation.fields, segments * count),
+        "segment": np.repeat(parts[0].segments, count * fields),
+        "household_id": np.tile(np.repeat(ids.iloc[rows[order]], fields), segments),
+        "field": np.tile(parts[0].fields, segments * count),
         "shap_value": contributions.transpose(2, 0, 1).ravel(),
         "field_value": np.tile(known.ravel(), segments),
     }
@@ -282,9 +328,9 @@ def _select_eligible(shap_values: pd.DataFrame, labelled_households: pd.DataFram
     return shap_values[~shap_values["household_id"].isin(thin)]
 
 
-def _find_tested(fold_segments: pd.DataFrame) -> pd.Series:
-    first = (fold_segments["protocol"] == NESTED_CV) & (fold_segments["repeat"] == REPEAT)
-    return fold_segments[first & fold_segments["tested"]].set_index("household_id")["fold"]
+def _select_repeat(fold_segments: pd.DataFrame) -> pd.DataFrame:
+    is_nested = fold_segments["protocol"] == NESTED_CV
+    return fold_segments[is_nested & (fold_segments["repeat"] == REPEAT)]
 
 
 def _rank(means: pd.Series, within: Sequence[str]) -> pd.DataFrame:

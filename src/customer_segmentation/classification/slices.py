@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -163,37 +162,35 @@ def compare_slices(
     nested = keep_eligible(classifier_predictions[classifier_predictions["protocol"] == NESTED_CV])
     correct, majority = (_count_correct(nested, model) for model in (PROCEDURE, MAJORITY))
     households = labelled_households.set_index("household_id").loc[correct.index]
-    slices = list(_list_slices(households, codebook, modelling.fairness))
+    fields, labels, members = zip(
+        *_list_slices(households, codebook, modelling.fairness), strict=True
+    )
     seed = seed_for(modelling.random_state, Purpose.RESAMPLE)
     weights = draw_weights(len(households), modelling.intervals.resamples, seed)
     tables = {
         name: _compare(
             correct[name].to_numpy(),
             majority[name].to_numpy(),
-            slices,
+            np.column_stack(members).astype(float),
             weights,
             modelling.intervals.level,
         )
         for name in nested["information_set"].unique()
     }
     table = pd.concat(tables, names=["information_set", None]).reset_index(level=0)
+    table.insert(1, "field", fields * len(tables))
+    table.insert(2, "slice", labels * len(tables))
     return add_claims(table.reset_index(drop=True), circularity_audit)
-
-
-class _Slice(NamedTuple):
-    field: str
-    label: str
-    members: npt.NDArray[np.bool_]
 
 
 def _list_slices(
     households: pd.DataFrame, codebook: Codebook, fairness: Fairness
-) -> Iterator[_Slice]:
+) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
     coded = [name for name in codebook.expand(fairness.fields) if codebook[name].scale.is_coded]
     for field in [*coded, codebook.column(Role.BLANK_RECORD)]:
         labels = name_slices(households[field], codebook[field], fairness.smallest_group)
         for label in labels.cat.categories:
-            yield _Slice(field, label, (labels == label).to_numpy())
+            yield field, label, (labels == label).to_numpy()
 
 
 def _count_correct(nested: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -204,16 +201,13 @@ def _count_correct(nested: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _compare(
-    correct: Floats, majority: Floats, slices: Sequence[_Slice], weights: Floats, level: float
+    correct: Floats, majority: Floats, members: Floats, weights: Floats, level: float
 ) -> pd.DataFrame:
-    members = np.column_stack([each.members for each in slices]).astype(float)
     gain = correct - majority
     low, high = find_interval(_subtract(correct, members, weights), level)
     gain_low, gain_high = find_interval(_subtract(gain, members, weights), level)
     everyone_once = np.ones((1, len(correct)))
     columns = {
-        "field": [each.field for each in slices],
-        "slice": [each.label for each in slices],
         "n": members.sum(axis=0).astype(int),
         "accuracy": correct @ members / members.sum(axis=0),
         "difference": _subtract(correct, members, everyone_once)[0],

@@ -26,7 +26,6 @@ from customer_segmentation.classification.encoding import (
     calibrate_attribution,
     encoded_fields,
 )
-from customer_segmentation.classification.explanation import compare_distances
 from customer_segmentation.classification.models import (
     COLDEST,
     HOTTEST,
@@ -48,7 +47,7 @@ from customer_segmentation.panel.values import (
     refuse_repeated,
     stored_as,
 )
-from customer_segmentation.segments.segmenter import Segmenter
+from customer_segmentation.segments.segmenter import Segmenter, compare_distances
 
 Floats = npt.NDArray[np.float64]
 Share = Annotated[Finite, Field(ge=0, le=1)]

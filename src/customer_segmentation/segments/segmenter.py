@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -223,3 +223,56 @@ def refuse_too_few(households: pd.DataFrame, segments: int) -> None:
             "households may form segments, and there must be more households than segments. Lower "
             "the numbers of segments, or lower data_processing.minimum_transactions."
         )
+
+
+def explain_distances(segmenter: Segmenter, segment_scores: pd.DataFrame) -> pd.DataFrame:
+    """Tell how much each score adds to a household's being nearer to its own segment.
+
+    Args:
+        segmenter: A fitted segmenter.
+        segment_scores: One row per household: household_id, and one column per score.
+
+    Returns:
+        One row per household x score: household_id, segment (that it belongs to most),
+        second_segment (that it belongs to most after its own), score, contribution: by how much it
+        is nearer on this score to the own centre than to the second, in squared units of the
+        weighted score. For k-means and Ward that is (score - second centre)^2 - (score - own
+        centre)^2, and the scores sum to the difference of the squared distances, never negative. In
+        a mixture each square is divided by the segment's variance and the log of the variance is
+        added to it: twice a log-likelihood ratio, to which only the segments' shares are missing.
+    """
+    scores = segment_scores[list(segmenter.standards)]
+    names, count = np.array(segmenter.names), scores.shape[1]
+    compared = compare_distances(segmenter.partition, scores.to_numpy())
+    return pd.DataFrame(
+        {
+            "household_id": np.repeat(segment_scores["household_id"].to_numpy(), count),
+            "segment": np.repeat(names[compared.own], count),
+            "second_segment": np.repeat(names[compared.second], count),
+            "score": np.tile(scores.columns.to_numpy(), len(scores)),
+            "contribution": compared.contributions.ravel(),
+        }
+    )
+
+
+class Compared(NamedTuple):
+    """Households between their own segment and the second.
+
+    Attributes:
+        own, second: Number of the segment that each household belongs to most, and after it.
+        contributions: Households x scores, as the column of `explain_distances`.
+    """
+
+    own: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    contributions: Scores
+
+
+def compare_distances(partition: Partition, scores: Scores) -> Compared:
+    """Compare how far households are from the two segments they belong to most."""
+    order = np.argsort(-partition.affinities(scores), axis=1, kind="stable")
+    own, second = order[:, 0], order[:, 1]
+    squares = (scores[:, np.newaxis] - partition.centres) ** 2
+    distances = squares / partition.variances + np.log(partition.variances)
+    row = np.arange(len(scores))
+    return Compared(own, second, distances[row, second] - distances[row, own])

@@ -10,7 +10,6 @@ from customer_segmentation.classification import folds, metrics
 from customer_segmentation.classification.audit import (
     Claim,
     add_claims,
-    audit_information_sets,
     list_answered,
 )
 from customer_segmentation.classification.folds import FINAL, ValidationError
@@ -65,30 +64,6 @@ def label_households(
     return labelled
 
 
-def audit_claims(
-    labelled_households: pd.DataFrame,
-    segment_scores: pd.DataFrame,
-    segmenter: Segmenter,
-    codebook: Codebook,
-    modelling: ModellingParameters,
-) -> pd.DataFrame:
-    """Decide what each information set may claim about the segments of this segmenter.
-
-    Args:
-        labelled_households: As `label_households`.
-        segment_scores: One row per eligible household, one column per score.
-        segmenter: The fitted segmenter; its scores name their variables.
-        codebook: The provenance of every variable.
-        modelling: The information sets and the limits of the audit.
-
-    Returns:
-        As `classification.audit.audit_information_sets`.
-    """
-    return audit_information_sets(
-        labelled_households, segment_scores, segmenter.score_variables, modelling, codebook
-    )
-
-
 def segment_folds(
     labelled_households: pd.DataFrame,
     validation_folds: pd.DataFrame,
@@ -131,7 +106,7 @@ def measure_models(
 
     Args:
         classifier_predictions: As `classification.validation.join_predictions`.
-        circularity_audit: As `audit_claims`.
+        circularity_audit: As `classification.audit.audit_claims`.
         model_choices: As `classification.validation.choose_models`.
         modelling: Intervals and seed.
 
@@ -159,7 +134,7 @@ def measure_segments(
 
     Args:
         classifier_predictions: As `classification.validation.join_predictions`.
-        circularity_audit: As `audit_claims`.
+        circularity_audit: As `classification.audit.audit_claims`.
         modelling: Intervals and seed.
 
     Returns:
@@ -181,7 +156,7 @@ def compare_models(
 
     Args:
         classifier_predictions: As `classification.validation.join_predictions`.
-        circularity_audit: As `audit_claims`.
+        circularity_audit: As `classification.audit.audit_claims`.
         modelling: Level of the intervals.
 
     Returns:
@@ -206,7 +181,7 @@ def predict_champions(
     Args:
         champions: As `classification.validation.fit_champions`.
         labelled_households: As `label_households`.
-        circularity_audit: As `audit_claims`.
+        circularity_audit: As `classification.audit.audit_claims`.
         codebook: The panel's codebook.
         modelling: The information sets.
 
@@ -238,7 +213,7 @@ def extract_champions(
 
     Args:
         champions: As `classification.validation.fit_champions`.
-        circularity_audit: As `audit_claims`.
+        circularity_audit: As `classification.audit.audit_claims`.
         classifier_metrics: As `measure_models`.
         conformal_summary: As `classification.slices.summarise_coverage`.
         modelling: The error rate of the conformal sets.

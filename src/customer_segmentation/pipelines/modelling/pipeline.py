@@ -7,8 +7,8 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from customer_segmentation.classification.audit import audit_claims
 from customer_segmentation.classification.campaign import list_targets, measure_gains
-from customer_segmentation.classification.explanation import explain_distances
 from customer_segmentation.classification.folds import assign_folds
 from customer_segmentation.classification.importance import (
     explain_champions,
@@ -34,7 +34,6 @@ from customer_segmentation.classification.validation import (
     validate_classifier,
 )
 from customer_segmentation.pipelines.modelling.nodes import (
-    audit_claims,
     bundle_champions,
     compare_models,
     extract_champions,
@@ -44,6 +43,7 @@ from customer_segmentation.pipelines.modelling.nodes import (
     predict_champions,
     segment_folds,
 )
+from customer_segmentation.segments.segmenter import explain_distances
 
 CODEBOOK = {"codebook": "params:codebook"}
 MODELLING = {"modelling": "params:modelling"}
