@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, product, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
-from customer_segmentation.classification.models import probability_column
 from customer_segmentation.panel.codebook import Role
-from customer_segmentation.panel.contract import CHARACTERS_SHOWN, PROBLEMS_SHOWN, Problem
+from customer_segmentation.panel.contract import CHARACTERS_SHOWN, PROBLEMS_SHOWN
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Reasons, Route
 from customer_segmentation.scorer.scoring import NOBODY, Scores, score_households
@@ -30,13 +29,6 @@ OF_DISTANCES = (
 )
 
 
-class Outcome(NamedTuple):
-    """The answer to each record that has one, and what is wrong with each other, by its index."""
-
-    answers: dict[int, Answer]
-    refused: dict[int, list[Object]]
-
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """A scoring bundle that was loaded and checked, and what is looked up once to answer from it.
@@ -47,25 +39,10 @@ class Model:
 
     bundle: ScoringBundle
 
-    @cached_property
+    @property
     def version(self) -> str:
         """What the model is called."""
         return self.bundle.version
-
-    @cached_property
-    def identifier(self) -> str:
-        """What an answer calls the identifier of its household."""
-        return self.bundle.codebook.identifier
-
-    @cached_property
-    def thin_record(self) -> str:
-        """What an answer calls the flag of too few purchases."""
-        return self.bundle.codebook.column(Role.THIN_RECORD)
-
-    @cached_property
-    def transactions(self) -> str:
-        """The field by which purchases are counted."""
-        return self.bundle.codebook.column(Role.TRANSACTIONS)
 
     @cached_property
     def routes(self) -> dict[str, Route]:
@@ -81,22 +58,27 @@ class Model:
             for each in self.bundle.examples
         }
 
-    def answer(self, records: Sequence[object], *, explained: bool) -> Outcome:
-        """Score records, each by itself, with reasons or without."""
+    def answer(
+        self, records: Sequence[object], *, explained: bool
+    ) -> tuple[dict[int, Answer], dict[int, list[Object]]]:
+        """Score each record by itself: the answers, and what is wrong with others, by index."""
         objects = [at for at, record in enumerate(records) if isinstance(record, dict)]
         reading = self.bundle.reader.read_records([records[at] for at in objects])  # type: ignore[misc]
         scores = score_households(self.bundle, reading.households)
-        answers = {}
-        refused = {objects[at]: _list_problems(each) for at, each in reading.refused.items()}
+        answers, refused = {}, {at: [NO_RECORD] for at in range(len(records))}
+        for at, problems in reading.refused.items():
+            refused[objects[at]] = [
+                {"field": _clip(each.column), "problem": each.advice}
+                for each in problems[:PROBLEMS_SHOWN]
+            ]
         for row, answer in enumerate(self.render(scores, explained=explained)):
             index = objects[reading.accepted[row]]
             if answer is None:
                 refused[index] = [{"field": None, "problem": scores.describe_lack(row)}]
             else:
                 answers[index] = answer
-        if len(objects) < len(records):
-            refused |= {at: [NO_RECORD] for at in set(range(len(records))).difference(objects)}
-        return Outcome(answers, refused)
+                del refused[index]
+        return answers, refused
 
     def rehearse(self) -> None:
         """Answer once by every route, so that no client waits for what is prepared only once."""
@@ -105,7 +87,8 @@ class Model:
 
     def render(self, scores: Scores, *, explained: bool) -> Iterator[Answer | None]:
         """The answer of each household; None where too little is known for any."""
-        names = self.bundle.segments
+        names, codebook = self.bundle.segments, self.bundle.codebook
+        thin_record = codebook.column(Role.THIN_RECORD)
         reasons: Iterable[Reasons | None] = scores.explain() if explained else repeat(None)
         for route, segment, shares, held, thin, number, why in zip(
             scores.routes.tolist(),
@@ -120,12 +103,13 @@ class Model:
             if route == NOBODY:
                 yield None
                 continue
-            answer: Answer = {} if math.isnan(number) else {self.identifier: int(number)}
+            answer: Answer = {} if math.isnan(number) else {codebook.identifier: int(number)}
             answer["segment"] = names[segment]
-            answer |= self._sources[route]
+            answer["claim"] = self.bundle.routes[route].claim.value
+            answer["information_set"] = self.bundle.routes[route].information_set
             answer["probabilities"] = dict(zip(names, shares, strict=True))
             answer["conformal_set"] = list(compress(names, held))
-            answer[self.thin_record] = None if math.isnan(thin) else bool(thin)
+            answer[thin_record] = None if math.isnan(thin) else bool(thin)
             if why is not None:
                 answer["reasons"] = self._render_reasons(why, route, names[segment])
             yield answer
@@ -144,13 +128,6 @@ class Model:
         return rendered
 
     @cached_property
-    def _sources(self) -> list[Object]:
-        return [
-            {"claim": route.claim.value, "information_set": route.information_set}
-            for route in self.bundle.routes
-        ]
-
-    @cached_property
     def _terms(self) -> list[list[Object]]:
         """Name and label of each term of each route."""
         return [
@@ -160,25 +137,7 @@ class Model:
 
     def _label(self, name: str) -> str:
         codebook = self.bundle.codebook
-        in_codebook = name in codebook
-        return codebook[name].label if in_codebook else name.replace("_", " ").capitalize()
-
-    def tabulate(self, answer: Answer) -> Object:
-        """The answer as a row of a file; the segments of a set are separated by semicolons."""
-        row = {name: value for name, value in answer.items() if not isinstance(value, dict | list)}
-        shares = answer["probabilities"].items()
-        return {
-            **row,
-            **{probability_column(name): share for name, share in shares},
-            "conformal_set": "; ".join(answer["conformal_set"]),
-        }
-
-
-def _list_problems(problems: Sequence[Problem]) -> list[Object]:
-    """The first problems of a record, without the values."""
-    return [
-        {"field": _clip(each.column), "problem": each.advice} for each in problems[:PROBLEMS_SHOWN]
-    ]
+        return codebook[name].label if name in codebook else name.replace("_", " ").capitalize()
 
 
 def _clip(name: str) -> str:

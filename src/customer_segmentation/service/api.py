@@ -6,16 +6,18 @@ from json import JSONDecodeError
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from customer_segmentation.panel.values import read_json
-from customer_segmentation.service.answers import Object, Outcome
-from customer_segmentation.service.metrics import CONTENT_TYPE
+from customer_segmentation.service.answers import Object
 from customer_segmentation.service.middleware import current_request, describe_error, reply
 from customer_segmentation.service.schemas import describe_api, describe_model
 
 HOUSEHOLDS = "households"
 WISHES = {b"": True, b"reasons=true": True, b"reasons=false": False}
 CHARACTERS_SHOWN = 80
+NOT_SCORED = "The record cannot be scored; the problems say why."
+NONE_SCORED = "None of the records can be scored; the problems of each say why."
 
 api = Blueprint("api", __name__)
 
@@ -25,27 +27,23 @@ def score() -> Response:
     """Score one household, or several of which each is judged by itself."""
     context = current_request()
     model = context.require_model()
-    explained = _read_wish()
+    if request.query_string not in WISHES:
+        abort(400, "The query may be reasons=true or reasons=false, else nothing.")
     body = read_body(context.service.parameters.body_bytes)
     is_batch = isinstance(body, dict) and HOUSEHOLDS in body
     records = _open_batch(body, context.service.parameters.batch_limit) if is_batch else [body]
-    outcome = model.answer(records, explained=explained)
-    context.count_answers(outcome.answers.values(), len(outcome.refused))
+    answers, problems = model.answer(records, explained=WISHES[request.query_string])
+    context.count_answers(answers.values(), len(problems))
+    refused = [{"index": at, "problems": each} for at, each in sorted(problems.items())]
+    if not answers:
+        why = {"refused": refused} if is_batch else {"problems": problems[0]}
+        message = NONE_SCORED if is_batch else NOT_SCORED
+        return reply(describe_error(422, message, context.request_id, **why), 422)
     signature = {"model_version": model.version, "request_id": context.request_id}
-    if is_batch:
-        return _reply_batch(outcome, signature)
-    if outcome.refused:
-        message = "The record cannot be scored; the problems say why."
-        problems = outcome.refused[0]
-        return reply(describe_error(422, message, context.request_id, problems=problems), 422)
-    return reply({**outcome.answers[0], **signature})
-
-
-def _read_wish() -> bool:
-    """Whether reasons are wanted, by the one thing that may stand in the query."""
-    if request.query_string not in WISHES:
-        abort(400, "The query may be reasons=true or reasons=false, else nothing.")
-    return WISHES[request.query_string]
+    if not is_batch:
+        return reply({**answers[0], **signature})
+    indexed = [{"index": at, **answer} for at, answer in answers.items()]
+    return reply({"answers": indexed, "refused": refused, **signature})
 
 
 def _open_batch(body: Object, limit: int) -> list[object]:
@@ -57,22 +55,11 @@ def _open_batch(body: Object, limit: int) -> list[object]:
     return records
 
 
-def _reply_batch(outcome: Outcome, signature: dict[str, str]) -> Response:
-    refused = [{"index": at, "problems": each} for at, each in sorted(outcome.refused.items())]
-    if not outcome.answers:
-        message = "None of the records can be scored; the problems of each say why."
-        request_id = signature["request_id"]
-        return reply(describe_error(422, message, request_id, refused=refused), 422)
-    answers = [{"index": at, **answer} for at, answer in outcome.answers.items()]
-    return reply({"answers": answers, "refused": refused, **signature})
-
-
 @api.get("/model")
 def show_model() -> Response:
     """Describe the model: what may be known of a household, and what its answers are worth."""
     context = current_request()
-    description = describe_model(context.require_model().bundle, context.request_id)
-    return reply(description.model_dump(mode="json"))
+    return reply(describe_model(context.require_model().bundle, context.request_id))
 
 
 @api.get("/openapi.json")
@@ -98,7 +85,8 @@ def show_readiness() -> Response:
 @api.get("/metrics")
 def show_metrics() -> Response:
     """Show Prometheus what was counted."""
-    return Response(current_request().service.metrics.write(), content_type=CONTENT_TYPE)
+    figures = generate_latest(current_request().service.metrics.registry)
+    return Response(figures, content_type=CONTENT_TYPE_LATEST)
 
 
 def read_body(limit: int) -> Any:

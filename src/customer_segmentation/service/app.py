@@ -16,7 +16,6 @@ from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.middleware import (
     Access,
     RequestMiddleware,
-    Service,
     current_request,
     describe_error,
     reply,
@@ -61,8 +60,9 @@ def create_app(
     app.register_blueprint(pages)
     app.get("/docs")(try_api)
     app.get("/docs/<name>")(send_swagger_file)
-    service = Service(parameters, models, access, reporting, Metrics(models))
-    app.wsgi_app = RequestMiddleware(app.wsgi_app, service)  # type: ignore[method-assign]
+    app.wsgi_app = RequestMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, parameters, models, access, reporting, Metrics(models)
+    )
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import (
@@ -11,12 +12,10 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from customer_segmentation.service.models import Models
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 Given = tuple[str, str, str]  # segment, claim, information set
@@ -31,35 +30,27 @@ class Metrics:
     """
 
     def __init__(self, models: Models) -> None:
-        registry = self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        own: Any = {"namespace": _PREFIX, "registry": self.registry}
         self.requests = Counter(
-            f"{_PREFIX}_requests",
-            "Requests answered.",
-            ["route", "method", "status"],
-            registry=registry,
+            "requests", "Requests answered.", ["route", "method", "status"], **own
         )
         self.seconds = Histogram(
-            f"{_PREFIX}_request_seconds",
+            "request_seconds",
             "Seconds from reading a request to its answer.",
             ["route"],
             buckets=SECONDS,
-            registry=registry,
+            **own,
         )
         self.segments = Counter(
-            f"{_PREFIX}_segments",
+            "segments",
             "Households that were given a segment.",
             ["segment", "claim", "information_set"],
-            registry=registry,
+            **own,
         )
-        self.refused = Counter(
-            f"{_PREFIX}_refused_records", "Households that got no answer.", registry=registry
-        )
-        registry.register(_ModelCollector(models))
-        ProcessCollector(registry=registry)
-
-    def write(self) -> bytes:
-        """All figures in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        self.refused = Counter("refused_records", "Households that got no answer.", **own)
+        self.registry.register(_ModelCollector(models))
+        ProcessCollector(registry=self.registry)
 
 
 class _ModelCollector(Collector):

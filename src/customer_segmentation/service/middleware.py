@@ -22,7 +22,6 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from secrets import token_hex
 from time import perf_counter
-from types import TracebackType
 from typing import Any, TextIO
 
 from flask import Response, abort, request
@@ -147,25 +146,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, eq=False)
-class Service:
-    """What an app is made of.
-
-    Attributes:
-        parameters: Its limits.
-        models: Where its model comes from.
-        access: Who may ask it.
-        reporting: Names and colours of its pages.
-        metrics: What it counts.
-    """
-
-    parameters: ServiceParameters
-    models: Models
-    access: Access
-    reporting: ReportingParameters
-    metrics: Metrics
-
-
 @dataclass(eq=False)
 class RequestContext:
     """What is known of a request and its response, without anything that was sent.
@@ -179,7 +159,7 @@ class RequestContext:
         route, status, seconds, bytes: Of the response, once that has begun.
     """
 
-    service: Service
+    service: RequestMiddleware
     request_id: str
     model_version: str | None = None
     given: Counter[Given] | None = None
@@ -211,17 +191,30 @@ def current_request() -> RequestContext:
     return context
 
 
+@dataclass(frozen=True, eq=False)
 class RequestMiddleware:
-    """Stands around the app; see the module."""
+    """Stands around the app; see the module.
 
-    def __init__(self, application: Application, service: Service) -> None:
-        self._application = application
-        self._service = service
+    Attributes:
+        application: The app.
+        parameters: Its limits.
+        models: Where its model comes from.
+        access: Who may ask it.
+        reporting: Names and colours of its pages.
+        metrics: What it counts.
+    """
+
+    application: Application
+    parameters: ServiceParameters
+    models: Models
+    access: Access
+    reporting: ReportingParameters
+    metrics: Metrics
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request; it is counted and logged when the response is on its way."""
         started = perf_counter()
-        context = RequestContext(self._service, identify(environ.get("HTTP_X_REQUEST_ID", "")))
+        context = RequestContext(self, identify(environ.get("HTTP_X_REQUEST_ID", "")))
         environ[_CONTEXT] = context
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
@@ -232,19 +225,16 @@ class RequestMiddleware:
             context.status, context.bytes = status[:3], int(size) if size else None
             return start_response(status, [*headers, *sign(context.request_id, headers)], *error)
 
-        answer = self._find_refusal(environ, context.request_id) or self._application
+        answer = self.application
+        try:
+            self.access.check(environ)
+        except HTTPException as error:
+            answer = reply_refusal(error, context.request_id)
         record = partial(self._record, environ["REQUEST_METHOD"], context)
         return ClosingIterator(answer(environ, start), record)
 
-    def _find_refusal(self, environ: Environ, request_id: str) -> Application | None:
-        try:
-            self._service.access.check(environ)
-        except HTTPException as error:
-            return reply_refusal(error, request_id)
-        return None
-
     def _record(self, method: str, context: RequestContext) -> None:
-        method, metrics = method if method in METHODS else OTHER, self._service.metrics
+        method, metrics = method if method in METHODS else OTHER, self.metrics
         metrics.requests.labels(context.route, method, context.status).inc()
         metrics.seconds.labels(context.route).observe(context.seconds)
         fields = {
@@ -306,19 +296,17 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        line: dict[str, Any] = {
+            "time": time,
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
-            line |= _describe_exception(record.exc_info[0], record.exc_info[2])
+            line["fault"] = record.exc_info[0].__qualname__
+            places = traceback.extract_tb(record.exc_info[2])
+            line["places"] = [f"{each.filename}:{each.lineno} {each.name}" for each in places]
         return _encode(line)
-
-
-def _describe_exception(kind: type[BaseException], trace: TracebackType | None) -> dict[str, Any]:
-    places = traceback.extract_tb(trace)
-    return {
-        "fault": kind.__qualname__,
-        "places": [f"{place.filename}:{place.lineno} {place.name}" for place in places],
-    }
 
 
 def configure_logging(stream: TextIO = sys.stdout) -> None:

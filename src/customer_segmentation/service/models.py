@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -33,7 +34,9 @@ class Models:
 
     def refresh(self) -> None:
         """Take the model of the folder if it is another and can be used; else keep the last one."""
-        manifest = self._read_manifest()
+        manifest = b""  # if it cannot be read, which loading then explains
+        with suppress(OSError):
+            manifest = read_manifest(self._folder) or b""
         if manifest and manifest == self._manifest:
             self._reported = ""
             return
@@ -41,19 +44,15 @@ class Models:
             model = Model(load_bundle(self._folder))
             check_examples(model.bundle)
             model.rehearse()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the last model goes on serving
-            self._report(error)
+        except Exception as error:  # whatever it is, the last model goes on serving
+            if (why := str(error)) != self._reported:  # which is said once
+                self._reported = why
+                self.failed += 1
+                logger.error(why, exc_info=None if isinstance(error, ReadableError) else error)
             return
         self.current, self._manifest, self._reported = model, manifest, ""
         self.loaded += 1
         logger.info("a model is loaded", extra={"fields": {"model_version": model.version}})
-
-    def _read_manifest(self) -> bytes:
-        """The manifest as it is; empty if it cannot be read, which loading then explains."""
-        try:
-            return read_manifest(self._folder) or b""
-        except OSError:
-            return b""
 
     def watch(self, seconds: float, stopped: Event) -> Thread:
         """Look for a new model again and again, in a thread that ends when `stopped` is set."""
@@ -66,10 +65,3 @@ class Models:
         thread = Thread(target=look, name="models", daemon=True)
         thread.start()
         return thread
-
-    def _report(self, error: Exception) -> None:
-        """Say once why there is no new model."""
-        if (why := str(error)) != self._reported:
-            self._reported = why
-            self.failed += 1
-            logger.error(why, exc_info=None if isinstance(error, ReadableError) else error)

@@ -7,17 +7,18 @@ nothing, and no token is needed to recognise it. Everything works without JavaSc
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flask import Blueprint, Response, abort, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from customer_segmentation.classification.models import probability_column
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.findings import wording
 from customer_segmentation.panel.codebook import Codebook, Field
@@ -44,6 +45,7 @@ KNOWN, EXAMPLE, UNSTATED, FILE = "known", "example", "unstated", "file"
 NAME_SHOWN = 60  # characters of a file's name, which may be anything
 ALMOST_NOTHING = 0.005  # prints as 0% or, from 1, as 100%
 FEW_ROWS = 1000  # of which each can be judged by itself
+NOT_ZERO = re.compile("[1-9]")
 MOST_CELLS = 1000  # of a row: all fields, and many blank columns
 
 HEADINGS = {
@@ -62,8 +64,7 @@ TOO_LARGE = (
 pages = Blueprint("pages", __name__)
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One reason.
 
     Attributes:
@@ -79,8 +80,7 @@ class Term:
     size: float
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture of the reasons.
 
     Attributes:
@@ -161,18 +161,26 @@ def answer_file() -> Response:
         return _refuse_file(model, others or [first])
     answers = [each for each in model.render(scores, explained=False) if each]
     context.count_answers(answers, 0)
-    rows = [model.tabulate(each) for each in answers]
+    rows = [_tabulate(each) for each in answers]
     return _download(rows, rows[0], "segments.csv")
+
+
+def _tabulate(answer: Answer) -> Object:
+    """The answer as a row of a file; the segments of a set are separated by semicolons."""
+    row = {name: value for name, value in answer.items() if not isinstance(value, dict | list)}
+    shares = answer["probabilities"].items()
+    row |= {probability_column(name): share for name, share in shares}
+    return row | {"conformal_set": "; ".join(answer["conformal_set"])}
 
 
 @pages.get("/batch/example.csv")
 def give_example() -> Response:
     """Give a file to start from: the typical households, under identifiers that are made up."""
     model = current_request().require_model()
-    identifier = model.bundle.codebook.field(model.identifier)
-    households = enumerate(model.examples.values(), start=int(identifier.minimum or 1))
-    rows = [{model.identifier: at, **each} for at, each in households]
-    return _download(rows, rows[0] if rows else [model.identifier], "households.csv")
+    name = model.bundle.codebook.identifier
+    first = int(model.bundle.codebook.field(name).minimum or 1)
+    rows = [{name: at, **each} for at, each in enumerate(model.examples.values(), first)]
+    return _download(rows, rows[0] if rows else [name], "households.csv")
 
 
 def _show(template: str, model: Model, status: int = 200, **content: Any) -> Response:
@@ -268,14 +276,13 @@ def draw_reasons(
     if len(terms) > most + 1:  # a single one takes no more room by itself
         rest = f"The other {len(terms) - most} answers"
         bars = [*terms[:most], Term(rest, rest, "", sum(term.size for term in terms[most:]))]
-    speaking = [term for term in terms[:most] if _prints_as_something(term.size)]
+    # Those that print as something.
+    speaking = [
+        each for each in terms[:most] if NOT_ZERO.search(wording.signed_decimals(each.size))
+    ]
     first = speaking[0] if speaking else None
-    other = next((term for term in speaking if (term.size > 0) != (speaking[0].size > 0)), None)
+    other = next((each for each in speaking if (each.size > 0) != (speaking[0].size > 0)), None)
     return Picture(terms, bars, first, other)
-
-
-def _prints_as_something(size: float) -> bool:
-    return any(digit in wording.signed_decimals(size) for digit in "123456789")
 
 
 def _list_terms(

@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 
 from customer_segmentation import __version__
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.panel.codebook import Codebook, Field as CodebookField
+from customer_segmentation.panel.codebook import Codebook, Field as CodebookField, Role
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Evidence, Guess
 from customer_segmentation.service.answers import Model, Object
@@ -181,10 +181,10 @@ class _Described(GenerateJsonSchema):
         return False
 
 
-def describe_model(bundle: ScoringBundle, request_id: str) -> ModelDescription:
+def describe_model(bundle: ScoringBundle, request_id: str) -> Object:
     """Describe a model: its segments, what each answer rests on and is worth, and its fields."""
     codebook = bundle.codebook
-    return ModelDescription(
+    description = ModelDescription(
         version=bundle.version,
         panel=codebook.panel,
         category=codebook.category,
@@ -202,6 +202,7 @@ def describe_model(bundle: ScoringBundle, request_id: str) -> ModelDescription:
         fields=[_describe_field(field, bundle) for field in codebook.fields],
         request_id=request_id,
     )
+    return description.model_dump(mode="json")
 
 
 def _describe_field(field: CodebookField, bundle: ScoringBundle) -> FieldDescription:
@@ -251,22 +252,22 @@ def _create_field(field: CodebookField) -> tuple[Any, Any]:
 
 def create_answer_models(model: Model) -> list[type[BaseModel]]:
     """Make the models of the answer about one household, and about a batch."""
-    segments, count = model.bundle.segments, len(model.bundle.segments)
+    segments, codebook = model.bundle.segments, model.bundle.codebook
     segment, information_set = Literal[segments], Literal[tuple(model.routes)]
     answer = {
-        model.identifier: (NonNegativeInt, None),
+        codebook.identifier: (NonNegativeInt, None),
         "segment": (segment, Field(description="The likeliest.")),
         "claim": (Claim, ...),
         "information_set": (information_set, Field(description="What it rests on; see /model.")),
         "probabilities": (
             dict[segment, Share],  # type: ignore[valid-type]
-            Field(min_length=count, description="Of each segment; they add up to 1."),
+            Field(min_length=len(segments), description="Of each segment; they add up to 1."),
         ),
         "conformal_set": (
             list[segment],  # type: ignore[valid-type]
             Field(description="The likeliest and all that cannot be ruled out; see /model."),
         ),
-        model.thin_record: (
+        codebook.column(Role.THIN_RECORD): (
             bool | None,
             Field(description="Whether too few transactions show no style; null: not known."),
         ),

@@ -226,7 +226,9 @@ def _run_once(sockets: Sockets) -> None:
 
 def _drain(server: BaseWSGIServer, sockets: Sockets, seconds: float) -> None:
     """Answer what has begun, without new connections, and send it."""
-    _accept_waiting(server, sockets)
+    before = -1
+    while before < (before := len(sockets)):  # those that have been made and were not yet seen
+        server.handle_accept()
     wasyncore.dispatcher.close(server)  # the listener alone
     deadline = time.monotonic() + seconds
     while (channels := _list_channels(sockets)) and time.monotonic() < deadline:
@@ -237,13 +239,6 @@ def _drain(server: BaseWSGIServer, sockets: Sockets, seconds: float) -> None:
         logger.warning("connections are cut", extra={"fields": {"connections": len(channels)}})
     server.task_dispatcher.shutdown(timeout=0)
     wasyncore.close_all(sockets)
-
-
-def _accept_waiting(server: BaseWSGIServer, sockets: Sockets) -> None:
-    """Accept the connections that have been made and that waitress has not yet seen."""
-    before = -1
-    while before < (before := len(sockets)):
-        server.handle_accept()
 
 
 def _list_channels(sockets: Sockets) -> list[_Channel]:
