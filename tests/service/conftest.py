@@ -32,6 +32,7 @@ class Client(FlaskClient):
         return super().open(*args, buffered=buffered, **more)
 
 
+TOKEN = "correct-horse-battery"
 HERE = Access(frozenset({"localhost"}))
 
 
@@ -83,16 +84,22 @@ def open_app(limits: ServiceParameters, parameters: Parameters) -> Open:
     return make
 
 
-@pytest.fixture
-def app(models: Models, open_app: Open) -> Flask:
-    """The service on loopback, as a user starts it."""
-    return open_app(models)
+@pytest.fixture(scope="session")
+def app(_models: Models, open_app: Open) -> Flask:
+    """The service on loopback, as a user starts it; all tests share it and its compiled pages."""
+    return open_app(_models)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(app: Flask) -> FlaskClient:
     """Asks the service without a server between."""
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def closed(_models: Models, open_app: Open) -> FlaskClient:
+    """Asks a service that wants a token."""
+    return open_app(_models, Access(frozenset({"localhost"}), TOKEN)).test_client()
 
 
 @pytest.fixture(scope="session")

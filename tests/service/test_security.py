@@ -9,14 +9,9 @@ import logging
 import pytest
 
 from customer_segmentation.service.answers import Model
-from customer_segmentation.service.middleware import (
-    Access,
-    AccessError,
-    JsonFormatter,
-    allow_access,
-)
+from customer_segmentation.service.middleware import AccessError, JsonFormatter, allow_access
+from tests.service.conftest import TOKEN
 
-TOKEN = "correct-horse-battery"
 POLICY = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -28,13 +23,16 @@ POLICY = {
     "frame-ancestors": ["'none'"],
 }
 PATHS = ["/segments", "/model", "/openapi.json", "/metrics", "/docs", "/docs/swagger-ui.css"]
-ALL = [*PATHS, "/health/live", "/health/ready", "/static/try_it.js", "/nothing", "/static/nothing"]
-
-
-@pytest.fixture
-def closed(models, open_app):
-    """A service that asks for a token."""
-    return open_app(models, Access(frozenset({"localhost"}), TOKEN)).test_client()
+PAGES = ["/", "/?known=demographics", "/?known=x", "/batch", "/batch/example.csv"]
+ALL = [
+    *PATHS,
+    *PAGES,
+    "/health/live",
+    "/health/ready",
+    "/static/try_it.js",
+    "/nothing",
+    "/static/nothing",
+]
 
 
 def basic(password, user="anybody"):
@@ -165,12 +163,13 @@ def test_every_response_is_protected(client, path, method):
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["X-Request-ID"]
+    assert "Set-Cookie" not in headers
     assert not [name for name, _ in headers if name.startswith("Access-Control-")]
 
 
 def test_answers_are_not_stored(client, household):
     assert client.post("/segments", json=household).headers["Cache-Control"] == "no-store"
-    for path in PATHS[:-1]:
+    for path in PATHS[:-1] + PAGES:
         assert client.get(path).headers["Cache-Control"] == "no-store"
     assert "no-store" not in client.get("/docs/swagger-ui.css").headers["Cache-Control"]
 

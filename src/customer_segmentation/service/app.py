@@ -12,9 +12,9 @@ from werkzeug.exceptions import HTTPException
 
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.service.api import api
-from customer_segmentation.service.metrics import Metrics
 from customer_segmentation.service.middleware import (
     Access,
+    Metrics,
     RequestMiddleware,
     current_request,
     describe_error,

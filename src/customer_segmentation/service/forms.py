@@ -48,7 +48,7 @@ class Form:
     texts: Mapping[str, str] = attribute(default_factory=dict)
     unstated: Collection[str] = ()
     problems: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
-    missing: Sequence[Field] = ()
+    missing: list[Field] = attribute(default_factory=list)
 
     @property
     def is_wrong(self) -> bool:
@@ -76,9 +76,9 @@ class Form:
 
     def follows_from(self, field: Field) -> str:
         """The labels of the fields from which it is computed if it is left empty; or empty."""
-        if not _can_follow(field, self.route, self.codebook):
-            return ""
         sources = _list_sources(field, self.codebook)
+        if not sources or not set(sources) <= set(self.route.inputs.fields):
+            return ""
         return listing(lower_first(self.codebook[name].label) for name in sources)
 
 
@@ -142,12 +142,17 @@ def read_form(
             written[name] = write_number(value, codebook.field(name))
         reading = bundle.reader.read_records([{**record, **implied}])
     scores = score_households(bundle, reading.households)
-    problems, missing = {name: [BOTH] for name in unstated if name in written}, []
+    problems = {name: [BOTH] for name in unstated if name in written}
+    form = Form(codebook, route, written, unstated, problems)
     if reading.refused:
         problems |= _sort_problems(reading.refused[0], written, route, codebook)
     elif scores.routes[0] == NOBODY:
-        missing = _find_missing(reading.households, route)
-    return Form(codebook, route, written, unstated, problems, missing), scores
+        known = reading.households.known[:, 0]
+        if isinstance(route, Assignment):  # which takes no "not stated" for an answer
+            known = ~np.isnan(reading.households.values[:, 0])
+        unknown = [codebook.fields[at] for at in sorted(route.inputs.positions) if not known[at]]
+        form.missing.extend(field for field in unknown if not form.follows_from(field))
+    return form, scores
 
 
 def _list_sources(field: Field, codebook: Codebook) -> list[str]:
@@ -157,31 +162,14 @@ def _list_sources(field: Field, codebook: Codebook) -> list[str]:
     return codebook.expand(field.identity.of.values())
 
 
-def _can_follow(field: Field, route: Route, codebook: Codebook) -> bool:
-    """Whether everything that the field follows from is asked too."""
-    sources = _list_sources(field, codebook)
-    return bool(sources) and set(sources) <= set(route.inputs.fields)
-
-
 def _compute_empty(
     households: Households, written: Collection[str], route: Route
 ) -> dict[str, float]:
     """The fields that were asked and left empty, but follow from others: nobody should divide."""
-    return {
-        implied.field.name: float(implied.expected[0])
-        for implied in households.rules.follow_identities(households.values)
-        if implied.field.name in route.inputs.fields
-        and implied.field.name not in written
-        and not np.isnan(implied.expected[0])
-    }
-
-
-def _find_missing(households: Households, route: Route) -> list[Field]:
-    codebook, known = households.rules.codebook, households.known[:, 0]
-    if isinstance(route, Assignment):  # which takes no "not stated" for an answer
-        known = ~np.isnan(households.values[:, 0])
-    unknown = [codebook.fields[at] for at in sorted(route.inputs.positions) if not known[at]]
-    return [field for field in unknown if not _can_follow(field, route, codebook)]
+    empty = set(route.inputs.fields).difference(written)
+    followed = households.rules.follow_identities(households.values)
+    implied = {each.field.name: float(each.expected[0]) for each in followed}
+    return {name: x for name, x in implied.items() if name in empty and not np.isnan(x)}
 
 
 def _sort_problems(
@@ -192,7 +180,10 @@ def _sort_problems(
     for problem in problems:
         name, _, last = problem.column.partition(" to ")
         field = codebook.field(name)
-        said = upper_first(_use_labels(problem.advice, codebook))
+        said = problem.advice.removesuffix(", not as text")  # as all in a form is
+        for each in codebook.fields:
+            said = said.replace(repr(each.name), f"“{each.label}”")
+        said = upper_first(said)
         if last:
             place, said = field.group, f"{said}; they add up to {problem.value}"
         elif name in route.inputs.fields:
@@ -203,11 +194,3 @@ def _sort_problems(
             said = f"{field.label}: {lower_first(said)}"
         placed.setdefault(place, []).append(f"{said}.")
     return placed
-
-
-def _use_labels(advice: str, codebook: Codebook) -> str:
-    """The advice of the reader, which calls fields by name, in the words of the form."""
-    advice = advice.removesuffix(", not as text")  # which all that is written in a form is
-    for field in codebook.fields:
-        advice = advice.replace(repr(field.name), f"“{field.label}”")
-    return advice

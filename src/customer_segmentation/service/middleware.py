@@ -11,8 +11,8 @@ import logging
 import re
 import sys
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,9 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from flask import Response, abort, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
 from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
@@ -32,16 +35,17 @@ from werkzeug.wsgi import ClosingIterator
 from customer_segmentation.figures.style import ReportingParameters
 from customer_segmentation.panel.values import ReadableError
 from customer_segmentation.service.answers import Answer, Model
-from customer_segmentation.service.metrics import Given, Metrics
 from customer_segmentation.service.models import Models
 from customer_segmentation.service.parameters import ServiceParameters
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
+Given = tuple[str, str, str]  # segment, claim, information set
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 access_logger = logging.getLogger(f"{__name__}.access")
 
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 TOKEN_VARIABLE = "CUSTOMER_SEGMENTATION_TOKEN"  # noqa: S105 - its name
 OPEN_TO_ALL = "/health/"
 NOT_READY = "No model has been loaded and verified yet. Try again in a moment."
@@ -60,6 +64,7 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 
+_PREFIX = "customer_segmentation"
 _CONTEXT = "customer_segmentation.request"  # in a request's environment
 _NOT_STORED = ("Cache-Control", "no-store")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -146,6 +151,59 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class Metrics:
+    """Counters of one app, in a registry of their own.
+
+    No label can take more values than the app has routes and the model has segments and sets.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self.registry = CollectorRegistry()
+        own: Any = {"namespace": _PREFIX, "registry": self.registry}
+        self.requests = Counter(
+            "requests", "Requests answered.", ["route", "method", "status"], **own
+        )
+        self.seconds = Histogram(
+            "request_seconds",
+            "Seconds from reading a request to its answer.",
+            ["route"],
+            buckets=SECONDS,
+            **own,
+        )
+        self.segments = Counter(
+            "segments",
+            "Households that were given a segment.",
+            ["segment", "claim", "information_set"],
+            **own,
+        )
+        self.refused = Counter("refused_records", "Households that got no answer.", **own)
+        self.registry.register(_ModelCollector(models))
+        ProcessCollector(registry=self.registry)
+
+
+class _ModelCollector(Collector):
+    """Asks for the model when it is asked, so that nobody has to report to it."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        models, model = self._models, self._models.current
+        yield GaugeMetricFamily(
+            f"{_PREFIX}_ready", "Whether a verified model serves.", value=model is not None
+        )
+        info = InfoMetricFamily(f"{_PREFIX}_model", "The model that serves.")
+        if model is not None:
+            info.add_metric([], {"version": model.version})
+        yield info
+        loads = CounterMetricFamily(
+            f"{_PREFIX}_model_loads", "Models that were met.", labels=["outcome"]
+        )
+        loads.add_metric(["ok"], models.loaded)
+        loads.add_metric(["failed"], models.failed)
+        yield loads
+
+
 @dataclass(eq=False)
 class RequestContext:
     """What is known of a request and its response, without anything that was sent.
@@ -162,7 +220,7 @@ class RequestContext:
     service: RequestMiddleware
     request_id: str
     model_version: str | None = None
-    given: Counter[Given] | None = None
+    given: Counts[Given] | None = None
     refused: int = 0
     route: str = OTHER
     status: str = ""
@@ -179,7 +237,7 @@ class RequestContext:
 
     def count_answers(self, answers: Iterable[Answer], refused: int) -> None:
         """Let the households of the request be counted, in its log line and in the metrics."""
-        self.given = Counter(
+        self.given = Counts(
             (each["segment"], each["claim"], each["information_set"]) for each in answers
         )
         self.refused = refused
