@@ -45,6 +45,11 @@ class Model:
         return self.bundle.version
 
     @cached_property
+    def thin_record(self) -> str:
+        """What an answer calls the flag of too few purchases."""
+        return self.bundle.codebook.column(Role.THIN_RECORD)
+
+    @cached_property
     def routes(self) -> dict[str, Route]:
         """The route of each information set."""
         return {route.information_set: route for route in self.bundle.routes}
@@ -88,7 +93,6 @@ class Model:
     def render(self, scores: Scores, *, explained: bool) -> Iterator[Answer | None]:
         """The answer of each household; None where too little is known for any."""
         names, codebook = self.bundle.segments, self.bundle.codebook
-        thin_record = codebook.column(Role.THIN_RECORD)
         reasons: Iterable[Reasons | None] = scores.explain() if explained else repeat(None)
         for route, segment, shares, held, thin, number, why in zip(
             scores.routes.tolist(),
@@ -109,7 +113,7 @@ class Model:
             answer["information_set"] = self.bundle.routes[route].information_set
             answer["probabilities"] = dict(zip(names, shares, strict=True))
             answer["conformal_set"] = list(compress(names, held))
-            answer[thin_record] = None if math.isnan(thin) else bool(thin)
+            answer[self.thin_record] = None if math.isnan(thin) else bool(thin)
             if why is not None:
                 answer["reasons"] = self._render_reasons(why, route, names[segment])
             yield answer

@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 
 from customer_segmentation import __version__
 from customer_segmentation.classification.audit import Claim
-from customer_segmentation.panel.codebook import Codebook, Field as CodebookField, Role
+from customer_segmentation.panel.codebook import Codebook, Field as CodebookField
 from customer_segmentation.scorer.bundle import ScoringBundle
 from customer_segmentation.scorer.routes import Evidence, Guess
 from customer_segmentation.service.answers import Model, Object
@@ -267,7 +267,7 @@ def create_answer_models(model: Model) -> list[type[BaseModel]]:
             list[segment],  # type: ignore[valid-type]
             Field(description="The likeliest and all that cannot be ruled out; see /model."),
         ),
-        codebook.column(Role.THIN_RECORD): (
+        model.thin_record: (
             bool | None,
             Field(description="Whether too few transactions show no style; null: not known."),
         ),
