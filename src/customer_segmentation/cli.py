@@ -109,17 +109,16 @@ def check_names(tags: Sequence[str], nodes: Sequence[str], namespaces: Sequence[
     """Refuse tags, nodes or namespaces that no pipeline has, and name those that are alike."""
     held = [node for pipeline in pipelines.values() for node in pipeline.nodes]
     parts = {node.namespace for node in held if node.namespace}
-    asked = {
-        "tag": (tags, {tag for node in held for tag in node.tags}),
-        "node": (nodes, {node.name for node in held}),
-        "namespace": (namespaces, parts | {name.partition(".")[0] for name in parts}),
-    }
-    for kind, (names, known) in asked.items():
+    for missing, names, known in (
+        ("There is no tag", tags, {tag for node in held for tag in node.tags}),
+        ("There is no node", nodes, {node.name for node in held}),
+        ("There is no namespace", namespaces, parts | {n.partition(".")[0] for n in parts}),
+    ):
         for name in names:
             if name not in known:
                 few = f"; there are: {', '.join(sorted(known))}."
-                told = few if kind == "tag" else f". {_suggest(name, sorted(known))}"
-                raise ReadableError(f"There is no {kind} {name!r}{told}")
+                hint = few if names is tags else f". {_suggest(name, sorted(known))}"
+                raise ReadableError(f"{missing} {name!r}{hint}")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
