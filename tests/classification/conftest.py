@@ -13,6 +13,9 @@ from customer_segmentation.parameters import Parameters
 from customer_segmentation.segments.segmenter import Segmenter, fit_segmenter
 from customer_segmentation.segments.specification import Specification
 
+CHOSEN = "buying_style.plain.kmeans"
+CANDIDATES = pd.DataFrame({"specification": [CHOSEN], "k": [4], "chosen": [True]})
+
 
 @pytest.fixture(scope="session")
 def modelling(parameters: Parameters) -> ModellingParameters:
@@ -38,7 +41,7 @@ def small_modelling(modelling: ModellingParameters) -> ModellingParameters:
 @pytest.fixture(scope="session")
 def specification(parameters: Parameters) -> Specification:
     """The specification of the segments."""
-    return parameters.segmentation.specifications(parameters.codebook)["buying_style.plain.kmeans"]
+    return parameters.segmentation.specifications(parameters.codebook)[CHOSEN]
 
 
 @pytest.fixture(scope="session")
@@ -78,16 +81,15 @@ def eligible(labelled: pd.DataFrame) -> pd.DataFrame:
 def _fold_segments(
     _labelled: pd.DataFrame,
     small_modelling: ModellingParameters,
-    specification: Specification,
     parameters: Parameters,
 ) -> pd.DataFrame:
     table, _ = segment_folds(
         _labelled,
         assign_folds(_labelled, small_modelling),
-        specification,
+        CANDIDATES,
         parameters.codebook,
         parameters.segmentation,
-        small_modelling.validation,
+        small_modelling,
     )
     return table
 

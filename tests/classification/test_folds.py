@@ -15,6 +15,7 @@ from customer_segmentation.classification.folds import (
     segment_folds,
 )
 from customer_segmentation.segments.segmenter import fit_segmenter
+from tests.classification.conftest import CANDIDATES
 
 
 @pytest.fixture
@@ -23,14 +24,14 @@ def folds(labelled, small_modelling):
 
 
 @pytest.fixture
-def segmented(labelled, folds, specification, parameters, small_modelling):
+def segmented(labelled, folds, parameters, small_modelling):
     return segment_folds(
         labelled,
         folds,
-        specification,
+        CANDIDATES,
         parameters.codebook,
         parameters.segmentation,
-        small_modelling.validation,
+        small_modelling,
     )
 
 
@@ -147,7 +148,7 @@ def test_a_fold_s_segments_are_those_of_its_training_households(
 
 
 def test_tested_households_play_no_part_in_forming_the_segments(
-    labelled, folds, segmented, specification, parameters, small_modelling
+    labelled, folds, segmented, parameters, small_modelling
 ):
     place = [NESTED_CV, 1, 2]
     tested = labelled["household_id"].isin(rows_of(folds, place)["household_id"])
@@ -156,10 +157,10 @@ def test_tested_households_play_no_part_in_forming_the_segments(
     table, _ = segment_folds(
         fooled,
         folds,
-        specification,
+        CANDIDATES,
         parameters.codebook,
         parameters.segmentation,
-        small_modelling.validation,
+        small_modelling,
     )
     before, after = (rows_of(each, place)["segment"].to_numpy() for each in (segmented[0], table))
     assert (before[~tested] == after[~tested]).all()
@@ -180,17 +181,17 @@ def test_matches_are_measured_on_training_households(labelled, segmented):
 
 
 def test_a_segment_that_is_not_found_again_is_a_misfit(
-    labelled, folds, specification, parameters, small_modelling
+    labelled, folds, parameters, small_modelling
 ):
     rng = np.random.default_rng(1)
     shuffled = labelled.assign(segment=rng.permutation(labelled["segment"].to_numpy()))
     table, alignments = segment_folds(
         shuffled,
         folds,
-        specification,
+        CANDIDATES,
         parameters.codebook,
         parameters.segmentation,
-        small_modelling.validation,
+        small_modelling,
     )
     assert alignments["misfit"].any()
     assert set(table["segment"]) == set(labelled["segment"])

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
-from customer_segmentation.classification.parameters import ModellingParameters, Validation
+from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.panel.values import ReadableError
+from customer_segmentation.segments.choice import find_chosen
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import align, cross_tabulate
 from customer_segmentation.segments.segmenter import form_segments
-from customer_segmentation.segments.specification import Specification
 
 HOLD_OUT, NESTED_CV, FINAL = "holdout", "nested_cv", "final"
 FOLD = ["protocol", "repeat", "fold"]
@@ -119,10 +119,10 @@ def _name_fold(protocol: str, repeat: int, fold: int, tested: pd.DataFrame) -> p
 def segment_folds(
     labelled_households: pd.DataFrame,
     validation_folds: pd.DataFrame,
-    specification: Specification,
+    segmentation_candidates: pd.DataFrame,
     codebook: Codebook,
     segmentation: SegmentationParameters,
-    validation: Validation,
+    modelling: ModellingParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Form the segments anew in each training fold, and name them after their reference.
 
@@ -135,10 +135,10 @@ def segment_folds(
         labelled_households: One row per household of the panel: fields, derived variables,
             thin_record, segment (the reference).
         validation_folds: As `assign_folds`.
-        specification: How the segments are formed; as many as the reference has.
+        segmentation_candidates: One row per specification x number of segments, with the choice.
         codebook: The panel's codebook.
-        segmentation: The seed.
-        validation: The Jaccard coefficient below which a match is a misfit.
+        segmentation: The grid and the seed.
+        modelling: The Jaccard coefficient below which a match is a misfit.
 
     Returns:
         One row per fold x household of the panel: protocol, repeat, fold, household_id, segment
@@ -148,8 +148,9 @@ def segment_folds(
         that is too little to call it the same segment).
 
     Raises:
-        SegmentationError: A training fold cannot be segmented.
+        SegmentationError: A training fold cannot be segmented, or the choice is none of the grid.
     """
+    specification, _ = find_chosen(segmentation_candidates, codebook, segmentation)
     names = np.unique(labelled_households["segment"].to_numpy(dtype=str))
     reference = np.searchsorted(names, labelled_households["segment"].to_numpy(dtype=str))
     eligible = ~labelled_households["thin_record"].to_numpy()
@@ -173,7 +174,7 @@ def segment_folds(
         either = np.maximum(counts.sum(axis=0) + counts.sum(axis=1) - both, 1)
         matches.append(pd.DataFrame(place | {"segment": names, "jaccard": both / either}))
     alignments = pd.concat(matches, ignore_index=True)
-    alignments["misfit"] = alignments["jaccard"] < validation.matched_jaccard
+    alignments["misfit"] = alignments["jaccard"] < modelling.validation.matched_jaccard
     return pd.concat(tables, ignore_index=True), alignments
 
 

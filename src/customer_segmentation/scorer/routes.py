@@ -277,17 +277,14 @@ class Assignment:
         """Compare the distances to the nearest and the second nearest centre."""
         scores = self._place(values)
         partition = self.segmenter.partition
-        compared = compare_distances(partition, scores)
+        _, seconds, contributions = compare_distances(partition, scores)
         by_number = np.argsort(self._order)
         squares = ((scores[:, np.newaxis] - partition.centres) ** 2).sum(axis=2)
         distances = np.sqrt(squares)[:, by_number]
         return [
             Reasons(contribution, int(second), tuple(distance))
             for contribution, second, distance in zip(
-                compared.contributions,
-                self._order[compared.second],
-                distances.tolist(),
-                strict=True,
+                contributions, self._order[seconds], distances.tolist(), strict=True
             )
         ]
 

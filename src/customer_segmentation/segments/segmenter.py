@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from customer_segmentation.panel.values import (
 from customer_segmentation.segments.naming import name_segments
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import (
+    Labels,
     Partition,
     Purpose,
     Scores,
@@ -243,36 +244,23 @@ def explain_distances(segmenter: Segmenter, segment_scores: pd.DataFrame) -> pd.
     """
     scores = segment_scores[list(segmenter.standards)]
     names, count = np.array(segmenter.names), scores.shape[1]
-    compared = compare_distances(segmenter.partition, scores.to_numpy())
+    own, second, contributions = compare_distances(segmenter.partition, scores.to_numpy())
     return pd.DataFrame(
         {
             "household_id": np.repeat(segment_scores["household_id"].to_numpy(), count),
-            "segment": np.repeat(names[compared.own], count),
-            "second_segment": np.repeat(names[compared.second], count),
+            "segment": np.repeat(names[own], count),
+            "second_segment": np.repeat(names[second], count),
             "score": np.tile(scores.columns.to_numpy(), len(scores)),
-            "contribution": compared.contributions.ravel(),
+            "contribution": contributions.ravel(),
         }
     )
 
 
-class Compared(NamedTuple):
-    """Households between their own segment and the second.
-
-    Attributes:
-        own, second: Number of the segment that each household belongs to most, and after it.
-        contributions: Households x scores, as the column of `explain_distances`.
-    """
-
-    own: npt.NDArray[np.intp]
-    second: npt.NDArray[np.intp]
-    contributions: Scores
-
-
-def compare_distances(partition: Partition, scores: Scores) -> Compared:
-    """Compare how far households are from the two segments they belong to most."""
+def compare_distances(partition: Partition, scores: Scores) -> tuple[Labels, Labels, Scores]:
+    """The two segments that each household belongs to most, and the contributions of its scores."""
     order = np.argsort(-partition.affinities(scores), axis=1, kind="stable")
     own, second = order[:, 0], order[:, 1]
     squares = (scores[:, np.newaxis] - partition.centres) ** 2
     distances = squares / partition.variances + np.log(partition.variances)
     row = np.arange(len(scores))
-    return Compared(own, second, distances[row, second] - distances[row, own])
+    return own, second, distances[row, second] - distances[row, own]

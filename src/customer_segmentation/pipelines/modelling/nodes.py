@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from customer_segmentation.classification import folds, metrics
+from customer_segmentation.classification import metrics
 from customer_segmentation.classification.audit import (
     Claim,
     add_claims,
     list_answered,
 )
-from customer_segmentation.classification.folds import FINAL, ValidationError
+from customer_segmentation.classification.folds import FINAL, ValidationError, refuse_too_few
 from customer_segmentation.classification.models import TunedClassifier, probability_column
 from customer_segmentation.classification.parameters import ModellingParameters
 from customer_segmentation.classification.validation import take_values
@@ -22,8 +22,6 @@ from customer_segmentation.scorer.bundle import build_bundle, collect_evidence, 
 from customer_segmentation.scorer.routes import Champion
 from customer_segmentation.scorer.scoring import add_examples
 from customer_segmentation.scorer.storage import pack_bundle
-from customer_segmentation.segments.choice import find_chosen
-from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.segmenter import Segmenter
 
 KEYS = ["information_set", "model", "protocol"]
@@ -60,40 +58,8 @@ def label_households(
     complete = households.merge(household_features, on="household_id", validate="one_to_one")
     labelled = complete.merge(segments, on="household_id", validate="one_to_one")
     # Everything is fitted on this table, so what cannot be divided is refused here.
-    folds.refuse_too_few(labelled.loc[~labelled["thin_record"], "segment"], modelling)
+    refuse_too_few(labelled.loc[~labelled["thin_record"], "segment"], modelling)
     return labelled
-
-
-def segment_folds(
-    labelled_households: pd.DataFrame,
-    validation_folds: pd.DataFrame,
-    segmentation_candidates: pd.DataFrame,
-    codebook: Codebook,
-    segmentation: SegmentationParameters,
-    modelling: ModellingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Form the segments anew in each training fold, by the chosen specification.
-
-    Args:
-        labelled_households: As `label_households`.
-        validation_folds: As `classification.folds.assign_folds`.
-        segmentation_candidates: One row per specification x number of segments, with the choice.
-        codebook: The panel's codebook.
-        segmentation: The grid and the seed.
-        modelling: When a match is a misfit.
-
-    Returns:
-        As `classification.folds.segment_folds`: fold_segments and fold_alignments.
-    """
-    specification, _ = find_chosen(segmentation_candidates, codebook, segmentation)
-    return folds.segment_folds(
-        labelled_households,
-        validation_folds,
-        specification,
-        codebook,
-        segmentation,
-        modelling.validation,
-    )
 
 
 def measure_models(

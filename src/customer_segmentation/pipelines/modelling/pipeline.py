@@ -9,7 +9,7 @@ from kedro.pipeline import Node, Pipeline
 
 from customer_segmentation.classification.audit import audit_claims
 from customer_segmentation.classification.campaign import list_targets, measure_gains
-from customer_segmentation.classification.folds import assign_folds
+from customer_segmentation.classification.folds import assign_folds, segment_folds
 from customer_segmentation.classification.importance import (
     explain_champions,
     rank_fields,
@@ -41,7 +41,6 @@ from customer_segmentation.pipelines.modelling.nodes import (
     measure_models,
     measure_segments,
     predict_champions,
-    segment_folds,
 )
 from customer_segmentation.segments.segmenter import explain_distances
 
