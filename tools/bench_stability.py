@@ -49,7 +49,7 @@ def run_ours() -> Floats:
     from joblib import Parallel, delayed
 
     from customer_segmentation import limit_threads
-    from customer_segmentation.segments.bootstrap import compare_fixed_pair
+    from customer_segmentation.segments.measures import compare_fixed_pair
     from customer_segmentation.segments.partition import Method, Purpose, seed_for
 
     limit_threads()

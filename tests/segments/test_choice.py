@@ -17,10 +17,10 @@ from customer_segmentation.segments.choice import (
     judge_candidates,
 )
 from customer_segmentation.segments.evidence import label_candidates, place_households
+from customer_segmentation.segments.measures import simulate_nulls
 from customer_segmentation.segments.parameters import Choice, Pin
 from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.scores import SegmentationError
-from customer_segmentation.segments.separation import simulate_nulls
 
 KMEANS, WARD = "buying_style.plain.kmeans", "buying_style.plain.ward"
 MIXTURE = "buying_style.plain.gaussian_mixture"

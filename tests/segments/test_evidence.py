@@ -17,7 +17,6 @@ from sklearn.metrics import (
 
 from customer_segmentation.panel.features import derive_features
 from customer_segmentation.segments import evidence
-from customer_segmentation.segments.bootstrap import FIXED, PIPELINE, PairResult, compare_pair
 from customer_segmentation.segments.evidence import (
     bootstrap_candidates,
     compare_specifications,
@@ -27,6 +26,7 @@ from customer_segmentation.segments.evidence import (
     place_households,
     separate_candidates,
 )
+from customer_segmentation.segments.measures import FIXED, PIPELINE, PairResult, compare_pair
 from customer_segmentation.segments.parameters import Pin
 from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.specification import Reference

@@ -20,7 +20,7 @@ from customer_segmentation.segments.choice import (
     REPRODUCIBLE,
     find_tied,
 )
-from customer_segmentation.segments.separation import COPULA, PERMUTED
+from customer_segmentation.segments.measures import COPULA, PERMUTED
 
 # Dolnicar and Leisch (2010), Evaluation of structure and reproducibility of cluster solutions using
 # the bootstrap, for the three words.

@@ -15,7 +15,7 @@ from customer_segmentation.findings.wording import (
     sample,
     two_decimals,
 )
-from customer_segmentation.segments.separation import COPULA, PERMUTED
+from customer_segmentation.segments.measures import COPULA, PERMUTED
 
 # Hennig (2007), Cluster-wise assessment of cluster stability, and the help page of clusterboot in
 # his R package fpc: what a Jaccard similarity of at least this much is worth. Below, nothing.

@@ -20,10 +20,10 @@ from customer_segmentation.segments.evidence import (
     list_objections,
     place_households,
 )
+from customer_segmentation.segments.measures import COPULA, PERMUTED, simulate_nulls
 from customer_segmentation.segments.parameters import Choice, SegmentationParameters
 from customer_segmentation.segments.partition import Purpose, seed_for
 from customer_segmentation.segments.scores import SegmentationError
-from customer_segmentation.segments.separation import COPULA, PERMUTED, simulate_nulls
 from customer_segmentation.segments.specification import Specification
 
 NATURAL, REPRODUCIBLE, CONSTRUCTIVE = "natural", "reproducible", "constructive"

@@ -12,12 +12,14 @@ from sklearn.metrics import pairwise_distances
 
 from customer_segmentation.panel.codebook import Codebook
 from customer_segmentation.panel.features import derive_features
-from customer_segmentation.segments.bootstrap import (
+from customer_segmentation.segments.measures import (
     FIXED,
     PIPELINE,
     PairResult,
     Solution,
     compare_pair,
+    measure_gap,
+    measure_separation,
     solve,
 )
 from customer_segmentation.segments.naming import find_mismatch
@@ -31,7 +33,6 @@ from customer_segmentation.segments.partition import (
     seed_for,
 )
 from customer_segmentation.segments.scores import learn_scores
-from customer_segmentation.segments.separation import measure_gap, measure_separation
 from customer_segmentation.segments.specification import Score, Specification
 
 KEYS = ["specification", "k"]

@@ -140,34 +140,22 @@ def find_partitions(
         Ward (1963), Hierarchical grouping to optimize an objective function; for k-means and the
         mixture see `kernels`.
     """
+    from customer_segmentation.segments.kernels import fit_centres, fit_mixture
+
     if method.algorithm == "ward":
         return _cut_hierarchy(scores if sample is None else scores[sample], counts)
     rows = np.arange(len(scores)) if sample is None else sample
     weights = np.bincount(rows, minlength=len(scores)).astype(np.float64)
     points, weights = np.ascontiguousarray(scores[weights > 0]), weights[weights > 0]
     if begin is None:
-        begin = {k: _find_centres(points, weights, k, method, child_of(seed, k)) for k in counts}
+        begin = {}
+        for k in counts:
+            uniforms = np.random.default_rng(child_of(seed, k)).random((method.starts, k))
+            begin[k] = Partition.around(fit_centres(points, weights, k, uniforms))
     if method.algorithm == "kmeans":
         return dict(begin)
-    return {k: _fit_mixture(points, weights, begin[k], method) for k in counts}
-
-
-def _find_centres(
-    points: Scores, weights: Floats, segments: int, method: Method, seed: np.random.SeedSequence
-) -> Partition:
-    from customer_segmentation.segments.kernels import fit_centres
-
-    uniforms = np.random.default_rng(seed).random((method.starts, segments))
-    return Partition.around(fit_centres(points, weights, segments, uniforms))
-
-
-def _fit_mixture(points: Scores, weights: Floats, begin: Partition, method: Method) -> Partition:
-    from customer_segmentation.segments.kernels import fit_mixture
-
-    floor = method.variance_floor
-    return Partition(
-        *fit_mixture(points, weights, begin.centres, floor, _MOST_EM_STEPS, _EM_TOLERANCE)
-    )
+    options = (method.variance_floor, _MOST_EM_STEPS, _EM_TOLERANCE)
+    return {k: Partition(*fit_mixture(points, weights, begin[k].centres, *options)) for k in counts}
 
 
 def _cut_hierarchy(points: Scores, counts: Sequence[int]) -> dict[int, Partition]:

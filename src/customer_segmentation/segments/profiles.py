@@ -19,11 +19,11 @@ from sklearn.metrics import pairwise_distances
 
 from customer_segmentation.panel.codebook import Codebook, Role, Scale
 from customer_segmentation.panel.features import find_relatives
+from customer_segmentation.segments.measures import measure_silhouettes
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import Floats, Scores
 from customer_segmentation.segments.reliability import INTERVAL
 from customer_segmentation.segments.segmenter import Segmenter
-from customer_segmentation.segments.separation import measure_silhouettes
 from customer_segmentation.segments.specification import MEASURED
 
 AXES = ("component_1", "component_2")

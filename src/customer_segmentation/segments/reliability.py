@@ -7,7 +7,7 @@ segments are followed from few to many: which of them stay together?
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -18,8 +18,8 @@ from scipy.special import entr
 
 from customer_segmentation.panel.codebook import Codebook, Role
 from customer_segmentation.panel.features import derive_features
-from customer_segmentation.segments.bootstrap import draw_pair
 from customer_segmentation.segments.choice import find_chosen
+from customer_segmentation.segments.measures import draw_pair
 from customer_segmentation.segments.parameters import SegmentationParameters
 from customer_segmentation.segments.partition import (
     Counts,
@@ -68,9 +68,14 @@ def bootstrap_chosen_segments(
     eligible = np.flatnonzero(identifiers.isin(eligible_households[codebook.identifier]))
     scores = segmenter.learnt_scores.compute(values.iloc[eligible])
     reference = segmenter.partition.assign(scores)
+    pairs = range(1, segmentation.evidence.pairs + 1)
+    seeds = [seed_for(segmentation.random_state, Purpose.PAIR, pair) for pair in pairs]
     solved = Parallel(n_jobs=segmentation.processes, prefer="threads")(
-        delayed(_solve_again)(values, eligible, sample, specification, k, reference, seed)
-        for sample, seed in _draw_samples(len(eligible), segmentation)
+        delayed(_solve_again)(
+            values, eligible, sample, specification, k, reference, child_of(seed, half)
+        )
+        for seed in seeds
+        for half, sample in enumerate(draw_pair(len(eligible), seed), start=1)
     )
     names = np.array(segmenter.names)
     return pd.DataFrame(
@@ -81,15 +86,6 @@ def bootstrap_chosen_segments(
             "segment": names[np.concatenate([labels for _, labels in solved])],
         }
     )
-
-
-def _draw_samples(
-    households: int, segmentation: SegmentationParameters
-) -> Iterator[tuple[Labels, np.random.SeedSequence]]:
-    for pair in range(1, segmentation.evidence.pairs + 1):
-        seed = seed_for(segmentation.random_state, Purpose.PAIR, pair)
-        for half, sample in enumerate(draw_pair(households, seed), start=1):
-            yield sample, child_of(seed, half)
 
 
 def _solve_again(

@@ -75,6 +75,12 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         The pipeline, its nodes in the namespace and under the tag `segmentation`, those of a part
         (`candidates`, `choice`, `segments`, `stability`, `profiles`) in a namespace within.
     """
+    select = Node(
+        select_eligible_households,
+        inputs={**HOUSEHOLDS, **FEATURES, **ALL},
+        outputs="eligible_households",
+        name=select_eligible_households.__name__,
+    )
     parts = [
         Pipeline(nodes, namespace=part, prefix_datasets_with_namespace=False)
         for part, nodes in (
@@ -86,19 +92,10 @@ def create_pipeline(**kwargs: Any) -> Pipeline:  # noqa: ARG001
         )
     ]
     return Pipeline(
-        [_select(), *parts],
+        [select, *parts],
         namespace="segmentation",
         prefix_datasets_with_namespace=False,
         tags=["segmentation"],
-    )
-
-
-def _select() -> Node:
-    return Node(
-        select_eligible_households,
-        inputs={**HOUSEHOLDS, **FEATURES, **ALL},
-        outputs="eligible_households",
-        name="select_eligible_households",
     )
 
 
@@ -108,25 +105,25 @@ def _compare() -> list[Node]:
             label_candidates,
             inputs={**ELIGIBLE, **ALL},
             outputs="candidate_labels",
-            name="label_candidates",
+            name=label_candidates.__name__,
         ),
         Node(
             separate_candidates,
             inputs={**ELIGIBLE, **LABELS, **ALL},
             outputs="candidate_separations",
-            name="separate_candidates",
+            name=separate_candidates.__name__,
         ),
         Node(
             bootstrap_candidates,
             inputs={**ELIGIBLE, **LABELS, **ALL},
             outputs=["candidate_agreements", "candidate_recoveries"],
-            name="bootstrap_candidates",
+            name=bootstrap_candidates.__name__,
         ),
         Node(
             compare_specifications,
             inputs="candidate_labels",
             outputs="specification_agreement",
-            name="compare_specifications",
+            name=compare_specifications.__name__,
         ),
         Node(
             gather_evidence,
@@ -137,7 +134,7 @@ def _compare() -> list[Node]:
                 **PARAMETERS,
             },
             outputs="candidate_evidence",
-            name="gather_evidence",
+            name=gather_evidence.__name__,
         ),
     ]
 
@@ -148,13 +145,13 @@ def _choose() -> list[Node]:
             judge_candidates,
             inputs={**ELIGIBLE, **LABELS, "candidate_evidence": "candidate_evidence", **ALL},
             outputs="candidate_judgements",
-            name="judge_candidates",
+            name=judge_candidates.__name__,
         ),
         Node(
             challenge_finalists,
             inputs={**ELIGIBLE, "candidate_judgements": "candidate_judgements", **ALL},
             outputs="candidate_nulls",
-            name="challenge_finalists",
+            name=challenge_finalists.__name__,
         ),
         Node(
             choose_solution,
@@ -164,7 +161,7 @@ def _choose() -> list[Node]:
                 **PARAMETERS,
             },
             outputs="segmentation_candidates",
-            name="choose_solution",
+            name=choose_solution.__name__,
         ),
     ]
 
@@ -175,25 +172,25 @@ def _form() -> list[Node]:
             fit_chosen_segmenter,
             inputs={**ELIGIBLE, **CHOICE, **ALL, "data_processing": "params:data_processing"},
             outputs="segmenter",
-            name="fit_chosen_segmenter",
+            name=fit_chosen_segmenter.__name__,
         ),
         Node(
             bootstrap_chosen_segments,
             inputs={**SEGMENTER, **CHOICE, **HOUSEHOLDS, **ELIGIBLE, **ALL},
             outputs="bootstrapped_segments",
-            name="bootstrap_chosen_segments",
+            name=bootstrap_chosen_segments.__name__,
         ),
         Node(
             assign_segments,
             inputs={**SEGMENTER, **BOOTSTRAPPED, **HOUSEHOLDS, **FEATURES, **CODEBOOK},
             outputs="household_segments",
-            name="assign_segments",
+            name=assign_segments.__name__,
         ),
         Node(
             compute_segment_scores,
             inputs={**SEGMENTER, **HOUSEHOLDS, **CODEBOOK},
             outputs="segment_scores",
-            name="compute_segment_scores",
+            name=compute_segment_scores.__name__,
         ),
     ]
 
@@ -204,7 +201,7 @@ def _assess() -> list[Node]:
             measure_recovery,
             inputs={**BOOTSTRAPPED, **SEGMENTS, **CODEBOOK},
             outputs="segment_jaccards",
-            name="measure_recovery",
+            name=measure_recovery.__name__,
         ),
         Node(
             measure_stability,
@@ -216,19 +213,19 @@ def _assess() -> list[Node]:
                 **ALL,
             },
             outputs="segment_stability",
-            name="measure_stability",
+            name=measure_stability.__name__,
         ),
         Node(
             trace_chosen_segments,
             inputs={**LABELS, **CHOICE, **SEGMENTS, **CODEBOOK},
             outputs=["segment_paths", "segment_flows"],
-            name="trace_chosen_segments",
+            name=trace_chosen_segments.__name__,
         ),
         Node(
             vary_decisions,
             inputs={**HOUSEHOLDS, **ELIGIBLE, **CHOICE, **ALL},
             outputs="segment_sensitivity",
-            name="vary_decisions",
+            name=vary_decisions.__name__,
         ),
     ]
 
@@ -239,30 +236,30 @@ def _describe() -> list[Node]:
             measure_sizes,
             inputs={**SEGMENTS, **CODEBOOK},
             outputs="segment_sizes",
-            name="measure_sizes",
+            name=measure_sizes.__name__,
         ),
         Node(
             profile_chosen_segments,
             inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **BOOTSTRAPPED, **ALL},
             outputs="segment_profiles",
-            name="profile_chosen_segments",
+            name=profile_chosen_segments.__name__,
         ),
         Node(
             tabulate_demographics,
             inputs={**ELIGIBLE, **SEGMENTS, **CODEBOOK},
             outputs="segment_demographics",
-            name="tabulate_demographics",
+            name=tabulate_demographics.__name__,
         ),
         Node(
             measure_descriptors,
             inputs={**ELIGIBLE, **SEGMENTS, **ALL},
             outputs="segment_descriptors",
-            name="measure_descriptors",
+            name=measure_descriptors.__name__,
         ),
         Node(
             locate_households,
             inputs={**SEGMENTER, **ELIGIBLE, **SEGMENTS, **CODEBOOK},
             outputs=["household_positions", "household_similarities", "segment_hulls"],
-            name="locate_households",
+            name=locate_households.__name__,
         ),
     ]
