@@ -180,6 +180,16 @@ def test_no_fault_ends_the_watch(folder, monkeypatch, caplog):
     assert caplog.records[0].exc_info
 
 
+def test_the_watch_finds_a_new_model_by_itself(held, folder, bundle):
+    stopped = Event()
+    thread = held.watch(0.01, stopped)
+    save(renew(bundle, 7), folder)
+    wait_until(lambda: held.current.bundle.libraries.get("number") == "7")
+    stopped.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_every_route_has_answered_before_a_model_serves(folder, monkeypatch):
     asked = []
     from customer_segmentation.service import answers
@@ -260,3 +270,12 @@ def test_twenty_new_models_under_sixteen_clients_lose_nothing(start, folder, bun
         assert all(each.result() > 0 for each in asked)
     renewed = [sizes for version, sizes in asking.met.items() if version != bundle.version]
     assert sorted(renewed, key=sorted) == [{1}] * 10 + [{len(bundle.segments)}] * 10
+
+
+def test_a_damaged_model_does_not_disturb_those_who_ask(held, folder, bundle, open_app, household):
+    client = open_app(held).test_client()
+    save(renew(bundle, 1), folder)
+    flip_a_byte(folder / MANIFEST)
+    held.refresh()
+    assert client.get("/health/ready").status_code == 200
+    assert client.post("/segments", json=household).json["model_version"] == bundle.version

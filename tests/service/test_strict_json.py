@@ -204,14 +204,14 @@ def write_nonsense(dice: random.Random, good: bytes) -> bytes:
     return bytes(spoilt)
 
 
-def test_thousands_of_random_bodies_are_answered_without_a_fault(client, household):
+def test_ten_thousand_random_bodies_are_answered_without_a_fault(client, household):
     dice = random.Random(0)
     good = json.dumps(household).encode()
     statuses = []
-    for _ in range(3_000):
+    for _ in range(10_000):
         body = write_nonsense(dice, good)
         response = post(client, body)
         assert response.status_code in {200, 400, 422}, body
         assert response.json["request_id"]
         statuses.append(response.status_code)
-    assert min(statuses.count(status) for status in (200, 400, 422)) > 15
+    assert min(statuses.count(status) for status in (200, 400, 422)) > 50

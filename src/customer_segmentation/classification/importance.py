@@ -78,7 +78,7 @@ def explain_champions(
     Args:
         labelled_households: One row per household: household_id, fields, thin_record, segment.
         fold_segments: As `folds.segment_folds`.
-        model_choices: As `procedure.choose_models`; its rows of the protocol `final` name the
+        model_choices: As `validation.choose_models`; its rows of the protocol `final` name the
             champions.
         circularity_audit: The claim of each information set.
         codebook: The panel's codebook.

@@ -39,7 +39,7 @@ def score_tables(
 
     Args:
         bundle: A scoring bundle.
-        tables: The parts of the file, as `panel.files.iterate_households` gives them, at least one.
+        tables: The parts of the file, as `panel.reader.iterate_households` gives them, at least one.
             Only a few of them are in memory at a time.
         workers: Number of threads. The answers depend neither on it nor on how the file is divided.
 

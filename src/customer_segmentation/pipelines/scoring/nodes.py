@@ -20,7 +20,7 @@ def score_households_file(
     """Name the segment of every household of a file, from what the file tells of it.
 
     Args:
-        households_to_score: The parts of the file, as `panel.files.iterate_households`.
+        households_to_score: The parts of the file, as `panel.reader.iterate_households`.
         scoring_bundle: The content of a bundle, as `scorer.storage.pack_bundle`.
         scoring: Number of threads.
 
