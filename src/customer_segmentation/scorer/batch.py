@@ -39,8 +39,8 @@ def score_tables(
 
     Args:
         bundle: A scoring bundle.
-        tables: The parts of the file, as `panel.reader.iterate_households` gives them, at least one.
-            Only a few of them are in memory at a time.
+        tables: The parts of the file, at least one, as `panel.reader.iterate_households` gives
+            them. Only a few of them are in memory at a time.
         workers: Number of threads. The answers depend neither on it nor on how the file is divided.
 
     Returns:
